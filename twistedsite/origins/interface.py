@@ -1,0 +1,96 @@
+"""The words that every origin speaks: `Origin`, `Entry`, `OpenFile`. No file system call stands here."""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol, TypeVar
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+T = TypeVar("T")
+
+MaybeDeferred = T | Deferred[T]
+"""An answer that a near origin has at once and a far one has later."""
+
+
+class Kind(enum.Enum):
+    """What a name in an origin stands for."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    SPECIAL = "special"
+    """A FIFO, socket or device: never opened, never served."""
+    OUTSIDE = "outside"
+    """A symbolic link that may not be followed."""
+    DELETED = "deleted"
+    """Not there any more, and the origin knows that it once was."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One name in a site, as it was when it was looked up."""
+
+    path: tuple[str, ...]
+    """The segments from the site's root; `()` is the root itself."""
+    kind: Kind
+    size: int = 0
+    """Bytes; 0 for a folder."""
+    mtime: float = 0.0
+    """Last modification, in seconds since the epoch."""
+    version: str = ""
+    """Changes whenever the content does: what caches and ETags are made from."""
+
+    @property
+    def name(self) -> str:
+        """The last segment; empty for the root."""
+        return self.path[-1] if self.path else ""
+
+
+class OpenFile(Protocol):
+    """A file open for reading: its size and version are those of the bytes that it will give."""
+
+    size: int
+    version: str
+    mtime: float
+
+    def fileno(self) -> int:
+        """The descriptor of a plain file on this machine that holds the content from offset 0."""
+        ...
+
+    def close(self) -> None:
+        """Release it; a second call does nothing."""
+        ...
+
+
+class GoneError(Exception):
+    """What was looked up is not there any more, is not a plain file any more, or may not be read."""
+
+
+class Origin(Protocol):
+    """A tree of files. Paths are segments already decoded and checked: no empty one, no `.` or `..`, no `/`, no NUL."""
+
+    def lookup(self, path: tuple[str, ...]) -> MaybeDeferred[Entry | None]:
+        """Return what stands at `path`, matched exactly (case too), or None."""
+        ...
+
+    def children(self, entry: Entry) -> MaybeDeferred[list[Entry]]:
+        """Return what stands in the folder `entry`, in no particular order; hidden names too.
+
+        Raises GoneError if the folder is gone.
+        """
+        ...
+
+    def open(self, entry: Entry) -> MaybeDeferred[OpenFile]:
+        """Open the file `entry`; raises GoneError."""
+        ...
+
+    def read(self, entry: Entry, limit: int) -> MaybeDeferred[bytes]:
+        """Return the content of a small file: settings, templates of error pages.
+
+        Raises GoneError if it is gone or longer than `limit` bytes.
+        """
+        ...
+
+    def local_path(self, entry: Entry) -> str:
+        """The absolute path at which scripts and their imports find `entry` on this machine's disk."""
+        ...

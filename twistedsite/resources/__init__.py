@@ -1,0 +1,1 @@
+"""The Resource tree: what a URL path becomes, and how each kind of thing answers."""

@@ -1,0 +1,1 @@
+"""How a script runs: plain data in, plain data out, whatever the dialect and wherever it runs."""

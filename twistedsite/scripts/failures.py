@@ -1,0 +1,152 @@
+"""What is told of a script that failed: frames, source and local variables as plain data, secrets redacted.
+
+Made where the script runs (thread or worker), shown elsewhere: the debug page, the log.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import reprlib
+import traceback
+from types import FrameType
+
+import msgspec
+
+CONTEXT_LINES = 5
+"""Lines of source shown before and after the one that failed."""
+MAX_FRAMES = 60
+MAX_LOCALS = 60
+MAX_REPR = 400
+"""Characters of one value."""
+
+REDACTED = "(redacted)"
+_SECRET = re.compile(
+    r"pass(word|wd|phrase)?|secret|token|api_?key|authori[sz]ation|cookie|credential|session_?id", re.I
+)
+
+
+class FrameReport(msgspec.Struct):
+    """One call on the way to the failure."""
+
+    filename: str
+    """Relative to the site where the file lies in it, else the absolute path."""
+    line: int
+    function: str
+    in_site: bool
+    """The file is one of the site's own: its source and locals are shown."""
+    source: list[tuple[int, str]] = []
+    """Numbered lines around `line`."""
+    locals: list[tuple[str, str]] = []
+    """Name and representation of each local variable."""
+
+
+class FailureReport(msgspec.Struct):
+    """Why and where a script did not end well."""
+
+    type: str
+    message: str
+    frames: list[FrameReport] = []
+    """Outermost first; the last one is where it happened."""
+    notes: list[str] = []
+    """Causes and contexts, one line each."""
+
+    def text(self) -> str:
+        """The report as a traceback in plain text, for the log: no locals."""
+        lines = [
+            f'  File "{frame.filename}", line {frame.line}, in {frame.function}' for frame in self.frames
+        ]
+        return "\n".join([*lines, f"{self.type}: {self.message}", *self.notes])
+
+
+def report_exception(error: BaseException, root: str) -> FailureReport:
+    """Describe `error` as raised in a script of the site at `root`. Never raises for what a script's objects do."""
+    steps = list(traceback.walk_tb(error.__traceback__))
+    report = FailureReport(type(error).__name__, _message(error), _frames(steps, root), _notes(error))
+    if isinstance(error, SyntaxError) and error.filename:
+        filename, in_site = _within(error.filename, root)
+        line = error.lineno or 0
+        report.frames.append(FrameReport(filename, line, "(syntax)", in_site, _source(error.filename, line)))
+    return report
+
+
+def report_stack(frame: FrameType | None, message: str, root: str, type: str = "Timeout") -> FailureReport:
+    """Describe where a running script stands: `frame` is its innermost one."""
+    steps = list(traceback.walk_stack(frame))[::-1] if frame else []
+    return FailureReport(type, message, _frames(steps, root))
+
+
+def redact(name: str, value: str) -> str:
+    """`value`, unless `name` sounds like a secret's."""
+    return REDACTED if _SECRET.search(name) else value
+
+
+def _frames(steps: list[tuple[FrameType, int]], root: str) -> list[FrameReport]:
+    own = next((i for i, (frame, _) in enumerate(steps) if _within(frame.f_code.co_filename, root)[1]), 0)
+    frames = []
+    for frame, line in steps[own:][-MAX_FRAMES:]:
+        code = frame.f_code
+        filename, in_site = _within(code.co_filename, root)
+        report = FrameReport(filename, line, code.co_name, in_site)
+        if in_site:
+            report.source = _source(code.co_filename, line)
+            report.locals = _locals(frame)
+        frames.append(report)
+    return frames
+
+
+def _within(filename: str, root: str) -> tuple[str, bool]:
+    prefix = root.rstrip(os.sep) + os.sep
+    return (filename[len(prefix) :], True) if filename.startswith(prefix) else (filename, False)
+
+
+def _source(filename: str, line: int) -> list[tuple[int, str]]:
+    linecache.checkcache(filename)
+    lines = linecache.getlines(filename)
+    first = max(1, line - CONTEXT_LINES)
+    return [(n, lines[n - 1].rstrip("\r\n")) for n in range(first, min(len(lines), line + CONTEXT_LINES) + 1)]
+
+
+def _locals(frame: FrameType) -> list[tuple[str, str]]:
+    hidden = frame.f_globals.get("__given__", ()) if frame.f_locals is frame.f_globals else ()
+    names = [n for n in frame.f_locals if not n.startswith("__") and n not in hidden]
+    return [(name, redact(name, _repr(frame.f_locals[name]))) for name in names[:MAX_LOCALS]]
+
+
+class _Repr(reprlib.Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = MAX_REPR
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = 12
+
+    def repr_dict(self, value: dict[object, object], level: int) -> str:
+        shown = {k: REDACTED if isinstance(k, str) and _SECRET.search(k) else v for k, v in value.items()}
+        return super().repr_dict(shown, level)
+
+
+def _repr(value: object) -> str:
+    try:
+        return _Repr().repr(value)[: 4 * MAX_REPR]
+    except Exception as error:
+        return f"<no repr: {type(error).__name__}>"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:2000]
+    except Exception as failure:
+        return f"<no message: {type(failure).__name__}>"
+
+
+def _notes(error: BaseException) -> list[str]:
+    notes = [str(note) for note in getattr(error, "__notes__", [])][:10]
+    seen = {id(error)}
+    while (cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) and id(
+        cause
+    ) not in seen:
+        word = "caused by" if error.__cause__ else "while handling"
+        notes.append(f"{word} {type(cause).__name__}: {_message(cause)}")
+        seen.add(id(cause))
+        error = cause
+    return notes[:20]

@@ -1,0 +1,126 @@
+"""The operator's settings: one typed object, filled from defaults, a TOML file, the environment and options.
+
+A field's docstring (the string below it) is its line in the settings reference, which is generated from here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from twistedsite.settings.units import Duration, Size
+
+OptionValue = str | int | float | bool | list[str]
+"""What a name in `[options]` may hold."""
+
+
+class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[http]`: what one client may cost the server."""
+
+    request_line: Size = Size(8 * 1024)
+    """Longest request line, in bytes; longer: 414."""
+    header_bytes: Size = Size(32 * 1024)
+    """All header fields together, in bytes; more: 431."""
+    header_count: int = 100
+    """Number of header fields; more: 431."""
+    connections: int = 10_000
+    """Open connections in all; further ones are closed at once."""
+    connections_per_peer: int = 1_000
+    """Open connections of one address; further ones are closed at once."""
+    pipelined: int = 16
+    """Requests of one connection that may wait behind the one being answered; then reading pauses."""
+    requests_per_connection: int = 100_000
+    """Requests on one connection; the last one is answered with `Connection: close`."""
+    header_deadline: Duration = Duration(10)
+    """From the first byte of a request to the end of its header section; later: 408."""
+    body_idle: Duration = Duration(20)
+    """Longest wait between two pieces of a request's body; longer: 408."""
+    body_rate: Size = Size(128)
+    """Slowest body, in bytes a second, averaged from its start after `body_idle`; slower: 408."""
+    keep_alive: Duration = Duration(30)
+    """How long a connection may stay open with nothing asked on it."""
+    write_idle: Duration = Duration(30)
+    """Longest wait for a client to take any byte of a response; longer: the connection is aborted."""
+    handler_time: Duration = Duration(300)
+    """Longest time for a resource to begin its answer; longer: 503. Scripts have their own `timeout`."""
+    body_memory: Size = Size(128 * 1024)
+    """Bodies up to this many bytes stay in memory; larger ones are spooled to a temporary file."""
+
+
+class FormLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[forms]`: what a form may hold."""
+
+    fields: int = 1_000
+    """Fields and files of one form; more: 413."""
+    field_size: Size = Size(1024 * 1024)
+    """Longest value of one field, in bytes (files are bounded by `max_body` only); longer: 413."""
+    part_headers: int = 8
+    """Header fields of one part of a multipart form; more: 400."""
+
+
+class ThreadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[pool]`: how scripts share the server's threads."""
+
+    queue: int = 512
+    """Scripts that may wait for a thread; more: 503 with Retry-After."""
+    grace: Duration = Duration(2)
+    """After its deadline a script is interrupted for this long; a thread still busy then is counted as lost."""
+    lost: int = 64
+    """Lost threads at which new scripts are refused with 503 until some come back."""
+    output_buffer: Size = Size(256 * 1024)
+    """Output of a script that may wait for a slow client, in bytes; then the script waits."""
+
+
+class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[session]`: how long the server remembers a visitor."""
+
+    idle: Duration = Duration(2 * 3600)
+    """A session that nobody uses for this long ends."""
+    absolute: Duration = Duration(7 * 86400)
+    """A session ends this long after it began, used or not."""
+    limit: int = 100_000
+    """Sessions kept; beyond it the one unused for longest goes first."""
+    size: Size = Size(64 * 1024)
+    """Largest session, in bytes of its JSON form; larger: the script gets an error."""
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The top level of the settings file."""
+
+    root: str = ""
+    """The folder that is the site."""
+    listen: tuple[str, ...] = ("tcp:8080:interface=127.0.0.1",)
+    """Where to listen: Twisted endpoint strings."""
+    debug: bool = False
+    """Show tracebacks in the browser. Folders may say otherwise for themselves."""
+    autoreload: bool = True
+    """Look at each request whether a script, or a module that it imports, has changed."""
+    scripts: bool = True
+    """Run scripts and templates; off: they are served as plain text. A folder can turn it off, not on."""
+    listing: bool = True
+    """List folders that have no index."""
+    symlinks: Literal["inside", "none"] = "inside"
+    """Follow symbolic links that stay inside the site, or none."""
+    timeout: Duration = Duration(25)
+    """A script that has not finished by then is stopped; 504. A folder can lower it."""
+    threads: int = 16
+    """Scripts that run at the same time."""
+    sessions: str = "memory"
+    """Where sessions are kept: `memory` or `sqlite:PATH`."""
+    max_body: Size = Size(16 * 1024 * 1024)
+    """Largest request body, in bytes; larger: 413."""
+    access_log: str = "-"
+    """Where the access log goes: a file's path, `-` for standard output, or `off`."""
+    log_format: Literal["text", "json"] = "text"
+    """How the server's own log is written."""
+    health: str = "/.well-known/scriptsite-health"
+    """The URL path at which the server tells how it is (to this machine's own addresses only); empty: none."""
+    drain: Duration = Duration(4)
+    """On SIGTERM, how long requests in flight may take to finish."""
+    options: dict[str, OptionValue] = {}
+    """Names of your own that every script can read."""
+    http: HttpLimits = HttpLimits()
+    forms: FormLimits = FormLimits()
+    pool: ThreadSettings = ThreadSettings()
+    session: SessionSettings = SessionSettings()
