@@ -54,9 +54,7 @@ class FailureReport(msgspec.Struct):
 
     def text(self) -> str:
         """The report as a traceback in plain text, for the log: no locals."""
-        lines = [
-            f'  File "{frame.filename}", line {frame.line}, in {frame.function}' for frame in self.frames
-        ]
+        lines = [f'  File "{frame.filename}", line {frame.line}, in {frame.function}' for frame in self.frames]
         return "\n".join([*lines, f"{self.type}: {self.message}", *self.notes])
 
 
