@@ -5,7 +5,8 @@ A field's docstring (the string below it) is its line in the settings reference,
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,6 +14,9 @@ from twistedsite.settings.units import Duration, Size
 
 OptionValue = str | int | float | bool | list[str]
 """What a name in `[options]` may hold."""
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+"""A number of things of which there must be one at least."""
 
 
 class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,15 +26,15 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Longest request line, in bytes; longer: 414."""
     header_bytes: Size = Size(32 * 1024)
     """All header fields together, in bytes; more: 431."""
-    header_count: int = 100
+    header_count: Count = 100
     """Number of header fields; more: 431."""
-    connections: int = 10_000
+    connections: Count = 10_000
     """Open connections in all; further ones are closed at once."""
-    connections_per_peer: int = 1_000
+    connections_per_peer: Count = 1_000
     """Open connections of one address; further ones are closed at once."""
-    pipelined: int = 16
+    pipelined: Count = 16
     """Requests of one connection that may wait behind the one being answered; then reading pauses."""
-    requests_per_connection: int = 100_000
+    requests_per_connection: Count = 100_000
     """Requests on one connection; the last one is answered with `Connection: close`."""
     header_deadline: Duration = Duration(10)
     """From the first byte of a request to the end of its header section; later: 408."""
@@ -51,22 +55,24 @@ class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class FormLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[forms]`: what a form may hold."""
 
-    fields: int = 1_000
+    fields: Count = 1_000
     """Fields and files of one form; more: 413."""
     field_size: Size = Size(1024 * 1024)
-    """Longest value of one field, in bytes (files are bounded by `max_body` only); longer: 413."""
-    part_headers: int = 8
+    """Longest field, in bytes as sent (files are bounded by `max_body` only); longer: 413."""
+    memory: Size = Size(8 * 1024 * 1024)
+    """All fields of one form together, in bytes as sent, files not counted; more: 413."""
+    part_headers: Count = 8
     """Header fields of one part of a multipart form; more: 400."""
 
 
 class ThreadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[pool]`: how scripts share the server's threads."""
 
-    queue: int = 512
+    queue: Count = 512
     """Scripts that may wait for a thread; more: 503 with Retry-After."""
     grace: Duration = Duration(2)
     """After its deadline a script is interrupted for this long; a thread still busy then is counted as lost."""
-    lost: int = 64
+    lost: Count = 64
     """Lost threads at which new scripts are refused with 503 until some come back."""
     output_buffer: Size = Size(256 * 1024)
     """Output of a script that may wait for a slow client, in bytes; then the script waits."""
@@ -79,7 +85,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """A session that nobody uses for this long ends."""
     absolute: Duration = Duration(7 * 86400)
     """A session ends this long after it began, used or not."""
-    limit: int = 100_000
+    limit: Count = 100_000
     """Sessions kept; beyond it the one unused for longest goes first."""
     size: Size = Size(64 * 1024)
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
@@ -104,7 +110,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Follow symbolic links that stay inside the site, or none."""
     timeout: Duration = Duration(25)
     """A script that has not finished by then is stopped; 504. A folder can lower it."""
-    threads: int = 16
+    threads: Count = 16
     """Scripts that run at the same time."""
     sessions: str = "memory"
     """Where sessions are kept: `memory` or `sqlite:PATH`."""
@@ -124,3 +130,13 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     forms: FormLimits = FormLimits()
     pool: ThreadSettings = ThreadSettings()
     session: SessionSettings = SessionSettings()
+
+    def __post_init__(self) -> None:
+        if not self.listen:
+            raise ValueError("listen: expected one endpoint at least, such as tcp:8080")
+        if not re.fullmatch(r"memory|sqlite:.+", self.sessions):
+            raise ValueError(f"sessions: expected memory or sqlite:PATH, got {self.sessions!r}")
+        if not self.access_log:
+            raise ValueError("access_log: expected a path, - for standard output, or off")
+        if self.health and not self.health.startswith("/"):
+            raise ValueError(f"health: expected a URL path that begins with /, got {self.health!r}")
