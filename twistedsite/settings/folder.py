@@ -5,6 +5,7 @@ A folder can lower a limit of the server, never raise it; it can turn scripts of
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -26,6 +27,12 @@ DEFAULT_INDEX = (
     "index.txt",
 )
 """The names looked for, in this order, when a folder is asked for."""
+
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token (RFC 9110, 5.6.2)."""
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_FRAMING = {"connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+"""Fields that only the server itself can write."""
 
 
 class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +58,24 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Status -> file of this site that is shown for it, e.g. `404 = "/errors/lost.html"`."""
     options: dict[str, OptionValue] | UnsetType = UNSET
     """Names of your own that scripts can read; added to those of the folders above."""
+
+    def __post_init__(self) -> None:
+        for name in _given(self.index, ()):
+            if not name or "/" in name:
+                raise ValueError(f"index: expected names of files, got {name!r}")
+        for name, value in _given(self.headers, {}).items():
+            if not _FIELD_NAME.fullmatch(name) or name.lower() in _FRAMING:
+                raise ValueError(f"headers: {name!r} is no header field that a folder can set")
+            if _CONTROL.search(value):
+                raise ValueError(f"headers: expected one line of text for {name}")
+        for source, target in _given(self.redirects, {}).items():
+            if not target or _CONTROL.search(target):
+                raise ValueError(f"redirects: expected a URL or a path for {source!r}")
+        for status, path in _given(self.errors, {}).items():
+            if not re.fullmatch(r"[45]\d\d", status) or not path:
+                raise ValueError(f"errors: expected a status from 400 to 599 and a file for it, got {status!r}")
+        if not _given(self.timeout, 1.0):
+            raise ValueError("timeout: expected more than 0")
 
 
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):

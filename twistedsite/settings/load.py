@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -15,6 +15,17 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`")
+_OWN_CHECK = re.compile(r"(?P<key>[\w.]+): (?P<problem>.*)", re.DOTALL)
+"""A ValueError of a struct's own `__post_init__`: it names its key itself."""
+_BROKEN_TOML = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+_TYPES = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "array": "a list",
+    "object": "a table",
+}
 
 
 class SettingsError(Exception):
@@ -23,46 +34,89 @@ class SettingsError(Exception):
     Its text is one line that names the source, the key and what was expected; it quotes no other content.
     """
 
-    def __init__(self, source: str, key: str, problem: str) -> None:
+    def __init__(self, source: str, key: str, problem: str, line: int = 0) -> None:
         self.source = source
         self.key = key
         self.problem = problem
-        super().__init__(f"{source}: {key}: {problem}" if key else f"{source}: {problem}")
+        self.line = line
+        """Line in the file, from 1; 0 where it is not known from the fault itself."""
+        super().__init__(": ".join(part for part in (source, key, problem) if part))
 
 
 def parse_toml(text: bytes, source: str) -> dict[str, object]:
-    """Return the table in `text`, the bytes of a TOML file; `source` names it in the SettingsError raised for a fault."""
+    """Return the table in `text`, the bytes of a TOML file; `source` names it in a SettingsError."""
     try:
         return tomllib.loads(text.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise SettingsError(source, "", f"is not UTF-8 (byte {error.start})") from None
+        line = text.count(b"\n", 0, error.start) + 1
+        raise SettingsError(source, "", f"is not UTF-8 (byte {error.start})", line) from None
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(source, "", f"is not valid TOML: {error}") from None
+        place = _BROKEN_TOML.search(str(error))
+        line = int(place["line"]) if place and place["line"] else text.count(b"\n")
+        raise SettingsError(source, "", f"is not valid TOML: {error}", max(line, 1)) from None
 
 
-def convert(table: Mapping[str, object], kind: type[S], source: str) -> S:
-    """Return `table` as a `kind`, checking names and types; raises SettingsError for the first fault."""
+def convert(table: Mapping[str, object], kind: type[S], source: str, *, strict: bool = True) -> S:
+    """Return `table` as a `kind`, checking names and types; raises SettingsError for the first fault.
+
+    With `strict` off, text stands for what it spells (`"16"` a number, `"true"` a switch): options, environment.
+    """
     try:
-        return msgspec.convert(table, kind, dec_hook=decode_unit)
+        return msgspec.convert(table, kind, dec_hook=decode_unit, strict=strict)
     except msgspec.ValidationError as error:
         raise _explained(error, kind, source) from None
 
 
-def _explained(error: msgspec.ValidationError, kind: type[S], source: str) -> SettingsError:
+def faults(table: Mapping[str, object], kind: type[S], source: str) -> Iterator[SettingsError]:
+    """Yield every fault that `convert` would find in `table`, each naming its own key."""
+    for path, single in _singles(table):
+        try:
+            convert(single, kind, source)
+        except SettingsError as error:
+            yield error if "[...]" not in error.key else SettingsError(source, ".".join(path), error.problem)
+
+
+def _singles(table: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], dict[str, object]]]:
+    """Split `table` into tables of one value each, with the path to it."""
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            for path, single in _singles(value):
+                yield (key, *path), {key: single}
+        else:
+            yield (key,), {key: value}
+
+
+def _explained(error: msgspec.ValidationError, kind: type[msgspec.Struct], source: str) -> SettingsError:
     match = _PLACE.match(str(error))
     what, path = (match["what"], match["path"] or "") if match else (str(error), "")
     key = path.lstrip(".")
     if unknown := _UNKNOWN.match(what):
-        key = f"{key}.{unknown['key']}" if key else unknown["key"]
-        known = ", ".join(sorted(_fields_at(kind, path)))
-        return SettingsError(source, key, f"unknown key; known here: {known}")
-    return SettingsError(source, key, what[:1].lower() + what[1:])
+        known = ", ".join(sorted(_fields_at(kind, key)))
+        name = f"{key}.{unknown['key']}" if key else unknown["key"]
+        return SettingsError(source, name, f"unknown key; known here: {known}")
+    if not key and (own := _OWN_CHECK.match(what)):
+        return SettingsError(source, own["key"], own["problem"])
+    parent, _, name = key.rpartition(".")
+    choices = _choices(_fields_at(kind, parent).get(name))
+    if choices and what.startswith("Invalid enum value "):
+        return SettingsError(source, key, f"expected {choices}, got {what.removeprefix('Invalid enum value ')}")
+    return SettingsError(source, key, _in_words(what))
 
 
-def _fields_at(kind: type[msgspec.Struct], path: str) -> tuple[str, ...]:
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    step, _, rest = path.lstrip(".").partition(".")
-    inner = fields[step].type if step in fields else None
+def _in_words(what: str) -> str:
+    """msgspec's message in the operator's words: "Expected `int`, got `str`" is about "a whole number", "text"."""
+    words = re.sub(r"`([^`]+)`", lambda types: " or ".join(_TYPES.get(t, t) for t in types[1].split(" | ")), what)
+    return words[:1].lower() + words[1:]
+
+
+def _choices(kind: Any) -> str:
+    return " or ".join(get_args(kind)) if get_origin(kind) is Literal else ""
+
+
+def _fields_at(kind: type[msgspec.Struct], path: str) -> dict[str, Any]:
+    fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    step, _, rest = path.partition(".")
+    inner = fields.get(step)
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
         return _fields_at(inner, rest)
-    return tuple(fields)
+    return fields

@@ -132,6 +132,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     session: SessionSettings = SessionSettings()
 
     def __post_init__(self) -> None:
+        if not self.timeout:
+            raise ValueError("timeout: expected more than 0")
         if not self.listen:
             raise ValueError("listen: expected one endpoint at least, such as tcp:8080")
         if not re.fullmatch(r"memory|sqlite:.+", self.sessions):

@@ -30,6 +30,14 @@ class Duration(float):
             return cls(float(match[1]) * _SECONDS[match[2] or "s"])
         raise ValueError(f"expected a duration such as 25s, 500ms or 2m, got {value!r}")
 
+    @property
+    def spelling(self) -> str:
+        """The duration as an operator would write it, in the largest unit that divides it: `2h`, `25s`, `500ms`."""
+        for unit in ("d", "h", "m", "s"):
+            if self and not self % _SECONDS[unit]:
+                return f"{int(self / _SECONDS[unit])}{unit}"
+        return f"{self * 1000:g}ms"
+
 
 class Size(int):
     """A number of bytes; written `16M`, `64K`, `1.5G` (powers of 1024), or a number of bytes."""
@@ -46,6 +54,14 @@ class Size(int):
         elif isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
             return cls(int(float(match[1]) * _BYTES[match[2].upper()]))
         raise ValueError(f"expected a size such as 16M, 64K or 1048576, got {value!r}")
+
+    @property
+    def spelling(self) -> str:
+        """The size as an operator would write it, in the largest unit that divides it: `16M`, `128`."""
+        for unit in ("T", "G", "M", "K"):
+            if self and not self % _BYTES[unit]:
+                return f"{self // _BYTES[unit]}{unit}"
+        return str(int(self))
 
 
 def decode_unit(kind: type, value: object) -> object:
