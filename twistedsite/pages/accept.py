@@ -1,0 +1,48 @@
+"""Which form of a page a client gets: HTML, JSON or plain text, by what its `Accept` names."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Representation = Literal["html", "json", "text"]
+
+_NAMED: dict[str, Representation] = {
+    "text/html": "html",
+    "application/xhtml+xml": "html",
+    "application/json": "json",
+    "application/problem+json": "json",
+    "text/plain": "text",
+}
+_ORDER: tuple[Representation, ...] = ("html", "json", "text")
+
+
+def choose(accept: str | None, default: Representation) -> Representation:
+    """Return what a client with this `Accept` field gets (RFC 9110, 12.5.1).
+
+    The form named with the highest weight wins; among equals HTML, then JSON. A wildcard stands for `default`, and so
+    does a field that is absent or names none of the three.
+    """
+    named: dict[Representation, float] = {}
+    wildcard = 0.0
+    for item in (accept or "*/*").split(","):
+        media_type, _, parameters = item.strip().lower().partition(";")
+        weight = _weight(parameters)
+        if form := _NAMED.get(media_type.strip()):
+            named[form] = max(weight, named.get(form, 0.0))
+        elif media_type.strip() in ("*/*", "text/*"):
+            wildcard = max(weight, wildcard)
+    best = max(named.values(), default=0.0)
+    if best == 0.0 or (wildcard > best and default not in named):
+        return default
+    return next(form for form in _ORDER if named.get(form) == best)
+
+
+def _weight(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,137 @@
+"""The built-in pages as functions: data in, a whole HTML document out, its Content-Security-Policy beside it.
+
+Templates are compiled once, autoescape is always on, and a page loads nothing from anywhere: its style is inline and
+named by its hash in the policy.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from typing import Protocol
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+
+from twistedsite.pages.listing import ListingPage
+from twistedsite.pages.texts import explanation
+
+_environment = jinja2.Environment(
+    loader=jinja2.PackageLoader("twistedsite.pages"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+
+
+class Frame(Protocol):
+    """One call of a traceback (scripts.failures.FrameReport)."""
+
+    @property
+    def filename(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def function(self) -> str: ...
+    @property
+    def in_site(self) -> bool: ...
+    @property
+    def source(self) -> Sequence[tuple[int, str]]: ...
+    @property
+    def locals(self) -> Sequence[tuple[str, str]]: ...
+
+
+class Report(Protocol):
+    """Why and where a script failed (scripts.failures.FailureReport)."""
+
+    @property
+    def type(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def frames(self) -> Sequence[Frame]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+    def text(self) -> str: ...
+
+
+class RequestSummary(msgspec.Struct, kw_only=True):
+    """The request as the debug page shows it; whoever makes it has redacted its secrets."""
+
+    method: str
+    target: str
+    protocol: str
+    headers: list[tuple[str, str]]
+    query: list[tuple[str, str]]
+    form: list[tuple[str, str]]
+
+
+def _style(*names: str) -> Markup:
+    folder = resources.files("twistedsite.pages") / "styles"
+    return Markup("\n".join((folder / f"{name}.css").read_text("utf-8") for name in names))
+
+
+def _policy(style: str, *more: str) -> bytes:
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    rules = ("default-src 'none'", f"style-src 'sha256-{digest}'", "base-uri 'none'", "form-action 'none'", *more)
+    return "; ".join(rules).encode("ascii")
+
+
+_ERROR_STYLE = _style("base", "error")
+_TRACEBACK_STYLE = _style("base", "traceback")
+_LISTING_STYLE = _style("base", "listing")
+_MARKDOWN_STYLE = _style("base", "markdown")
+
+ERROR_CSP = _policy(_ERROR_STYLE, "frame-ancestors 'self'")
+TRACEBACK_CSP = _policy(_TRACEBACK_STYLE, "frame-ancestors 'none'")
+LISTING_CSP = _policy(_LISTING_STYLE, "img-src 'self'", "frame-ancestors 'self'")
+MARKDOWN_CSP = (
+    b"default-src 'self'; img-src * data:; media-src *; style-src 'self' 'unsafe-inline'; "
+    b"base-uri 'self'; frame-ancestors 'self'"
+)
+"""A Markdown file may hold the HTML of its author: images and styles of theirs work, scripts come from files only."""
+
+_error = _environment.get_template("error.html")
+_traceback = _environment.get_template("traceback.html")
+_listing = _environment.get_template("listing.html")
+_markdown = _environment.get_template("markdown.html")
+
+
+def error_page(status: int, reason: str, detail: str, reference: str) -> str:
+    """The page of an error: `detail` takes the place of the status' usual text, `reference` may be empty."""
+    failed, advice = explanation(status)
+    return _error.render(
+        style=_ERROR_STYLE,
+        status=status,
+        reason=reason,
+        failed=detail or failed,
+        advice=advice,
+        reference=reference,
+    )
+
+
+def traceback_page(report: Report, request: RequestSummary, status: int) -> str:
+    """The debug page: where a script failed, or for status 504 where it stood when its time was up."""
+    return _traceback.render(
+        style=_TRACEBACK_STYLE,
+        report=report,
+        frames=list(report.frames)[::-1],
+        request=request,
+        status=status,
+        hung=status == 504,
+    )
+
+
+def listing_page(listing: ListingPage) -> str:
+    """The list of a folder's content."""
+    return _listing.render(style=_LISTING_STYLE, listing=listing)
+
+
+def markdown_page(title: str, content: str) -> str:
+    """A Markdown file's page; `content` is HTML and goes in as it is."""
+    return _markdown.render(style=_MARKDOWN_STYLE, title=title, content=Markup(content))
