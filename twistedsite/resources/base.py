@@ -6,7 +6,7 @@ A subclass writes `respond`, a coroutine that sends the whole answer; it raises 
 from __future__ import annotations
 
 import functools
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -16,6 +16,8 @@ from twisted.web import resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from twistedsite.origins.interface import Entry, Origin
+from twistedsite.resources.background import Reactor
+from twistedsite.resources.delivery import Delivery
 from twistedsite.resources.error import HttpProblem, send_problem
 from twistedsite.scripts.runners import Runner
 from twistedsite.settings.folder import FolderSettings
@@ -28,13 +30,20 @@ class SiteContext:
     """One site: its files, its settings and the runner of its scripts. Passed to every resource of the site."""
 
     def __init__(
-        self, name: str, settings: ServerSettings, origin: Origin, runner: Runner, reactor: IReactorTime
+        self,
+        name: str,
+        settings: ServerSettings,
+        origin: Origin,
+        runner: Runner,
+        reactor: IReactorTime,
+        delivery: Delivery | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
         self.origin = origin
         self.runner = runner
         self.reactor = reactor
+        self.delivery = delivery or Delivery(cast(Reactor, reactor))
 
 
 class SiteResource(resource.Resource):

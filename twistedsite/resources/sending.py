@@ -1,0 +1,153 @@
+"""From an open file to a request, with bounded memory and without making the reactor wait for the disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any, Final
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+from zope.interface import implementer
+
+from twistedsite.resources.background import Background
+from twistedsite.resources.error import abort
+from twistedsite.resources.ranges import ByteRange
+
+CHUNK: Final = 128 * 1024
+"""Bytes read at a time."""
+
+_log = Logger()
+
+
+class ShrunkError(Exception):
+    """A file became shorter than it was when its size was told."""
+
+
+async def read_part(descriptor: int, part: ByteRange, background: Background) -> bytes:
+    """Return the bytes of `part`, which is small; raises ShrunkError where the file ends before."""
+    data = read_cached(descriptor, part.length, part.start)
+    if data is None or len(data) < part.length:
+        # A copy of the descriptor, because the caller may close its own while the thread still reads.
+        data = await background.call(_read_and_close, os.dup(descriptor), part.length, part.start)
+    if len(data) < part.length:
+        raise ShrunkError
+    return data
+
+
+async def send_part(request: Request, descriptor: int, part: ByteRange, background: Background) -> None:
+    """Write the bytes of `part` to `request` as fast as the client takes them.
+
+    Where the file ends before, the connection is aborted, since the client has been told another length.
+    """
+    send_file: Any = getattr(request, "send_file", None)
+    try:
+        if send_file is not None:
+            await send_file(descriptor, part.start, part.length)
+        else:
+            await FileProducer(request, descriptor, part, background).done
+    except (ShrunkError, OSError) as error:
+        _log.warn("{path}: sending stopped: {error!r}", path=request.path, error=error)
+        abort(request)
+        raise CancelledError from error
+
+
+@implementer(IPushProducer)
+class FileProducer:
+    """Reads a part of a file, a chunk at a time, only while the client takes what was read before.
+
+    `done` fires when all is written; it fails with ShrunkError or OSError. Cancelling it stops the reading.
+    """
+
+    def __init__(self, request: Request, descriptor: int, part: ByteRange, background: Background) -> None:
+        self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
+        self._request = request
+        self._descriptor = os.dup(descriptor)
+        self._position, self._stop = part
+        self._background = background
+        self._wanted = True
+        self._reading = False
+        self._ended = False
+        request.registerProducer(self, True)
+        self._produce()
+
+    def resumeProducing(self) -> None:
+        """The client has taken enough: go on."""
+        self._wanted = True
+        self._produce()
+
+    def pauseProducing(self) -> None:
+        """The client is slow: read nothing more for now."""
+        self._wanted = False
+
+    def stopProducing(self) -> None:
+        """The client has gone: let go of the file."""
+        self._ended = True
+        if not self._reading and self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _produce(self) -> None:
+        while self._wanted and not self._reading and not self._ended:
+            length = min(self._stop - self._position, CHUNK)
+            if not length:
+                return self._end(None)
+            try:
+                data = read_cached(self._descriptor, length, self._position)
+            except OSError:
+                return self._end(Failure())
+            if data is None:
+                self._reading = True
+                reading = self._background.call(os.pread, self._descriptor, length, self._position)
+                reading.addCallbacks(self._read, self._read)
+            else:
+                self._write(data)
+        return None
+
+    def _read(self, result: bytes | Failure) -> None:
+        self._reading = False
+        if self._ended:
+            self.stopProducing()
+        elif isinstance(result, Failure):
+            self._end(result)
+        elif not result:
+            self._end(Failure(ShrunkError()))
+        else:
+            self._write(result)
+            self._produce()
+
+    def _write(self, data: bytes) -> None:
+        self._position += len(data)
+        self._request.write(data)
+
+    def _end(self, failure: Failure | None) -> None:
+        self.stopProducing()
+        self._request.unregisterProducer()
+        if failure is None:
+            self.done.callback(None)
+        else:
+            self.done.errback(failure)
+
+
+def read_cached(descriptor: int, length: int, offset: int) -> bytes | None:
+    """Return up to `length` bytes that the system has in memory; None where that cannot be had without waiting."""
+    if not hasattr(os, "RWF_NOWAIT"):
+        return None
+    buffer = bytearray(length)
+    try:
+        count = os.preadv(descriptor, (buffer,), offset, os.RWF_NOWAIT)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
+            return None
+        raise
+    return bytes(memoryview(buffer)[:count]) if count else None
+
+
+def _read_and_close(descriptor: int, length: int, offset: int) -> bytes:
+    try:
+        return os.pread(descriptor, length, offset)
+    finally:
+        os.close(descriptor)
