@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar, Union
 
 import msgspec
 from twisted.internet.defer import Deferred
 
 T = TypeVar("T")
 
-MaybeDeferred = T | Deferred[T]
+MaybeDeferred: TypeAlias = Union[T, Deferred[T]]  # noqa: UP007  # mypy takes no `|` with a bare type variable
 """An answer that a near origin has at once and a far one has later."""
 
 

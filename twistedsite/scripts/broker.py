@@ -1,4 +1,4 @@
-"""A script's way to what the server keeps for its site. In a thread: direct calls; in a worker: frames on its socket."""
+"""A script's way to what the server keeps for its site. In a thread: direct calls; in a worker: frames on a socket."""
 
 from __future__ import annotations
 

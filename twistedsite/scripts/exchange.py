@@ -1,19 +1,23 @@
 """What passes between the server and a running script: plain data, no Twisted, so that a worker process can hold it.
 
-`ScriptRequest` goes in with a file of the body; out come a `ResponseHead` and bytes, or a `ScriptFailure`. The
-`Exchange` is the script's side of one such passage; the dialects put their own names on top of it.
+`ScriptRequest` goes in with a file of the body; out come a `ResponseHead` and bytes. The `Exchange` is the script's
+side of one such passage; the dialects put their own names on top of it.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+import functools
+from typing import BinaryIO, Final, Protocol
 
 import msgspec
 
-from twistedsite.http.forms import FormError, Upload
+from twistedsite.http.cookies import parse_cookies
+from twistedsite.http.forms import Form, Upload, parse_body, parse_query
+from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.environ import cgi_environ
+from twistedsite.scripts.headers import ResponseHeaders
+from twistedsite.scripts.session import Session, SessionAccess
 from twistedsite.settings.server import FormLimits, OptionValue
-
-__all__ = ["Exchange", "FormError", "Outlet", "ResponseHead", "ScriptRequest", "Upload"]
 
 
 class ScriptRequest(msgspec.Struct, kw_only=True):
@@ -81,3 +85,156 @@ class Outlet(Protocol):
     def end(self, head: ResponseHead | None, body: bytes) -> None:
         """Send the last piece; `head` where `begin` was not called: the whole answer is in this call."""
         ...
+
+
+SESSION_COOKIE: Final = "sessionId"
+
+
+class OutputClosedError(ValueError):
+    """Something was written to a page that is finished."""
+
+
+def checked_status(text: str) -> int:
+    """Return the number at the head of `text`, as in `404 Not Found`; raises ValueError outside of 200 to 599."""
+    number = text.split(" ", 1)[0]
+    if not (number.isascii() and number.isdigit() and 200 <= int(number) <= 599):
+        raise ValueError(f"not a status that a script can answer: {text!r}")
+    return int(number)
+
+
+class Exchange:
+    """One request to a script, from the script's side: what came, and the answer as it grows.
+
+    The answer is held back until the script ends, flushes, or has written `buffer` bytes; until then its status and
+    header fields may change. One thread at a time may write.
+    """
+
+    def __init__(
+        self, request: ScriptRequest, body: BinaryIO, outlet: Outlet, broker: Broker, buffer: int = 256 * 1024
+    ) -> None:
+        self.request = request
+        self.body = body
+        self.status = 200
+        self.headers = ResponseHeaders()
+        self._outlet = outlet
+        self._broker = broker
+        self._limit = buffer
+        self._held = bytearray()
+        self._begun = False
+        self._closed = False
+        self._session: SessionAccess | None = None
+
+    @functools.cached_property
+    def query(self) -> list[tuple[str, str]]:
+        """The fields of the query string, in order; blank values are kept."""
+        return parse_query(self.request.query, self.request.form_limits.fields)
+
+    @functools.cached_property
+    def _posted(self) -> tuple[list[tuple[str, str]], list[Upload]]:
+        return parse_body(self.body, self.request.header("content-type"), self.request.form_limits)
+
+    @property
+    def posted(self) -> list[tuple[str, str]]:
+        """The fields of a form in the body; raises FormError where it is malformed or too large."""
+        return self._posted[0]
+
+    @functools.cached_property
+    def files(self) -> dict[str, Upload]:
+        """The uploaded files by field name; of several with one name the last."""
+        return {upload.name: upload for upload in self._posted[1]}
+
+    @functools.cached_property
+    def form(self) -> Form:
+        """The fields of the query string and of the body."""
+        return Form([*self.query, *self.posted])
+
+    def lists(self) -> dict[str, list[str]]:
+        """Every field's values by name, of the query string and of the body."""
+        return self.form.lists()
+
+    @functools.cached_property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that came."""
+        return parse_cookies(self.request.header("cookie"))
+
+    @functools.cached_property
+    def environ(self) -> dict[str, str]:
+        """The CGI environment of the request (RFC 3875, 4.1)."""
+        return cgi_environ(self.request)
+
+    def session(self) -> Session:
+        """This visitor's session; waits while another request of the same visitor holds it."""
+        return self.session_access().open(head_sent=self._begun)
+
+    def session_access(self) -> SessionAccess:
+        """What opens, renews and ends this visitor's session."""
+        if self._session is None:
+            self._session = SessionAccess(
+                self._broker.sessions,
+                self.cookies.get(SESSION_COOKIE, ""),
+                self.request.scheme == "https",
+                self.request.timeout,
+            )
+        return self._session
+
+    def read_source(self) -> str:
+        """The text of the script or template itself; raises FileNotFoundError where it has gone."""
+        with open(self.request.filename, encoding="utf-8-sig") as file:
+            return file.read()
+
+    def write(self, data: bytes) -> None:
+        """Add `data` to the body; raises OutputClosedError after the end."""
+        if self._closed:
+            raise OutputClosedError("this page is finished: its script has ended")
+        self._held += data
+        if len(self._held) > self._limit:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what has been written so far: the status and header fields are fixed from now on."""
+        if self._closed:
+            return
+        if not self._begun:
+            head = self._head()
+            self._begun = True
+            self._outlet.begin(head)
+        held, self._held = bytes(self._held), bytearray()
+        if held:
+            self._outlet.write(held)
+
+    def discard(self) -> None:
+        """Forget what was written and not sent."""
+        self._held.clear()
+
+    @property
+    def begun(self) -> bool:
+        """The head has been sent."""
+        return self._begun
+
+    def finish(self) -> None:
+        """Keep the session, send what is left, and close."""
+        if self._session is not None:
+            self._session.close()
+        head = None if self._begun else self._head()
+        self._closed = True
+        self._outlet.end(head, bytes(self._held))
+
+    def close(self) -> None:
+        """Release what is held, whatever has happened: the session's lock, temporary files."""
+        self._closed = True
+        self._held.clear()
+        if self._session is not None:
+            self._session.close(save=False)
+        if "_posted" in self.__dict__:
+            for upload in self._posted[1]:
+                upload.close()
+
+    def _head(self) -> ResponseHead:
+        # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
+        if (status := self.headers.pop("status", None)) is not None:
+            self.status = checked_status(status)
+        self.headers.setdefault("content-type", "text/html; charset=utf-8")
+        headers = self.headers.encoded()
+        if self._session is not None and (cookie := self._session.set_cookie_value()):
+            headers.append((b"set-cookie", cookie.encode("ascii")))
+        return ResponseHead(self.status, headers)

@@ -26,6 +26,18 @@ class ScriptTimeoutError(ScriptError):
     """Still running at its deadline, and stopped: 504."""
 
 
+class ScriptRefusedError(ScriptError):
+    """The request is none that the script could use, a malformed form for instance: `status` says what to answer."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ScriptGoneError(ScriptError):
+    """Its file was deleted after it had been looked up: 404."""
+
+
 class ScriptCrashedError(ScriptError):
     """The process or thread that ran it has died: 502."""
 

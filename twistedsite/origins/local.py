@@ -1,0 +1,120 @@
+"""The folder on this machine's disk. Every path is resolved by the kernel, through a descriptor, so that a symbolic
+link that changes in between cannot lead outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from twistedsite.origins.interface import Entry, GoneError, Kind
+
+_DELETED: Final = " (deleted)"
+"""What Linux adds to the link in /proc of a descriptor whose file has no name any more."""
+
+
+def local_version(status: os.stat_result) -> str:
+    """The version of a local file: it changes with every write, and when another file takes the name."""
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+
+
+class LocalFile:
+    """An open plain file."""
+
+    def __init__(self, descriptor: int, status: os.stat_result) -> None:
+        self._descriptor = descriptor
+        self.size = status.st_size
+        self.mtime = status.st_mtime
+        self.version = local_version(status)
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+class LocalOrigin:
+    """The tree below `root`. All of its answers come at once; it may be called from any thread."""
+
+    def __init__(self, root: str, symlinks: Literal["inside", "none"] = "inside") -> None:
+        self.root: Final = os.path.realpath(root)
+        self._inside: Final = self.root.rstrip("/") + "/"
+        self._symlinks = symlinks
+
+    def lookup(self, path: tuple[str, ...]) -> Entry | None:
+        return self._entry(path)
+
+    def children(self, entry: Entry) -> list[Entry]:
+        try:
+            names = os.listdir(self.local_path(entry))
+        except OSError as error:
+            raise GoneError(entry.name) from error
+        found = (self._entry((*entry.path, name)) for name in names)
+        return [child for child in found if child is not None]
+
+    def open(self, entry: Entry) -> LocalFile:
+        with self._descriptor(entry.path) as descriptor:
+            if descriptor is None or self._kind(descriptor, entry.path) is not Kind.FILE:
+                raise GoneError(entry.name)
+            try:
+                # The very file that was judged, by its descriptor: a name could mean another one by now.
+                reading = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            except OSError as error:
+                raise GoneError(entry.name) from error
+        return LocalFile(reading, os.fstat(reading))
+
+    def read(self, entry: Entry, limit: int) -> bytes:
+        file = self.open(entry)
+        try:
+            if file.size > limit:
+                raise GoneError(entry.name)
+            return os.read(file.fileno(), limit)
+        finally:
+            file.close()
+
+    def local_path(self, entry: Entry) -> str:
+        return self._inside + "/".join(entry.path)
+
+    def _entry(self, path: tuple[str, ...]) -> Entry | None:
+        with self._descriptor(path) as descriptor:
+            if descriptor is None:
+                return None
+            kind = self._kind(descriptor, path)
+            if kind is not Kind.FILE and kind is not Kind.FOLDER:
+                return Entry(path, kind)
+            status = os.fstat(descriptor)
+        if status.st_nlink == 0:
+            return None
+        size = status.st_size if kind is Kind.FILE else 0
+        return Entry(path, kind, size, status.st_mtime, local_version(status))
+
+    @contextlib.contextmanager
+    def _descriptor(self, path: tuple[str, ...]) -> Iterator[int | None]:
+        try:
+            # O_PATH names the file without opening it: a FIFO does not block, a device is not touched.
+            descriptor = os.open(self._inside + "/".join(path), os.O_PATH | os.O_CLOEXEC)
+        except (OSError, ValueError):
+            yield None
+            return
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _kind(self, descriptor: int, path: tuple[str, ...]) -> Kind:
+        real = os.readlink(f"/proc/self/fd/{descriptor}")
+        named = self._inside + "/".join(path)
+        if real != named and real.removesuffix(_DELETED) != named.rstrip("/"):
+            followed = self._symlinks == "inside" and (real == self.root or real.startswith(self._inside))
+            if not followed:
+                return Kind.OUTSIDE
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(mode):
+            return Kind.FILE
+        return Kind.FOLDER if stat.S_ISDIR(mode) else Kind.SPECIAL

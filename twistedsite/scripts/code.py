@@ -1,0 +1,60 @@
+"""Compiled code, kept by the version of its source: an edited file is compiled anew, an unchanged one never again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from types import CodeType
+
+import msgspec
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """A Python file, compiled."""
+
+    code: CodeType
+    names: frozenset[str]
+    """Every global name that the source mentions, in functions and classes too."""
+
+
+class CodeCache:
+    """Compiled files by name; at most `limit` of them, the one made first goes first. Thread-safe."""
+
+    def __init__(self, limit: int = 2048) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[str, tuple[str, Compiled]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, filename: str, version: str) -> Compiled:
+        """Return the Python file `filename`, whose content is `version`, compiled.
+
+        Raises SyntaxError, ValueError (a NUL in the source, or not its declared encoding) or OSError.
+        """
+        kept = self._kept.get(filename)
+        if kept is not None and kept[0] == version:
+            return kept[1]
+        with open(filename, "rb") as file:
+            source = file.read()
+        code = compile(source, filename, "exec", dont_inherit=True)
+        compiled = Compiled(code, frozenset(_names(code)))
+        with self._lock:
+            self._kept[filename] = (version, compiled)
+            self._kept.move_to_end(filename)
+            while len(self._kept) > self._limit:
+                self._kept.popitem(last=False)
+        return compiled
+
+
+def file_version(filename: str) -> str:
+    """The version of a file on this machine; raises FileNotFoundError."""
+    status = os.stat(filename)
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+
+
+def _names(code: CodeType) -> set[str]:
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= _names(constant)
+    return names

@@ -1,0 +1,64 @@
+"""The header fields of a script's answer: set by name, checked at once, so the script's own line gets the blame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, MutableMapping
+from typing import Final
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+_BAD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class ResponseHeaders(MutableMapping[str, str]):
+    """Field name (in any letter case) -> value; a list or tuple of values sends the field several times.
+
+    Raises ValueError for what RFC 9110 (5.1, 5.5) does not allow: names that are no token, line breaks in values.
+    """
+
+    def __init__(self) -> None:
+        self._fields: dict[str, tuple[str, list[str]]] = {}
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self._fields[name.lower()][1])
+
+    def __setitem__(self, name: str, value: object) -> None:
+        values = value if isinstance(value, list | tuple) else [value]
+        self._fields[_checked_name(name).lower()] = (name, [_checked_value(name, item) for item in values])
+
+    def __delitem__(self, name: str) -> None:
+        del self._fields[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._fields.values())
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._fields
+
+    def add(self, name: str, value: object) -> None:
+        """Send one more field of this name, as `Set-Cookie` needs it."""
+        key = _checked_name(name).lower()
+        _, values = self._fields.setdefault(key, (name, []))
+        values.append(_checked_value(name, value))
+
+    def encoded(self) -> list[tuple[bytes, bytes]]:
+        """The fields as they go on the wire."""
+        return [
+            (name.encode("ascii"), value.encode("utf-8")) for name, values in self._fields.values() for value in values
+        ]
+
+
+def _checked_name(name: str) -> str:
+    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        raise ValueError(f"not a header field's name: {name!r}")
+    return name
+
+
+def _checked_value(name: str, value: object) -> str:
+    text = str(value).strip(" \t")
+    if _BAD_VALUE.search(text):
+        raise ValueError(f"line breaks and control characters cannot stand in the header field {name}")
+    return text

@@ -1,0 +1,55 @@
+"""A script's standard output: text and bytes that are written go into its page."""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import TYPE_CHECKING
+
+from twistedsite.scripts.exchange import Exchange
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class PageText(io.TextIOBase):
+    """The `sys.stdout` of a script: text goes into its page as UTF-8."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def write(self, text: str) -> int:
+        self._exchange.write(text.encode("utf-8", "replace"))
+        return len(text)
+
+    def flush(self) -> None:
+        self._exchange.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    @functools.cached_property
+    def buffer(self) -> PageBytes:
+        """The same page, for bytes."""
+        return PageBytes(self._exchange)
+
+
+class PageBytes(io.RawIOBase):
+    """The `sys.stdout.buffer` of a script."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def write(self, data: ReadableBuffer) -> int:
+        view = memoryview(data).cast("B")
+        self._exchange.write(bytes(view))
+        return len(view)
+
+    def flush(self) -> None:
+        self._exchange.flush()
+
+    def writable(self) -> bool:
+        return True

@@ -1,0 +1,80 @@
+"""Calls from threads into the reactor's thread, many for one wake-up.
+
+`reactor.callFromThread` writes a byte into a pipe for each call and goes through the reactor's own queue; under load
+that costs more than the calls. Here one eventfd is written only when the reactor is not already on its way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+_SLICE = 256
+"""Calls made before the reactor's other work gets its turn."""
+
+
+@implementer(IReadDescriptor)
+class Mailbox:
+    """Has `callFromThread`, so it can stand for the reactor in `deferToThreadPool`."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: IReactorFDSet) -> None:
+        self._reactor = reactor
+        self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
+        self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._woken = False
+        reactor.addReader(self)
+
+    def callFromThread(self, function: Callable[..., object], *args: object) -> None:
+        """Have `function(*args)` called in the reactor's thread, in the order of the calls. For any thread."""
+        self._calls.put((function, args))
+        if not self._woken:
+            self._woken = True
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._descriptor >= 0:
+            os.eventfd_write(self._descriptor, 1)
+
+    def doRead(self) -> None:
+        """Make the calls that wait."""
+        # First read, then clear the flag, then drain: in the other order a call put in between would not wake us.
+        os.eventfd_read(self._descriptor)
+        self._woken = False
+        for _ in range(_SLICE):
+            try:
+                function, args = self._calls.get_nowait()
+            except Empty:
+                return
+            try:
+                function(*args)
+            except Exception:
+                self._log.failure("a call from a script's thread failed", failure=Failure())
+        self._woken = True
+        self._wake()
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def logPrefix(self) -> str:
+        return "scripts"
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor has stopped."""
+        self.close()
+
+    def close(self) -> None:
+        """Make the calls that wait, and accept no wake-ups any more."""
+        if self._descriptor < 0:
+            return
+        self._reactor.removeReader(self)
+        os.close(self._descriptor)
+        self._descriptor = -1

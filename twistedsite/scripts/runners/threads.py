@@ -1,0 +1,253 @@
+"""Trusted scripts, each in a thread of this process: quick to start, and as free as the server itself.
+
+A job is queued, runs, and ends; its answer may be given earlier, at the deadline. `_Job.work` and the outlet run in the
+script's thread, everything else on the reactor's.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextvars import copy_context
+from typing import BinaryIO, Final
+
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTime
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
+from twistedsite.scripts.failures import report_stack
+from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.run import Ending, Outcome, ScriptStop, run_script
+from twistedsite.scripts.runners import (
+    ResponseSink,
+    RunnerBusyError,
+    ScriptError,
+    ScriptFailedError,
+    ScriptGoneError,
+    ScriptRefusedError,
+    ScriptTimeoutError,
+)
+from twistedsite.scripts.runners.deadlines import Deadlines
+from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt
+from twistedsite.scripts.runners.mailbox import Mailbox
+from twistedsite.scripts.runners.outlet import ThreadOutlet
+from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
+from twistedsite.scripts.stdout import restore_stdout
+from twistedsite.settings.server import ThreadSettings
+
+_INTERRUPT_EVERY: Final = 0.02
+"""Seconds between two attempts to interrupt a script."""
+
+
+class IThreadReactor(IReactorTime, IReactorFDSet):
+    """What the runner needs of the reactor."""
+
+
+class ThreadRunner:
+    """Runs the scripts of one server in a bounded pool of threads."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: IThreadReactor, threads: int, settings: ThreadSettings, broker: Broker) -> None:
+        self.reactor = reactor
+        self.settings = settings
+        self.broker = broker
+        self.interpreters = Interpreters(CodeCache())
+        self.mailbox = Mailbox(reactor)
+        self.deadlines = Deadlines(reactor)
+        self.pool = ScriptPool(threads)
+        self._jobs: set[_Job] = set()
+        self._stopping: dict[_Job, float] = {}
+        """Job that is being interrupted -> when it counts as lost."""
+        self._interrupting: IDelayedCall | None = None
+
+    def run(self, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> Deferred[None]:
+        """See `Runner.run`."""
+        if self.pool.lost >= self.settings.lost:
+            return fail(RunnerBusyError(f"{self.pool.lost} scripts could not be stopped and hold their threads"))
+        if self.pool.queue.qsize() >= self.settings.queue:
+            return fail(RunnerBusyError(f"{self.settings.queue} scripts wait already"))
+        job = _Job(self, request, body, sink)
+        self._jobs.add(job)
+        work: Deferred[Outcome] = deferToThreadPool(
+            self.mailbox,  # type: ignore[arg-type]  # stands for the reactor: it has callFromThread
+            self.pool,  # type: ignore[arg-type]  # stands for Twisted's pool: it has callInThreadWithCallback
+            copy_context().run,
+            job.work,
+        )
+        work.addBoth(job.ended)
+        return job.result
+
+    def health(self) -> dict[str, int]:
+        """See `Runner.health`."""
+        return {
+            "threads": self.pool.size,
+            "running": len(self._jobs) - self.pool.queue.qsize(),
+            "queued": self.pool.queue.qsize(),
+            "lost": self.pool.lost,
+            "lost_limit": self.settings.lost,
+        }
+
+    def stop(self) -> None:
+        """Stop every script and let go of the reactor. What does not stop is left behind in its daemon thread."""
+        for job in list(self._jobs):
+            job.result.cancel()
+        if self._interrupting is not None and self._interrupting.active():
+            self._interrupting.cancel()
+        self.pool.stop()
+        self.deadlines.stop()
+        self.mailbox.close()
+        self.interpreters.close()
+        restore_stdout()
+
+    def forget(self, job: _Job) -> None:
+        """The thread of `job` has come back from it."""
+        self._jobs.discard(job)
+        self._stopping.pop(job, None)
+
+    def interrupt(self, job: _Job) -> None:
+        """Interrupt `job`, again and again, until it ends or its grace is over."""
+        self._stopping[job] = self.reactor.seconds() + self.settings.grace
+        if self._interrupting is None:
+            self._interrupt_all()
+
+    def _interrupt_all(self) -> None:
+        now = self.reactor.seconds()
+        for job, lost_at in list(self._stopping.items()):
+            job.interrupt()
+            if now >= lost_at:
+                del self._stopping[job]
+                job.lose()
+        again = bool(self._stopping)
+        self._interrupting = self.reactor.callLater(_INTERRUPT_EVERY, self._interrupt_all) if again else None
+
+
+class _Job:
+    """One run of one script."""
+
+    def __init__(self, runner: ThreadRunner, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> None:
+        self.runner = runner
+        self.request = request
+        self.result: Deferred[None] = Deferred(self._cancelled)
+        self._body = body
+        self._sink = sink
+        self._outlet = ThreadOutlet(runner.mailbox, sink, runner.settings.output_buffer, runner.reactor.seconds)
+        self._thread: ScriptThread | None = None
+        self._in_script = False
+        self._lock = threading.Lock()
+        """Guards `_in_script`: while it is held, no exception is sent into the thread."""
+        self._waited = 0.0
+        self._deadline = runner.deadlines.add(request.timeout, self._expired)
+
+    # In the script's thread.
+
+    def work(self) -> Outcome:
+        """Run the script, unless it has been cancelled while it was queued."""
+        thread = threading.current_thread()
+        assert isinstance(thread, ScriptThread)
+        with self._lock:
+            if self._outlet.stopped:
+                return Outcome(Ending.STOPPED)
+            self._thread = thread
+            self._in_script = True
+        exchange = Exchange(
+            self.request, self._body, self._outlet, self.runner.broker, self.runner.settings.output_buffer
+        )
+        outcome = Outcome(Ending.STOPPED)
+        try:
+            outcome = run_script(exchange, self.runner.interpreters)
+            self._leave()
+        except ScriptStop:
+            self._leave()
+        exchange.close()
+        return outcome
+
+    def _leave(self) -> None:
+        while self._in_script:
+            try:
+                with self._lock:
+                    self._in_script = False
+            except ScriptStop:
+                continue
+        clear_interrupt(threading.get_ident())
+
+    # On the reactor's thread.
+
+    def interrupt(self) -> None:
+        """Raise ScriptStop in the thread, if it is still in the script."""
+        with self._lock:
+            if self._in_script and self._thread is not None and self._thread.ident is not None:
+                self._thread.retired = True
+                interrupt(self._thread.ident)
+
+    def lose(self) -> None:
+        """Give the thread up."""
+        if self._thread is not None:
+            self.runner.pool.lose(self._thread)
+            self.runner._log.warn(
+                "{script} does not stop: its thread is lost, {lost} in all",
+                script="/".join(self.request.script),
+                lost=self.runner.pool.lost,
+            )
+
+    def ended(self, outcome: Outcome | Failure) -> None:
+        """The thread has come back."""
+        self._deadline.cancel()
+        self.runner.forget(self)
+        if self.result.called:
+            return
+        if isinstance(outcome, Failure):
+            self.result.errback(outcome)
+        elif (error := _error(outcome)) is not None:
+            self.result.errback(error)
+        else:
+            head, body = self._outlet.last
+            self._sink.end(head, body)
+            self.result.callback(None)
+
+    def _expired(self) -> None:
+        waited = self._outlet.waited()
+        if waited > self._waited:
+            # The time in which the script waited for a slow client is not its own.
+            self._deadline = self.runner.deadlines.add(waited - self._waited, self._expired)
+            self._waited = waited
+            return
+        if not self._in_script:
+            self._stop(RunnerBusyError("no thread was free in time"))
+            return
+        frame = sys._current_frames().get(self._thread.ident or 0) if self._thread else None
+        message = f"still running after {self.request.timeout:g} s"
+        report = report_stack(frame, message, self.request.root)
+        self._stop(ScriptTimeoutError(message, report))
+
+    def _cancelled(self, result: Deferred[None]) -> None:
+        self._stop(CancelledError())
+
+    def _stop(self, error: Exception) -> None:
+        self._outlet.stop()
+        self._deadline.cancel()
+        if self._in_script:
+            self.runner.interrupt(self)
+        self.result.errback(error)
+
+
+def _error(outcome: Outcome) -> ScriptError | CancelledError | None:
+    match outcome.ending:
+        case Ending.DONE:
+            return None
+        case Ending.REFUSED:
+            return ScriptRefusedError(outcome.status, outcome.message)
+        case Ending.GONE:
+            return ScriptGoneError(outcome.message)
+        case Ending.STOPPED:
+            return CancelledError()
+        case Ending.FAILED:
+            return ScriptFailedError(outcome.message, outcome.report)
+
+
+__all__ = ["IThreadReactor", "ResponseHead", "ThreadRunner"]
