@@ -1,0 +1,163 @@
+"""The access log: one line for each response in the combined format, written off the hot path.
+
+Answering only appends to a list; a thread of the reactor's pool formats and writes the batch. A clean stop writes what
+is left. The file is opened anew when it has been moved away, so that logrotate needs no signal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+import time
+from typing import IO, NamedTuple, Protocol
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from twistedsite.http.body import ThreadingReactor
+
+FLUSH_SECONDS = 1.0
+FLUSH_ENTRIES = 512
+MOST_ENTRIES = 100_000
+"""Entries that may wait for a disk that hangs; further ones are counted and dropped."""
+
+_UNSAFE = re.compile(rb'[^\x20-\x7e]|["\\]')
+
+
+class LogReactor(ThreadingReactor, Protocol):
+    """What the log needs of a reactor."""
+
+    def callLater(self, delay: float, callable: object) -> IDelayedCall: ...
+
+
+class Entry(NamedTuple):
+    """One response."""
+
+    at: float
+    """Seconds since the epoch."""
+    peer: str
+    request_line: bytes
+    status: int
+    sent: int
+    """Bytes of content."""
+    referer: bytes
+    user_agent: bytes
+
+
+class AccessLog:
+    """Writes entries to the file at `path`, or to standard output for `-`."""
+
+    _log = Logger()
+
+    def __init__(self, path: str, reactor: LogReactor) -> None:
+        self._path = path
+        self._reactor = reactor
+        self._entries: list[Entry] = []
+        self._dropped = 0
+        self._call: IDelayedCall | None = None
+        self._writing = False
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Log `entry` soon."""
+        entries = self._entries
+        if len(entries) >= MOST_ENTRIES:
+            self._dropped += 1
+            return
+        entries.append(entry)
+        if len(entries) >= FLUSH_ENTRIES:
+            self._flush()
+        elif self._call is None:
+            self._call = self._reactor.callLater(FLUSH_SECONDS, self._due)
+
+    def close(self) -> None:
+        """Write all that waits, and close the file. Waits for the disk."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        entries, self._entries = self._entries, []
+        self._write(entries)
+        with self._lock:
+            if self._file is not None and self._path != "-":
+                self._file.close()
+            self._file = None
+
+    def _due(self) -> None:
+        self._call = None
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._entries and not self._writing:
+            self._writing = True
+            entries, self._entries = self._entries, []
+            self._reactor.callInThread(self._write_batch, entries)
+
+    def _write_batch(self, entries: list[Entry]) -> None:
+        self._write(entries)
+        self._reactor.callFromThread(self._written)
+
+    def _written(self) -> None:
+        self._writing = False
+        if len(self._entries) >= FLUSH_ENTRIES:
+            self._flush()
+        if self._dropped:
+            self._log.warn("access log: {count} entries lost, {path} is too slow", count=self._dropped, path=self._path)
+            self._dropped = 0
+
+    def _write(self, entries: list[Entry]) -> None:
+        """In any thread: format and write."""
+        if not entries:
+            return
+        text = b"".join(map(combined, entries))
+        with self._lock:
+            try:
+                file = self._current_file()
+                file.write(text)
+                file.flush()
+            except (OSError, ValueError) as error:
+                self._log.error("access log: {path}: {error}", path=self._path, error=error)
+
+    def _current_file(self) -> IO[bytes]:
+        if self._path == "-":
+            return sys.stdout.buffer
+        if self._file is not None:
+            opened = os.fstat(self._file.fileno())
+            try:
+                there = os.stat(self._path)
+            except FileNotFoundError:
+                there = None
+            if there is not None and (opened.st_dev, opened.st_ino) == (there.st_dev, there.st_ino):
+                return self._file
+            self._file.close()
+        self._file = open(self._path, "ab")  # noqa: SIM115 - kept open until rotated or closed
+        return self._file
+
+
+def combined(entry: Entry) -> bytes:
+    """Return the line for `entry` in Apache's combined format; what is no printable ASCII is written as `\\xNN`."""
+    return b'%b - - [%b] "%b" %d %d "%b" "%b"\n' % (
+        _escape(entry.peer.encode("utf-8", "replace")),
+        _timestamp(int(entry.at)),
+        _escape(entry.request_line),
+        entry.status,
+        entry.sent,
+        _escape(entry.referer),
+        _escape(entry.user_agent),
+    )
+
+
+def _escape(text: bytes) -> bytes:
+    return _UNSAFE.sub(lambda match: b"\\x%02x" % match[0][0], text)
+
+
+_last_timestamp = (0, b"")
+
+
+def _timestamp(second: int) -> bytes:
+    global _last_timestamp
+    if _last_timestamp[0] != second:
+        _last_timestamp = (second, time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second)).encode("ascii"))
+    return _last_timestamp[1]

@@ -1,0 +1,164 @@
+"""A request's content while it arrives: in memory while small, else in an unlinked temporary file.
+
+The file is written by a pool thread, one batch at a time; what waits for the disk is bounded by `full`, at which the
+channel stops reading. Whatever happens to the request, `abandon` or the garbage collector closes the file.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from io import BytesIO
+from typing import IO, Protocol
+
+from twistedsite.http.head import HeaderFields, RequestError
+
+BACKLOG = 512 * 1024
+"""Bytes that may wait for the disk."""
+
+
+class BodyCheck(Protocol):
+    """Looks at content while it arrives, e.g. at a multipart form."""
+
+    def feed(self, data: bytes) -> object:
+        """Look at the next bytes; an exception with `status: int` and `message: str` becomes the answer."""
+
+    def finish(self) -> object:
+        """No more comes; may raise as `feed` does."""
+
+
+MakeBodyCheck = Callable[[HeaderFields], BodyCheck | None]
+"""Makes the check for one request from its header fields."""
+
+
+class ThreadingReactor(Protocol):
+    """What is needed of a reactor to write off its thread."""
+
+    def callInThread(self, callable: Callable[..., object], *args: object) -> object: ...
+
+    def callFromThread(self, callable: Callable[..., object], *args: object) -> object: ...
+
+
+class RequestBody:
+    """The content of one request, of at most `limit` bytes, of which `memory` bytes are kept in memory.
+
+    `resume` is called when there is room again after `full`; `failed` with an OSError when the disk is full.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        memory: int,
+        check: BodyCheck | None,
+        reactor: ThreadingReactor,
+        resume: Callable[[], None],
+        failed: Callable[[OSError], None],
+    ) -> None:
+        self.received = 0
+        self._limit = limit
+        self._memory_limit = memory
+        self._check = check
+        self._reactor = reactor
+        self._resume = resume
+        self._failed = failed
+        self._memory: BytesIO | None = BytesIO()
+        self._file: IO[bytes] | None = None
+        self._waiting: list[bytes] = []
+        self._backlog = 0
+        self._writing = False
+        self._abandoned = False
+        self._ready: Callable[[IO[bytes]], None] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether the disk is too far behind to take more."""
+        return self._backlog > BACKLOG
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes; raises RequestError 413 beyond the limit, or what the check says."""
+        self.received += len(data)
+        if self.received > self._limit:
+            raise RequestError(413, f"The content is longer than {self._limit} bytes")
+        if self._check is not None:
+            checked(self._check.feed, data)
+        if self._memory is None:
+            self._spool(data)
+        elif self.received <= self._memory_limit:
+            self._memory.write(data)
+        else:
+            held, self._memory = self._memory.getvalue() + data, None
+            self._spool(held)
+
+    def finish(self, ready: Callable[[IO[bytes]], None]) -> None:
+        """No more comes: call `ready` with the content, at its start, when it has all been written.
+
+        Raises what the check says.
+        """
+        if self._check is not None:
+            checked(self._check.finish)
+        if self._memory is not None:
+            self._memory.seek(0)
+            ready(self._memory)
+        else:
+            self._ready = ready
+            self._write_next()
+
+    def abandon(self) -> None:
+        """The request will not be served: free everything."""
+        self._abandoned = True
+        self._waiting.clear()
+        if not self._writing and self._file is not None:
+            self._reactor.callInThread(self._file.close)
+            self._file = None
+
+    def _spool(self, data: bytes) -> None:
+        self._waiting.append(data)
+        self._backlog += len(data)
+        self._write_next()
+
+    def _write_next(self) -> None:
+        if not self._writing:
+            self._writing = True
+            batch, self._waiting = self._waiting, []
+            self._reactor.callInThread(self._write, batch, self._ready is not None)
+
+    def _write(self, batch: list[bytes], last: bool) -> None:
+        """In a thread: write `batch`; nobody else touches the file meanwhile."""
+        error = None
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever gets the content closes it
+            self._file.writelines(batch)
+            if last:
+                self._file.seek(0)
+        except OSError as problem:
+            error = problem
+        self._reactor.callFromThread(self._written, sum(map(len, batch)), last, error)
+
+    def _written(self, count: int, last: bool, error: OSError | None) -> None:
+        self._writing = False
+        was_full = self.full
+        self._backlog -= count
+        if self._abandoned:
+            self.abandon()
+        elif error is not None:
+            self._failed(error)
+        elif self._waiting or (self._ready is not None and not last):
+            self._write_next()
+        elif self._ready is not None and self._file is not None:
+            file, self._file = self._file, None
+            self._ready(file)
+            return
+        if was_full and not self.full and not self._abandoned:
+            self._resume()
+
+
+def checked(step: Callable[..., object], *args: object) -> None:
+    """Call a step of a check; what it raises with a status becomes a RequestError."""
+    try:
+        step(*args)
+    except Exception as error:
+        status, message = getattr(error, "status", None), getattr(error, "message", None)
+        if isinstance(status, int) and isinstance(message, str):
+            raise RequestError(status, message) from None
+        raise

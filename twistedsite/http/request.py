@@ -1,0 +1,328 @@
+"""The request that resources see: Twisted's own, with what is slow or unsafe replaced.
+
+The channel makes one when head and content are complete. Headers, cookies and arguments are looked at only when a
+resource asks for them; the response's framing comes from `response`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from twisted.internet.defer import Deferred
+from twisted.python.components import Componentized
+from twisted.python.failure import Failure
+from twisted.web import http, resource, server
+from twisted.web.error import UnsupportedMethod
+from twisted.web.http_headers import Headers
+
+from twistedsite.http import response
+from twistedsite.http.head import RequestHead
+from twistedsite.http.sendfile import send_file
+
+if TYPE_CHECKING:
+    from twistedsite.http.channel import Channel
+
+
+class Request(server.Request):
+    """One request and its response. See `twisted.web.iweb.IRequest`."""
+
+    def __init__(self, channel: Channel, head: RequestHead, content: IO[bytes]) -> None:
+        # Instead of http.Request.__init__, which makes header objects and asks for addresses that few resources need.
+        Componentized.__init__(self)
+        self.channel: Channel | None = channel
+        self.site = channel.site
+        self.transport = channel.transport
+        self.head = head
+        self.content = content
+        self.method = head.method
+        self.uri = head.target
+        self.path = head.path
+        self.clientproto = head.version
+        self.client = channel.getPeer()
+        self.responseHeaders = Headers()
+        self.cookies: list[bytes] = []
+        self.notifications: list[Deferred[None]] = []
+        self.queued = False
+        self._left: int | None = None
+        """Bytes of content still to be written; None: as many as come."""
+        self._silent = False
+        """The response has no content, whatever is written."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Make what is costly and seldom needed when it is first looked at."""
+        if name == "requestHeaders":
+            headers = Headers()
+            for field, value in self.head.headers:
+                headers.addRawHeader(field, value)
+            self.requestHeaders = headers
+            return headers
+        if name == "received_cookies":
+            self.received_cookies: dict[bytes, bytes] = {}
+            self.parseCookies()
+            return self.received_cookies
+        if name == "host":
+            if self.channel is None:
+                raise AttributeError(name)
+            self.host = self.channel.getHost()
+            return self.host
+        raise AttributeError(name)
+
+    @property
+    def args(self) -> dict[bytes, list[bytes]]:
+        """Arguments of the query, percent-decoded; `;` separates nothing. Forms in the content are not parsed."""
+        try:
+            return self._args
+        except AttributeError:
+            query = self.head.query
+            self._args: dict[bytes, list[bytes]] = (
+                parse_qs(query, keep_blank_values=True, max_num_fields=10_000) if query else {}
+            )
+            return self._args
+
+    @args.setter
+    def args(self, value: dict[bytes, list[bytes]]) -> None:
+        self._args = value
+
+    def process(self) -> None:
+        """Find the resource and let it answer."""
+        if self.path == b"*":
+            self._handleStar()
+            return
+        self.prepath = []
+        self.postpath = list(self.head.segments)
+        try:
+            found = self.site.getResourceFor(self)
+            if resource._IEncodingResource.providedBy(found):
+                self._encoder = found.getEncoder(self)
+            self.render(found)
+        except BaseException:
+            self.processingFailed(Failure())
+
+    def render(self, resrc: resource.IResource) -> None:
+        """Let `resrc` answer; the rarer outcomes are left to Twisted's own `render`."""
+        try:
+            body = resrc.render(self)
+        except UnsupportedMethod as error:
+            super().render(_Unsupported(resrc, error))
+            return
+        if body is server.NOT_DONE_YET:
+            return
+        if not isinstance(body, bytes) or self._encoder is not None or self.startedWriting:
+            super().render(_Answered(body))
+            return
+        self._default_type(len(body))
+        self.responseHeaders.removeHeader(b"Content-Length")
+        self._begin(body, len(body))
+        self.finish()
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """Log `reason` and answer 500, or cut the response off where it has begun."""
+        if not self.startedWriting and not self.finished and not self._disconnected:
+            self.responseHeaders = Headers()
+            self.cookies = []
+            self._encoder = None
+            return super().processingFailed(reason)
+        self._log.failure("{path}: failed while answering", failure=reason, path=self.path)
+        if self.channel is not None:
+            self.channel.abortConnection()
+        return reason
+
+    def write(self, data: bytes) -> None:
+        """Send `data` as the next bytes of content."""
+        if self.finished:
+            raise RuntimeError("Request.write called on a request after Request.finish was called.")
+        if self._disconnected:
+            return
+        if not self.startedWriting:
+            self._default_type(None)
+        if self._inFakeHead:
+            return
+        if self._encoder is not None:
+            data = self._encoder.encode(data)
+        self._write(data)
+
+    def finish(self) -> None:
+        """The response is complete."""
+        if self._disconnected:
+            raise RuntimeError(
+                "Request.finish called on a request after its connection was lost; "
+                "use Request.notifyFinish to keep track of this."
+            )
+        if self.finished:
+            warnings.warn("Warning! request.finish called twice.", stacklevel=2)
+            return
+        if self._encoder is not None and (tail := self._encoder.finish()):
+            self._write(tail)
+        if not self.startedWriting:
+            self._default_type(0)
+            self._begin(b"", 0)
+        channel = self.channel
+        if channel is None:
+            return
+        if self.chunked and not self._silent:
+            channel.write(b"0\r\n\r\n")
+        elif self._left:
+            self._log.error("{path}: {left} bytes are missing from the response", path=self.path, left=self._left)
+            channel.abortConnection()
+            return
+        self.finished = 1
+        channel.site.log_response(channel, self.head, self.code, self.sentLength)
+        self._cleanup()
+
+    def send_file(self, fd: int, offset: int, length: int) -> Deferred[None]:
+        """Send `length` bytes at `offset` of the open regular file `fd` as the next bytes of content.
+
+        Content-Length should have been set. The Deferred fires when all bytes are with the system; then call `finish`
+        and close the file. It fails when the client goes away or the file turns out shorter; cancelling it cuts the
+        response off.
+        """
+        return send_file(self, fd, offset, length)
+
+    def content_sent(self, count: int) -> None:
+        """Tell that `count` bytes of content went out past `write`."""
+        self.sentLength += count
+        if self._left is not None:
+            self._left -= count
+
+    @property
+    def wants_content(self) -> bool:
+        """Whether content that is written is sent: not for HEAD, 204 and 304."""
+        return not self._silent and not self._disconnected
+
+    def _write(self, data: bytes) -> None:
+        if not self.startedWriting:
+            self._begin(data, None)
+        elif data and not self._silent and self.channel is not None:
+            self.channel.write(self._framed(data))
+
+    def _begin(self, data: bytes, length: int | None) -> None:
+        """Send the head and `data`; `length` is that of the whole content, where it is known."""
+        channel = self.channel
+        if channel is None:
+            return
+        self.startedWriting = 1
+        try:
+            head = self._head(channel, length)
+        except response.ResponseError as problem:
+            self._log.error("{path}: {problem}", path=self.path, problem=problem)
+            self.code, self.code_message = 500, b"Internal Server Error"
+            self.responseHeaders, self.cookies = Headers(), []
+            data, self.chunked = b"", 0
+            head = self._head(channel, 0)
+            self._silent = True
+        channel.write(head + self._framed(data) if data and not self._silent else head)
+
+    def _head(self, channel: Channel, length: int | None) -> bytes:
+        """Return the response's head, having chosen the framing of its content (RFC 9112, 6.3)."""
+        headers = self.responseHeaders
+        if self.lastModified is not None and not headers.hasHeader(b"Last-Modified"):
+            headers.setRawHeaders(b"Last-Modified", [http.datetimeToString(self.lastModified)])
+        if self.etag is not None:
+            headers.setRawHeaders(b"ETag", [self.etag])
+        if self.cookies:
+            headers.setRawHeaders(b"Set-Cookie", self.cookies)
+        raw: dict[bytes, list[bytes]] = headers._rawHeaders
+        declared = response.declared_length(raw)
+        if declared is None:
+            declared = length
+        persistent = channel.may_persist and not _says_close(raw.get(b"Connection"))
+        empty = response.has_no_content(self.code)
+        self._silent = empty or self.method == b"HEAD"
+        ending = b""
+        if self.code == 205:
+            ending = b"Content-Length: 0\r\n"
+        elif empty and self.code != 304:
+            pass
+        elif declared is not None:
+            if not self._silent or declared or length is None:
+                ending = b"Content-Length: %d\r\n" % declared
+        elif self._silent:
+            pass
+        elif self.clientproto == b"HTTP/1.1":
+            self.chunked = 1
+            ending = response.CHUNKED
+        else:
+            persistent = False
+        if not self._silent:
+            self._left = declared
+        ending += channel.persist(persistent)
+        start = response.status_line(self.code, self.code_message)
+        return response.head_bytes(start, raw, channel.site.watch.date, ending)
+
+    def _framed(self, data: bytes) -> bytes:
+        if self.chunked:
+            self.sentLength += len(data)
+            return b"%x\r\n%b\r\n" % (len(data), data)
+        if self._left is not None:
+            if len(data) > self._left:
+                self._log.error("{path}: the response is longer than its Content-Length", path=self.path)
+                data = data[: self._left]
+            self._left -= len(data)
+        self.sentLength += len(data)
+        return data
+
+    def _default_type(self, length: int | None) -> None:
+        """Set the default Content-Type as Twisted's Request does: where there may be content and no type is set."""
+        headers = self.responseHeaders._rawHeaders
+        if b"Content-Type" in headers or self.defaultContentType is None or self.code in (204, 304) or length == 0:
+            return
+        if headers.get(b"Content-Length") != [b"0"]:
+            headers[b"Content-Type"] = [self.defaultContentType]
+
+    def _cleanup(self) -> None:
+        """The response is complete: let go of the channel, the content and those who wait."""
+        channel, self.channel = self.channel, None
+        if channel is None:
+            return
+        if self.producer:
+            self._log.error("{path}: finished with a producer still registered", path=self.path)
+            self.producer = None
+            channel.unregisterProducer()
+        channel.site.close_content(self.content)
+        notifications, self.notifications = self.notifications, []
+        for waiting in notifications:
+            waiting.callback(None)
+        channel.requestDone(self)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """There is no client any more: tell those who wait."""
+        channel, self.channel = self.channel, None
+        self._disconnected = True
+        if channel is not None:
+            channel.site.close_content(self.content)
+        notifications, self.notifications = self.notifications, []
+        for waiting in notifications:
+            waiting.errback(reason)
+
+
+class _Answered:
+    """A resource that has answered `body` already, for Twisted's `render` to go on from there."""
+
+    def __init__(self, body: object) -> None:
+        self._body = body
+
+    def render(self, request: Request) -> object:
+        return self._body
+
+
+class _Unsupported:
+    """A resource that has raised `error` already; asked again (for HEAD by way of GET), it answers."""
+
+    def __init__(self, found: resource.IResource, error: UnsupportedMethod) -> None:
+        self._found = found
+        self._error: UnsupportedMethod | None = error
+
+    def render(self, request: Request) -> object:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        return self._found.render(request)
+
+
+def _says_close(values: Iterable[bytes] | None) -> bool:
+    return values is not None and any(
+        token.strip(b" \t").lower() == b"close" for value in values for token in value.split(b",")
+    )

@@ -1,0 +1,88 @@
+"""Responses as bytes: heads that no value can break out of, prepared responses, and refusals.
+
+How content is framed is decided here and nowhere else: an application's Content-Length is kept when it is a number,
+its Transfer-Encoding never (RFC 9112, 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import msgspec
+
+from twistedsite.http.head import RequestError
+
+CRLF = b"\r\n"
+CLOSE = b"Connection: close\r\n"
+KEEP_ALIVE = b"Connection: keep-alive\r\n"
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+SERVER = b"Server: twistedsite\r\n"
+
+_STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+_OURS = frozenset((b"Connection", b"Content-Length", b"Transfer-Encoding"))
+
+
+class FastResponse(msgspec.Struct, frozen=True):
+    """A response to GET or HEAD that was prepared before it was asked for."""
+
+    head: bytes
+    """Status line and all fields but Date and Connection, each line with its CR LF, without the empty line."""
+    body: bytes
+    status: int = 200
+
+
+class ResponseError(Exception):
+    """A response head that would break its framing: a line break or NUL in a value, or a length that is none."""
+
+
+def has_no_content(status: int) -> bool:
+    """Whether responses of `status` have no content by definition (RFC 9110, 15)."""
+    return status < 200 or status in (204, 205, 304)
+
+
+def status_line(status: int, reason: bytes) -> bytes:
+    """Return the status line with its CR LF; `reason` is used where it is not the usual phrase."""
+    usual = _STATUS_LINES.get(status)
+    if usual is not None and usual.endswith(b" %b\r\n" % reason):
+        return usual
+    return b"HTTP/1.1 %d %b\r\n" % (status, reason)
+
+
+def declared_length(headers: Mapping[bytes, Sequence[bytes]]) -> int | None:
+    """Return the Content-Length that the application set; raises ResponseError where it is not one number."""
+    values = headers.get(b"Content-Length")
+    if not values:
+        return None
+    value = values[-1]
+    if not value.isdigit():
+        raise ResponseError("Content-Length is not a number")
+    return int(value)
+
+
+def head_bytes(start: bytes, headers: Mapping[bytes, Sequence[bytes]], date: bytes, ending: bytes) -> bytes:
+    """Return a whole head: the status line `start`, the application's `headers`, Date and Server, our own `ending`.
+
+    `ending` holds the framing's and Connection's lines. Raises ResponseError where anything would add a line.
+    """
+    lines = [start]
+    for name, values in headers.items():
+        if name not in _OURS:
+            lines.extend([b"%b: %b\r\n" % (name, value) for value in values])
+    head = b"".join(lines)
+    # Twisted's Headers fold line breaks, but not NUL, and the reason phrase passes unseen.
+    if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
+        raise ResponseError("A header field or the reason contains a line break or NUL")
+    date = b"" if b"Date" in headers else date
+    server = b"" if b"Server" in headers else SERVER
+    return b"".join((head, date, server, ending, CRLF))
+
+
+def refusal(refused: RequestError, date: bytes, head_only: bool) -> bytes:
+    """Return the whole response to a request that was refused; the connection is closed after it."""
+    body = b"" if refused.status == 205 else f"{refused.message}.\n".encode()
+    lines = [_STATUS_LINES.get(refused.status) or b"HTTP/1.1 %d RequestError\r\n" % refused.status, date, SERVER]
+    lines.extend(b"%b: %b\r\n" % field for field in refused.headers)
+    lines.append(b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n" % len(body))
+    lines.append(CLOSE + CRLF)
+    return b"".join(lines) + (b"" if head_only else body)

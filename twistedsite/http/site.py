@@ -1,0 +1,201 @@
+"""The factory of connections: one site's resource tree, limits and logs, and its graceful end.
+
+Others make a `Site`, listen with it, and `drain` it at the end; resources see it as `request.site`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from io import BytesIO
+from typing import IO, Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
+from twisted.web import resource, server
+
+from twistedsite.http.accesslog import AccessLog, Entry
+from twistedsite.http.body import MakeBodyCheck
+from twistedsite.http.channel import Channel
+from twistedsite.http.head import RequestError, RequestHead
+from twistedsite.http.parser import HeadParser
+from twistedsite.http.request import Request
+from twistedsite.http.response import FastResponse
+from twistedsite.http.timers import Watch
+from twistedsite.settings.server import HttpLimits
+
+FastAnswer = Callable[[RequestHead], FastResponse | None]
+"""Finds a prepared response for a GET or HEAD without content, or None: then the resource tree is asked."""
+
+
+class Site(server.Site):
+    """Serves `resource`, any Twisted IResource, by HTTP/1.
+
+    `max_body` is the longest content of a request in bytes; `check_body` may look at content while it arrives; `fast`
+    may be set to answer before any Request is made.
+    """
+
+    requestFactory = Request
+    displayTracebacks = False
+    _log = Logger()
+
+    def __init__(
+        self,
+        resource: resource.IResource,
+        *,
+        limits: HttpLimits,
+        max_body: int,
+        reactor: Any,
+        access_log: AccessLog | None = None,
+        check_body: MakeBodyCheck | None = None,
+    ) -> None:
+        super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
+        self.limits = limits
+        self.max_body = max_body
+        self.check_body = check_body
+        self.fast: FastAnswer | None = None
+        self.parser = HeadParser(limits)
+        self.watch = Watch(reactor)
+        self.draining = False
+        self._access_log = access_log
+        self._peers: Counter[str] = Counter()
+        self._connections: set[Channel] = set()
+        self._drained: Deferred[None] | None = None
+        self._complaints = Complaints(self._log, reactor)
+
+    # Connections
+
+    def buildProtocol(self, addr: IAddress) -> Channel | None:
+        """Make the channel of a new connection, or None, which closes it, where there are too many."""
+        host = getattr(addr, "host", "")
+        if len(self._connections) >= self.limits.connections or self.draining:
+            return None
+        if host and self._peers[host] >= self.limits.connections_per_peer:
+            self._complaints.say(host, "has too many connections")
+            return None
+        if host:
+            self._peers[host] += 1
+        channel = Channel(self, addr)
+        self._connections.add(channel)
+        return channel
+
+    def connection_lost(self, channel: Channel) -> None:
+        """`channel` is gone."""
+        if channel not in self._connections:
+            return
+        self._connections.discard(channel)
+        host = getattr(channel.peer, "host", "")
+        if host:
+            self._peers[host] -= 1
+            if not self._peers[host]:
+                del self._peers[host]
+        if self._drained is not None and not self._connections:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
+
+    def drain(self, seconds: float) -> Deferred[None]:
+        """Take no more connections, close idle ones, and each other after its response; abort the rest after `seconds`.
+
+        The Deferred fires when no connection is left. Stop listening before.
+        """
+        self.draining = True
+        for channel in list(self._connections):
+            channel.close_if_idle()
+        if not self._connections:
+            return succeed(None)
+        drained = self._drained = Deferred()
+        limit = self.reactor.callLater(seconds, self._abort_all)
+        drained.addCallback(lambda _: limit.cancel() if limit.active() else None)
+        return drained
+
+    def _abort_all(self) -> None:
+        for channel in list(self._connections):
+            channel.abortConnection()
+
+    def startFactory(self) -> None:
+        """Listening begins."""
+        self.draining = False
+
+    def stopFactory(self) -> None:
+        """Listening has ended; connections may remain."""
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """What is offered by ALPN."""
+        return [b"http/1.1"]
+
+    # For requests
+
+    def getResourceFor(self, request: Request) -> resource.IResource:
+        """Find the resource at the request's path."""
+        request.site = self
+        request.sitepath = []
+        return resource.getChildForRequest(self.resource, request)
+
+    def close_content(self, content: IO[bytes]) -> None:
+        """Close a request's content; freeing a large file can take the disk a while."""
+        if isinstance(content, BytesIO):
+            content.close()
+        else:
+            self.reactor.callInThread(content.close)
+
+    # Logs
+
+    def log(self, request: Request) -> None:
+        """Log a response that went another way than ours."""
+
+    def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int) -> None:
+        """Put a response into the access log."""
+        log = self._access_log
+        if log is not None:
+            fields = head.fields
+            log.add(
+                Entry(
+                    self.watch.now,
+                    getattr(channel.peer, "host", "-"),
+                    b"%b %b %b" % (head.method, head.target, head.version),
+                    status,
+                    sent,
+                    fields.get(b"referer", b"-"),
+                    fields.get(b"user-agent", b"-"),
+                )
+            )
+
+    def log_refused(self, channel: Channel, head: RequestHead | None, refused: RequestError) -> None:
+        """Log a request that was refused: in the access log, and once a peer for the operator."""
+        if head is not None:
+            self.log_response(channel, head, refused.status, 0)
+        elif self._access_log is not None:
+            peer = getattr(channel.peer, "host", "-")
+            self._access_log.add(Entry(self.watch.now, peer, b"-", refused.status, 0, b"-", b"-"))
+        self._complaints.say(getattr(channel.peer, "host", "-"), str(refused))
+
+    def log_closed(self, channel: Channel, why: str) -> None:
+        """Log for the operator that a connection was cut off."""
+        self._complaints.say(getattr(channel.peer, "host", "-"), why)
+
+    def log_disk_error(self, error: OSError) -> None:
+        """Log that a request's content could not be stored."""
+        self._log.error("cannot store the content of a request: {error}", error=error)
+
+
+class Complaints:
+    """Tells the operator about misbehaving peers: each at most once a minute, and bounded in number."""
+
+    EVERY = 60.0
+    MOST_PEERS = 1000
+
+    def __init__(self, log: Logger, reactor: Any) -> None:
+        self._log = log
+        self._reactor = reactor
+        self._said: dict[str, float] = {}
+
+    def say(self, peer: str, what: str) -> None:
+        """Log that `peer` did `what`, unless it was complained about a moment ago."""
+        now = self._reactor.seconds()
+        if now - self._said.get(peer, float("-inf")) < self.EVERY:
+            return
+        if len(self._said) >= self.MOST_PEERS:
+            self._said.clear()
+        self._said[peer] = now
+        self._log.info("{peer}: {what}", peer=peer, what=what)
