@@ -1,0 +1,108 @@
+"""The listing of a folder that has no index: HTML, JSON or plain text, sorted and paged by plain links.
+
+Reading, sorting and rendering go on in a background thread: ten thousand names make nobody else wait.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
+from twisted.internet.defer import maybeDeferred
+from twisted.web.server import Request
+
+from twistedsite.origins.interface import Entry, GoneError, Kind
+from twistedsite.origins.local import LocalOrigin
+from twistedsite.pages.accept import Representation, choose
+from twistedsite.pages.listing import ListingPage, Row, View, arrange, listing_json, listing_text
+from twistedsite.pages.render import LISTING_CSP, listing_page
+from twistedsite.resources.base import SiteResource
+from twistedsite.resources.conditional import known_by
+from twistedsite.resources.error import HttpProblem
+
+MAX_QUERY = 1024
+"""Longest query string that is looked at, in bytes."""
+
+_MEDIA_TYPES: dict[Representation, bytes] = {
+    "html": b"text/html; charset=utf-8",
+    "json": b"application/json",
+    "text": b"text/plain; charset=utf-8",
+}
+
+
+class Listing(SiteResource):
+    """What can be reached in the folder `entry`: no name that begins with `_` or `.`, nothing that is never served."""
+
+    async def respond(self, request: Request) -> None:
+        """Send the listing as `?format=` or `Accept` say; raises HttpProblem 404 where the folder is gone."""
+        query = _query(request.uri)
+        form = _form(query.get("format", ""), request.getHeader("accept"))
+        origin, background = self.site.origin, self.site.delivery.background
+        try:
+            if isinstance(origin, LocalOrigin):
+                children = await background.call(origin.children, self.entry)
+            else:
+                children = await maybeDeferred(origin.children, self.entry)
+        except GoneError:
+            raise HttpProblem(404) from None
+        listing, body = await background.call(_render, self.entry.path, children, View.of_query(query), form)
+        _send(request, listing, form, body)
+
+
+def _render(
+    path: tuple[str, ...], children: Sequence[Entry], view: View, form: Representation
+) -> tuple[ListingPage, bytes]:
+    rows = [Row(e.name, e.kind is Kind.FOLDER, e.size, e.mtime) for e in children if is_listed(e)]
+    listing = arrange(path, rows, view)
+    if form == "json":
+        return listing, listing_json(listing)
+    text = listing_page(listing) if form == "html" else listing_text(listing)
+    return listing, text.encode("utf-8")
+
+
+def is_listed(entry: Entry) -> bool:
+    """Whether a listing shows `entry`."""
+    return entry.kind in (Kind.FILE, Kind.FOLDER) and not entry.name.startswith(("_", "."))
+
+
+def _send(request: Request, listing: ListingPage, form: Representation, body: bytes) -> None:
+    etag = b'W/"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode("ascii")
+    request.setHeader(b"etag", etag)
+    request.setHeader(b"cache-control", b"no-cache")
+    request.setHeader(b"vary", b"Accept")
+    if links := _links(listing):
+        request.setHeader(b"link", links)
+    if known_by((request.getHeader(b"if-none-match") or b""), etag.removeprefix(b"W/")):
+        request.setResponseCode(304)
+        request.finish()
+        return
+    request.setHeader(b"content-type", _MEDIA_TYPES[form])
+    request.setHeader(b"content-length", b"%d" % len(body))
+    request.setHeader(b"x-content-type-options", b"nosniff")
+    if form == "html":
+        request.setHeader(b"content-security-policy", LISTING_CSP)
+    if request.method != b"HEAD":
+        request.write(body)
+    request.finish()
+
+
+def _links(listing: ListingPage) -> bytes:
+    """The Link field (RFC 8288) to the pages before and after."""
+    view = listing.view
+    found = []
+    if view.page > 1:
+        found.append(f'<{view.link(view.page - 1)}>; rel="prev"')
+    if view.page < listing.pages:
+        found.append(f'<{view.link(view.page + 1)}>; rel="next"')
+    return ", ".join(found).encode("ascii")
+
+
+def _query(uri: bytes) -> dict[str, str]:
+    raw = uri.partition(b"?")[2][:MAX_QUERY].decode("ascii", "replace")
+    return dict(parse_qsl(raw, errors="replace"))
+
+
+def _form(named: str, accept: str | None) -> Representation:
+    forms: tuple[Representation, ...] = ("html", "json", "text")
+    return next((form for form in forms if named == form), None) or choose(accept, "html")

@@ -1,0 +1,65 @@
+"""`.md` and its like: Markdown (CommonMark with tables and strikethrough) as a page.
+
+The page is the template `_templates/markdown.html` of the folder or of the site, which gets `title` and `content`;
+without one it is the built-in page. HTML in the file stays as it is: the file is its owner's own.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from typing import Final
+
+import jinja2
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from twistedsite.pages.render import MARKDOWN_CSP, markdown_page
+from twistedsite.scripts.dialects.jinja import render
+from twistedsite.scripts.dialects.template_fault import template_source
+from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.interpreters import Interpreters
+
+NAME: Final = "markdown"
+CACHED: Final = 64
+"""Rendered files that are kept."""
+LONGEST_CACHED: Final = 128 * 1024
+"""Files of more characters are rendered anew each time."""
+
+_OWN_PAGES: Final = ["/_templates/markdown.html"]
+
+_parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+def run(exchange: Exchange, interpreters: Interpreters) -> None:
+    """Show the Markdown file of `exchange` as a page; raises TemplateFault for a fault in the site's own template."""
+    source = template_source(exchange)
+    title, content = _cached(source) if len(source) <= LONGEST_CACHED else _convert(source)
+    title = title or os.path.splitext(exchange.request.script[-1])[0]
+    try:
+        page = render(exchange, _OWN_PAGES, {"title": title, "content": Markup(content)})
+    except jinja2.TemplatesNotFound:
+        page = markdown_page(title, content)
+        exchange.headers["content-security-policy"] = MARKDOWN_CSP.decode("ascii")
+    exchange.headers["content-type"] = "text/html; charset=utf-8"
+    exchange.write(page.encode("utf-8", "replace"))
+
+
+def _convert(source: str) -> tuple[str, str]:
+    """Title (of the first heading; may be empty) and HTML of `source`."""
+    tokens = _parser.parse(source)
+    return _title(tokens), str(_parser.renderer.render(tokens, _parser.options, {}))
+
+
+_cached = functools.lru_cache(CACHED)(_convert)
+
+
+def _title(tokens: list[Token]) -> str:
+    for heading, inline in itertools.pairwise(tokens):
+        if heading.type == "heading_open":
+            shown = (part for part in inline.children or () if part.type != "html_inline")
+            text = "".join(" " if part.type.endswith("break") else part.content for part in shown)
+            return " ".join(text.split())
+    return ""
