@@ -216,6 +216,8 @@ class MultipartCheck:
             raise _too_many(self._limits.fields)
         self._in_file = part.filename is not None
         self._field = 0
+        if not self._in_file and _charset(part) not in _CHARSETS:
+            raise FormError(400, "A field of the form is in an unknown charset.")
 
     def _add(self, data: bytes) -> None:
         if not self._in_file:
@@ -240,8 +242,6 @@ class _MultipartReader(MultipartCheck):
 
     def _begin_part(self, part: MultipartSegment) -> None:
         super()._begin_part(part)
-        if not self._in_file and (part.charset or "utf-8").lower() not in _CHARSETS:
-            raise FormError(400, "A field of the form is in an unknown charset.")
         self._part = part
 
     def _add(self, data: bytes) -> None:
@@ -254,7 +254,7 @@ class _MultipartReader(MultipartCheck):
     def _end_part(self) -> None:
         part = self._part
         if not self._in_file:
-            self.fields.append((part.name, self._value.decode(part.charset or "utf-8", "replace")))
+            self.fields.append((part.name, self._value.decode(_charset(part), "replace")))
             self._value.clear()
             return
         file, size = self.spool.take()
@@ -291,6 +291,10 @@ def _boundary(options: Mapping[str, str]) -> str:
     if not _BOUNDARY.fullmatch(boundary):
         raise FormError(400, "The form's Content-Type has no usable boundary.")
     return boundary
+
+
+def _charset(part: MultipartSegment) -> str:
+    return (part.charset or "utf-8").lower()
 
 
 def _check_sizes(field: int, total: int, limits: FormLimits) -> None:

@@ -1,0 +1,424 @@
+"""Forms: what a query string or body means, what is refused, and that the check on arrival agrees with the parser."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from twistedsite.http import forms
+from twistedsite.http.forms import Form, FormError, body_check, close_all, parse_body, parse_query
+from twistedsite.settings.server import FormLimits
+
+MULTIPART = "multipart/form-data; boundary=XyZ"
+URLENCODED = "application/x-www-form-urlencoded"
+LIMITS = FormLimits()
+
+
+def part(content: bytes, name: str = "a", filename: str | None = None, *lines: bytes) -> bytes:
+    disposition = f'Content-Disposition: form-data; name="{name}"'
+    if filename is not None:
+        disposition += f'; filename="{filename}"'
+    head = b"\r\n".join((b"--XyZ", disposition.encode(), *lines))
+    return head + b"\r\n\r\n" + content + b"\r\n"
+
+
+def multipart(*parts: bytes) -> bytes:
+    return b"".join(parts) + b"--XyZ--\r\n"
+
+
+def fields_of(body: bytes, content_type: str = MULTIPART, limits: FormLimits = LIMITS) -> list[tuple[str, str]]:
+    fields, uploads = parse_body(io.BytesIO(body), content_type, limits)
+    assert uploads == []
+    return fields
+
+
+def refusal(body: bytes, content_type: str = MULTIPART, limits: FormLimits = LIMITS) -> int | None:
+    """The status with which the parser refuses `body`, or None."""
+    try:
+        close_all(parse_body(io.BytesIO(body), content_type, limits)[1])
+    except FormError as error:
+        return error.status
+    return None
+
+
+def refusal_on_arrival(
+    body: bytes, cuts: list[int], content_type: str = MULTIPART, limits: FormLimits = LIMITS
+) -> int | None:
+    """The status with which the check refuses `body`, which arrives cut at `cuts`, or None."""
+    try:
+        check = body_check(content_type, limits)
+        assert check is not None
+        edges = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
+        for start, end in itertools.pairwise(edges):
+            check.feed(body[start:end])
+        check.finish()
+    except FormError as error:
+        return error.status
+    return None
+
+
+# Query strings
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("", []),
+        ("a=1&b=2&a=3", [("a", "1"), ("b", "2"), ("a", "3")]),
+        ("a=&b", [("a", ""), ("b", "")]),
+        ("=x", [("", "x")]),
+        ("a=1;b=2", [("a", "1;b=2")]),
+        ("a=1&&b=2&", [("a", "1"), ("b", "2")]),
+        ("a=x+y%2Bz", [("a", "x y+z")]),
+        ("n%C3%A4me=%E2%82%AC", [("näme", "€")]),
+        ("a=%FF%zz%", [("a", "\ufffd%zz%")]),
+        ("a=b=c", [("a", "b=c")]),
+    ],
+)
+def test_a_query_string_is_names_and_values(query: str, fields: list[tuple[str, str]]) -> None:
+    assert parse_query(query, 10) == fields
+
+
+def test_a_query_string_of_too_many_fields_is_refused() -> None:
+    assert len(parse_query("a&b&c", 3)) == 3
+    with pytest.raises(FormError) as refused:
+        parse_query("a&b&c&d", 3)
+    assert refused.value.status == 413
+
+
+@given(st.text())
+def test_any_text_is_a_query_string(query: str) -> None:
+    for name, value in parse_query(query, query.count("&") + 1):
+        assert isinstance(name, str)
+        assert isinstance(value, str)
+
+
+# The mapping
+
+
+def test_a_form_gives_the_first_value_of_a_name_and_all_on_request() -> None:
+    form = Form([("a", "1"), ("b", ""), ("a", "2")])
+    assert form["a"] == "1"
+    assert form.get("b", "x") == ""
+    assert form.get("c", "x") == "x"
+    assert "c" not in form
+    assert dict(form) == {"a": "1", "b": ""}
+    assert form.getlist("a") == ["1", "2"]
+    assert form.getlist("c") == []
+    assert form.lists() == {"a": ["1", "2"], "b": [""]}
+    assert form.items_all() == [("a", "1"), ("b", ""), ("a", "2")]
+
+
+def test_changing_what_a_form_has_given_does_not_change_the_form() -> None:
+    form = Form([("a", "1")])
+    form.lists()["a"].append("2")
+    form.getlist("a").clear()
+    form.items_all().clear()
+    assert form.lists() == {"a": ["1"]}
+
+
+# Urlencoded bodies
+
+
+def test_an_urlencoded_body_is_read_whatever_the_case_and_parameters_of_its_type() -> None:
+    body = io.BytesIO("a=1&b=%C3%A9&c=é".encode())
+    body.seek(3)
+    fields, uploads = parse_body(body, "Application/X-WWW-Form-Urlencoded; charset=UTF-8", LIMITS)
+    assert fields == [("a", "1"), ("b", "é"), ("c", "é")]
+    assert uploads == []
+    assert body.tell() == 0
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/json", "multipart/mixed; boundary=XyZ"])
+def test_a_body_of_another_type_is_no_form(content_type: str) -> None:
+    assert parse_body(io.BytesIO(b"a=1"), content_type, LIMITS) == ([], [])
+    assert body_check(content_type, LIMITS) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"a&b&c", None),
+        (b"a&b&c&d", 413),
+        (b"&&&", 413),
+        (b"a=12345678", None),
+        (b"a=123456789", 413),
+        (b"a=1&b=123456789&c=1", 413),
+        (b"a=1&b=12345678", None),
+        (b"a=1234567&b=12345678", 413),
+    ],
+)
+def test_an_urlencoded_body_is_refused_above_the_limits(body: bytes, status: int | None) -> None:
+    limits = FormLimits(fields=3, field_size=10, memory=18)
+    assert refusal(body, URLENCODED, limits) == status
+    assert refusal_on_arrival(body, [], URLENCODED, limits) == status
+    assert refusal_on_arrival(body, list(range(len(body))), URLENCODED, limits) == status
+
+
+def test_an_endless_urlencoded_field_is_refused_while_it_arrives() -> None:
+    check = body_check(URLENCODED, FormLimits(field_size=100_000))
+    assert check is not None
+    check.feed(b"a=" + b"x" * 60_000)
+    with pytest.raises(FormError) as refused:
+        check.feed(b"x" * 60_000)
+    assert refused.value.status == 413
+
+
+SMALL = FormLimits(fields=4, field_size=12, memory=20, part_headers=2)
+
+
+@given(st.lists(st.sampled_from([b"&", b"=", b"%41", b"a", b"bcd", b"+", b"\xff", b";"])), st.lists(st.integers(0)))
+def test_the_urlencoded_check_agrees_with_the_parser_however_the_body_is_cut(
+    pieces: list[bytes], cuts: list[int]
+) -> None:
+    body = b"".join(pieces)
+    assert refusal_on_arrival(body, cuts, URLENCODED, SMALL) == refusal(body, URLENCODED, SMALL)
+
+
+@given(st.lists(st.tuples(st.text(min_size=1), st.text())))
+def test_what_a_browser_encodes_comes_back(pairs: list[tuple[str, str]]) -> None:
+    body = "&".join(f"{quote_plus(name)}={quote_plus(value)}" for name, value in pairs).encode()
+    assert fields_of(body, URLENCODED) == pairs
+
+
+# Multipart bodies
+
+
+def test_a_multipart_body_gives_fields_in_order_with_blank_ones() -> None:
+    body = multipart(part(b"1"), part(b"", "b"), part("grüß\r\n--Gott".encode(), "ç"), part(b"2"))
+    assert fields_of(body) == [("a", "1"), ("b", ""), ("ç", "grüß\r\n--Gott"), ("a", "2")]
+
+
+@pytest.mark.parametrize("quoted", ['"XyZ"', "XyZ"])
+def test_the_boundary_may_be_quoted(quoted: str) -> None:
+    assert fields_of(multipart(part(b"1")), f"Multipart/Form-Data; charset=utf-8; boundary={quoted}") == [("a", "1")]
+
+
+def test_a_file_gives_name_type_size_and_content() -> None:
+    body = multipart(part(b"1"), part(b"\x00\xffdata", "f", "x.bin", b"Content-Type: image/png"))
+    file = io.BytesIO(body)
+    fields, (upload,) = parse_body(file, MULTIPART, LIMITS)
+    assert fields == [("a", "1")]
+    assert (upload.name, upload.filename, upload.content_type, upload.size) == ("f", "x.bin", "image/png", 6)
+    assert upload.file.read() == upload.value == b"\x00\xffdata"
+    assert file.tell() == 0
+    upload.close()
+
+
+def test_a_file_without_a_type_is_a_stream_of_bytes() -> None:
+    _, (upload,) = parse_body(io.BytesIO(multipart(part(b"x", "f", "x"))), MULTIPART, LIMITS)
+    assert upload.content_type == "application/octet-stream"
+
+
+def test_a_file_field_left_empty_is_no_upload() -> None:
+    body = multipart(part(b"", "f", "", b"Content-Type: application/octet-stream"), part(b"", "g", "empty.txt"))
+    fields, (upload,) = parse_body(io.BytesIO(body), MULTIPART, LIMITS)
+    assert fields == []
+    assert (upload.name, upload.size) == ("g", 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "charset", "value"),
+    [(b"\xe9", "ISO-8859-1", "é"), (b"\x80", "windows-1252", "€"), (b"\xe9", "utf-8", "\ufffd")],
+)
+def test_a_field_is_decoded_by_its_own_charset(content: bytes, charset: str, value: str) -> None:
+    assert fields_of(multipart(part(content, "a", None, f"Content-Type: text/plain; charset={charset}".encode()))) == [
+        ("a", value)
+    ]
+
+
+@pytest.mark.parametrize("charset", ["punycode", "zlib", "no-such", "idna"])
+def test_a_charset_that_is_costly_or_unknown_is_refused(charset: str) -> None:
+    body = multipart(part(b"x", "a", None, f"Content-Type: text/plain; charset={charset}".encode()))
+    assert refusal(body) == 400
+    assert refusal_on_arrival(body, []) == 400
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        'multipart/form-data; boundary=""',
+        'multipart/form-data; boundary="a "',
+        'multipart/form-data; boundary="a\rb"',
+        "multipart/form-data; boundary=" + "x" * 71,
+    ],
+)
+def test_a_type_without_a_usable_boundary_is_refused(content_type: str) -> None:
+    assert refusal(multipart(part(b"1")), content_type) == 400
+    assert refusal_on_arrival(multipart(part(b"1")), [], content_type) == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"--XyZ",
+        b"no boundary anywhere" * 10,
+        part(b"1"),
+        part(b"1") + b"--XyZ",
+        part(b"1") + b"--XyZxx\r\n",
+        multipart(part(b"1"))[:-4],
+        b"--XyZ\r\n\r\nno headers\r\n--XyZ--\r\n",
+        b"--XyZ\r\nContent-Type: text/plain\r\n\r\nno disposition\r\n--XyZ--\r\n",
+        b"--XyZ\r\nContent-Disposition: form-data\r\n\r\nno name\r\n--XyZ--\r\n",
+        b'--XyZ\r\nContent-Disposition: attachment; name="a"\r\n\r\n1\r\n--XyZ--\r\n',
+        b"--XyZ\r\nno colon\r\n\r\n1\r\n--XyZ--\r\n",
+        b'--XyZ\r\nContent-Disposition: form-data; name="a"\r\n folded: yes\r\n\r\n1\r\n--XyZ--\r\n',
+        multipart(part(b"1", "a", None, b"X-Long: " + b"x" * 5000)),
+        multipart(part(b"1", "a", None, *[b"X-Many: x"] * 8)),
+        multipart(part(b"1", "\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), None, b"X: \xff")),
+        b"--XyZ\nContent-Disposition: form-data; name=a\n\n1\n--XyZ--\n",
+    ],
+)
+def test_a_malformed_or_truncated_body_is_refused(body: bytes) -> None:
+    assert refusal(body) == 400
+    assert refusal_on_arrival(body, []) == 400
+    assert refusal_on_arrival(body, list(range(len(body)))) == 400
+
+
+def test_what_stands_behind_the_last_boundary_is_ignored() -> None:
+    body = multipart(part(b"1")) + b"epilogue" * 10_000
+    assert fields_of(body) == [("a", "1")]
+    assert refusal_on_arrival(body, list(range(0, len(body), 1000))) is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ([part(b"")] * 4, None),
+        ([part(b"")] * 5, 413),
+        ([part(b"", "f", "x")] * 5, 413),
+        ([part(b"x" * 12)], None),
+        ([part(b"x" * 13)], 413),
+        ([part(b"x" * 10), part(b"x" * 10)], None),
+        ([part(b"x" * 10), part(b"x" * 11)], 413),
+        ([part(b"x" * 500, "f", "x")], None),
+        ([part(b"x", "a", None, b"X: 1")], None),
+        ([part(b"x", "a", None, b"X: 1", b"Y: 1")], 400),
+    ],
+)
+def test_a_multipart_body_is_refused_above_the_limits(parts: list[bytes], status: int | None) -> None:
+    assert refusal(multipart(*parts), MULTIPART, SMALL) == status
+    assert refusal_on_arrival(multipart(*parts), [], MULTIPART, SMALL) == status
+
+
+def test_too_long_a_field_is_refused_while_it_arrives() -> None:
+    check = body_check(MULTIPART, FormLimits(field_size=100_000))
+    assert check is not None
+    check.feed(part(b"x" * 90_000)[:-2])
+    with pytest.raises(FormError) as refused:
+        check.feed(b"x" * 30_000)
+    assert refused.value.status == 413
+
+
+PIECES = [
+    part(b"1"),
+    part(b"", "b"),
+    part(b"x" * 9, "c"),
+    part(b"file" * 20, "f", "f.txt", b"Content-Type: text/plain"),
+    part(b"x", "d", None, b"X: 1", b"Y: 1"),
+    b"--XyZ--\r\n",
+    b"--XyZ--",
+    b"--XyZ\r\n",
+    b"--XyZ",
+    b"\r\n--XyZ",
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b"\r\r\r",
+    b"--",
+    b"x",
+    b"Content-Disposition: form-data; name=a\r\n\r\n",
+    b" folded\r\n",
+    b"\xff",
+]
+
+
+@st.composite
+def damaged_bodies(draw: st.DrawFn) -> bytes:
+    """Mostly well-formed bodies, some of them with a few bytes taken out or put in."""
+    body = multipart(*draw(st.lists(st.sampled_from(PIECES[:5]), max_size=5)))
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(0, len(body)))
+        body = body[:start] + draw(st.sampled_from([b"", *PIECES[5:]])) + body[start + draw(st.integers(0, 3)) :]
+    return body
+
+
+BODIES = damaged_bodies() | st.lists(st.sampled_from(PIECES)).map(b"".join) | st.binary()
+
+
+@given(BODIES, st.lists(st.integers(0)), st.sampled_from([16, 64, 1000]))
+@example(b"\nContent-Disposition: form-data; name=a".join((b"--XyZ\r\n", b"\r\n\r\n1\r\n--XyZ--")), [7, 8, 9], 16)
+@example(b"preamble\r\n" + multipart(part(b"1")), [8], 16)
+def test_the_multipart_check_agrees_with_the_parser_however_the_body_is_cut(
+    body: bytes, cuts: list[int], block: int
+) -> None:
+    with patch.object(forms, "BLOCK", block):
+        assert refusal_on_arrival(body, cuts, MULTIPART, SMALL) == refusal(body, MULTIPART, SMALL)
+
+
+contents = st.lists(st.sampled_from([b"\r", b"\n", b"-", b"--XyZ", b"\r\n--Xy", b"x", b"\x00", b"\xff"])).map(b"".join)
+
+
+@given(st.lists(st.tuples(st.booleans(), contents.filter(lambda content: b"\r\n--XyZ" not in b"\r\n" + content))))
+def test_what_is_not_the_boundary_is_content(parts: list[tuple[bool, bytes]]) -> None:
+    sent = [part(content, "a", "f" if is_file else None) for is_file, content in parts]
+    with patch.object(forms, "BLOCK", 16):
+        fields, uploads = parse_body(io.BytesIO(multipart(*sent)), MULTIPART, LIMITS)
+    assert [value for _, value in fields] == [
+        content.decode("utf-8", "replace") for is_file, content in parts if not is_file
+    ]
+    assert [upload.value for upload in uploads] == [content for is_file, content in parts if is_file]
+    close_all(uploads)
+
+
+@pytest.mark.parametrize("content", [b"\r" * 300_000, b"\r\n--Xy" * 50_000, b"\n" * 300_000])
+def test_tiny_pieces_and_near_boundaries_cost_no_more_than_one_pass(content: bytes) -> None:
+    body = multipart(part(content, "f", "f"))
+    seen = 0
+    parse = forms.PushMultipartParser.parse
+
+    def counted(parser: Any, block: bytes) -> Iterator[Any]:
+        nonlocal seen
+        seen += len(parser._buffer) + len(block)
+        return parse(parser, block)
+
+    with patch.object(forms.PushMultipartParser, "parse", counted):
+        assert refusal_on_arrival(body, list(range(len(body)))) is None
+    assert seen < 1.1 * len(body) + forms.BLOCK
+
+
+def test_a_large_upload_stays_out_of_memory(tmp_path: Path) -> None:
+    path = tmp_path / "body"
+    with path.open("wb") as file:
+        file.write(part(b"", "f", "big.bin")[:-2])
+        for _ in range(50):
+            file.write(b"0123456789abcdef" * 65_536)
+        file.write(b"\r\n--XyZ--\r\n")
+    check = body_check(MULTIPART, LIMITS)
+    assert check is not None
+    tracemalloc.start()
+    try:
+        with path.open("rb") as body:
+            while piece := body.read(65_536):
+                check.feed(piece)
+            check.finish()
+            _, (upload,) = parse_body(body, MULTIPART, LIMITS)
+            upload.save(tmp_path / "copy")
+        assert tracemalloc.get_traced_memory()[1] < 2 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    assert upload.size == (tmp_path / "copy").stat().st_size == 50 * 1024 * 1024
+    upload.close()
