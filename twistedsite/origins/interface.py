@@ -14,6 +14,11 @@ MaybeDeferred: TypeAlias = Union[T, Deferred[T]]  # noqa: UP007  # mypy takes no
 """An answer that a near origin has at once and a far one has later."""
 
 
+async def arrived(answer: MaybeDeferred[T]) -> T:
+    """`answer` itself, or what it is a Deferred of."""
+    return await answer if isinstance(answer, Deferred) else answer
+
+
 class Kind(enum.Enum):
     """What a name in an origin stands for."""
 

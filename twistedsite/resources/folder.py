@@ -1,0 +1,237 @@
+"""What a path becomes: the whole mapping from URL paths to resources, as two tables in this one file.
+
+`SEGMENT_ROWS` judge the path's segments before anything is looked up; `PLACE_ROWS` judge what stands there. The first
+row that applies decides. The documentation shows these rows and is tested against them; no other file may decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+from twisted.web.resource import IResource
+from twisted.web.server import Request
+
+from twistedsite.origins.interface import Entry, Kind
+from twistedsite.resources.base import SiteContext, SiteResource
+from twistedsite.resources.error import HttpProblem, send_problem
+from twistedsite.resources.health import is_health, send_health
+from twistedsite.resources.inheritance import Inheritance
+from twistedsite.resources.listing import Listing
+from twistedsite.resources.place import Place, find
+from twistedsite.resources.redirect import Redirect, SlashRedirect
+from twistedsite.resources.script import ScriptResource
+from twistedsite.resources.static import StaticFile
+from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
+from twistedsite.settings.folder import FolderSettings
+
+MAX_DEPTH = 128
+"""Most segments of a path: each costs look-ups. Linux takes paths of 4096 bytes."""
+
+_CODE = (*SCRIPTS, ".dbpy")
+
+
+@attrs.frozen
+class SegmentRow:
+    """A rule about the segments of a path."""
+
+    there: str
+    becomes: str
+    status: int
+    applies: Callable[[str], bool]
+
+
+@attrs.frozen
+class PlaceRow:
+    """A rule about what stands at a path."""
+
+    there: str
+    becomes: str
+    applies: Callable[[Place], bool]
+    make: Callable[[SiteContext, Place], IResource]
+
+
+SEGMENT_ROWS = (
+    SegmentRow(
+        "a segment that is not UTF-8, has NUL or `/` or `\\` encoded, is `.` or `..`",
+        "400",
+        400,
+        lambda segment: segment in (".", "..") or any(sign in segment for sign in "\0/\\"),
+    ),
+    SegmentRow("a segment that begins with `_`", "403", 403, lambda segment: segment.startswith("_")),
+    SegmentRow(
+        "a segment that begins with `.`, other than `.well-known`",
+        "404",
+        404,
+        lambda segment: segment.startswith(".") and segment != ".well-known",
+    ),
+    SegmentRow("an empty segment that is not the last one", "404", 404, lambda segment: segment == ""),
+)
+
+
+def _fails(status: int) -> Callable[[SiteContext, Place], IResource]:
+    def make(site: SiteContext, place: Place) -> IResource:
+        raise HttpProblem(status)
+
+    return make
+
+
+def _of_kind(kind: Kind) -> Callable[[Place], bool]:
+    return lambda place: place.entry is not None and place.entry.kind is kind
+
+
+def _file(make: Callable[[SiteContext, Entry, FolderSettings], IResource]) -> Callable[[SiteContext, Place], IResource]:
+    def made(site: SiteContext, place: Place) -> IResource:
+        assert place.entry is not None
+        return make(site, place.entry, place.settings)
+
+    return made
+
+
+def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IResource:
+    return StaticFile(site, entry, folder, media_type="text/plain")
+
+
+def _script(site: SiteContext, place: Place) -> IResource:
+    assert place.entry is not None
+    dialect = {**SCRIPTS, **TEMPLATES}.get(place.extension)
+    if dialect is None:
+        raise HttpProblem(501, f"This server cannot run {place.extension} scripts.")
+    return ScriptResource(site, place.entry, place.settings, dialect, place)
+
+
+def _index(site: SiteContext, place: Place) -> IResource:
+    assert place.index is not None
+    return resource_for(site, Place(place.index.path, False, place.index, place.settings))
+
+
+def _elsewhere(site: SiteContext, place: Place) -> IResource:
+    assert place.redirect is not None
+    return Redirect(place.redirect)
+
+
+def _with_slash(site: SiteContext, place: Place) -> IResource:
+    return SlashRedirect()
+
+
+PLACE_ROWS = (
+    PlaceRow(
+        "a path that `redirects` in the settings of a folder above names",
+        "302 to what they say",
+        lambda place: place.redirect is not None,
+        _elsewhere,
+    ),
+    PlaceRow(
+        'a symlink whose target is outside the site (or any, where `symlinks = "none"`)',
+        "403",
+        _of_kind(Kind.OUTSIDE),
+        _fails(403),
+    ),
+    PlaceRow("nothing, and the origin knows that it was deleted", "410", _of_kind(Kind.DELETED), _fails(410)),
+    PlaceRow("FIFO, socket, device", "404", _of_kind(Kind.SPECIAL), _fails(404)),
+    PlaceRow(
+        "nothing, but `NAME.*` has exactly one script or template",
+        "that (extension-less URL)",
+        lambda place: place.entry is not None and not place.rest and place.entry.path != place.path,
+        _script,
+    ),
+    PlaceRow(
+        "nothing, but an ancestor is a script",
+        "that script, the rest is PATH_INFO",
+        lambda place: bool(place.rest),
+        _script,
+    ),
+    PlaceRow("nothing", "404", lambda place: place.entry is None, _fails(404)),
+    PlaceRow(
+        "folder, no slash",
+        "301 to the slash form, query kept, never to another host",
+        lambda place: _of_kind(Kind.FOLDER)(place) and not place.slash,
+        _with_slash,
+    ),
+    PlaceRow(
+        "folder with an index",
+        "the first index that exists: `index.dbpy .py .html .htm .jinja .tpl .md .txt`",
+        lambda place: place.index is not None,
+        _index,
+    ),
+    PlaceRow(
+        "folder without one",
+        "the listing",
+        lambda place: _of_kind(Kind.FOLDER)(place) and place.settings.listing,
+        _file(Listing),
+    ),
+    PlaceRow("folder without one, listing off", "403", _of_kind(Kind.FOLDER), _fails(403)),
+    PlaceRow(
+        "`.py`, `.dbpy`",
+        "script; where `scripts = false`: static text",
+        lambda place: place.extension in _CODE and place.settings.scripts,
+        _script,
+    ),
+    PlaceRow(
+        "a file and a closing slash",
+        "404",
+        lambda place: place.slash,
+        _fails(404),
+    ),
+    PlaceRow(
+        "`.tpl`, `.jinja`, `.j2`, Markdown",
+        "template; where `scripts = false`: static text",
+        lambda place: place.extension in TEMPLATES and place.settings.scripts,
+        _script,
+    ),
+    PlaceRow(
+        "a script or template, where `scripts = false`",
+        "static, as text/plain",
+        lambda place: place.extension in (*_CODE, *TEMPLATES),
+        _file(_source_text),
+    ),
+    PlaceRow("any other file", "static", lambda place: True, _file(StaticFile)),
+)
+
+
+def resource_for(site: SiteContext, place: Place) -> IResource:
+    """The resource that `place` becomes: the first row of the table that applies. Raises HttpProblem."""
+    row = next(row for row in PLACE_ROWS if row.applies(place))
+    return row.make(site, place)
+
+
+def checked_path(segments: list[bytes]) -> tuple[tuple[str, ...], bool]:
+    """Return the path of the decoded segments of a URL, and whether it ended with a slash. Raises HttpProblem."""
+    try:
+        path = tuple(segment.decode("utf-8") for segment in segments)
+    except UnicodeDecodeError:
+        raise HttpProblem(400) from None
+    if len(path) > MAX_DEPTH:
+        raise HttpProblem(404)
+    slash = path[-1:] == ("",)
+    path = path[:-1] if slash else path
+    for row in SEGMENT_ROWS:
+        if any(row.applies(segment) for segment in path):
+            raise HttpProblem(row.status)
+    return path, slash
+
+
+class FolderTree(SiteResource):
+    """The root of a site: answers every path below it with the resource that the table names."""
+
+    def __init__(self, site: SiteContext) -> None:
+        self._inheritance = Inheritance(site.origin, site.settings)
+        super().__init__(site, Entry((), Kind.FOLDER), FolderSettings.of_server(site.settings))
+
+    async def answer(self, request: Request) -> None:
+        """Answer `request`; what goes wrong is answered under the settings of the folder in which it went wrong."""
+        folder = self.folder
+        try:
+            path, slash = checked_path(request.postpath or [])
+            if is_health(self.site.settings, path, request):
+                return send_health(self.site.runner, request)
+            folder = (await self._inheritance.along(())).at(0)
+            place = await find(path, slash, self.site.origin, self._inheritance)
+            folder = place.settings
+            found = resource_for(self.site, place)
+            if isinstance(found, SiteResource):
+                await found.answer(request)
+            else:
+                request.render(found)
+        except HttpProblem as problem:
+            send_problem(request, problem, self.site, folder)

@@ -1,0 +1,93 @@
+"""The settings that hold in a folder: every `_folder.toml` on the way down to it, read through the origin.
+
+Each file is parsed once for each version of it; whether it has changed is asked at every request, so that an edit is
+live at once.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from twisted.logger import Logger
+
+from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
+from twistedsite.resources.error import HttpProblem
+from twistedsite.settings.folder import FolderFile, FolderSettings
+from twistedsite.settings.load import SettingsError, convert, parse_toml
+from twistedsite.settings.server import ServerSettings
+
+FILE_NAME = "_folder.toml"
+FILE_LIMIT = 64 * 1024
+"""Longest `_folder.toml`, in bytes."""
+
+_CACHE_LIMIT = 4096
+
+
+class Chain:
+    """The settings along one path, as they were when it was followed."""
+
+    def __init__(self, steps: list[FolderSettings | SettingsError]) -> None:
+        self._steps = steps
+
+    def at(self, depth: int) -> FolderSettings:
+        """What holds in the folder of the first `depth` segments. Raises HttpProblem 500 where a file has a fault."""
+        settings = self._steps[depth]
+        if isinstance(settings, SettingsError):
+            raise HttpProblem(500, "The settings of this folder have a fault; the server's log says which.")
+        return settings
+
+
+class Inheritance:
+    """The folder settings of one site."""
+
+    _log = Logger()
+
+    def __init__(self, origin: Origin, server: ServerSettings) -> None:
+        self._origin = origin
+        self._above = FolderSettings.of_server(server)
+        self._known: OrderedDict[tuple[str, ...], tuple[tuple[str, ...], FolderSettings | SettingsError]]
+        self._known = OrderedDict()
+
+    async def along(self, path: tuple[str, ...]) -> Chain:
+        """Return what holds in the root and in each folder on `path`, whether or not it exists.
+
+        A file with a fault is named in the log, once for each version of it.
+        """
+        steps: list[FolderSettings | SettingsError] = []
+        versions: tuple[str, ...] = ()
+        above: FolderSettings | SettingsError = self._above
+        for depth in range(len(path) + 1):
+            folder = path[:depth]
+            entry = await arrived(self._origin.lookup((*folder, FILE_NAME)))
+            versions = (*versions, "" if entry is None else entry.version or entry.kind.value)
+            known = self._known.get(folder)
+            if known is None or known[0] != versions:
+                known = self._known[folder] = (versions, await self._inherited(above, entry))
+                if len(self._known) > _CACHE_LIMIT:
+                    self._known.popitem(last=False)
+            above = known[1]
+            steps.append(above)
+        return Chain(steps)
+
+    async def _inherited(
+        self, above: FolderSettings | SettingsError, entry: Entry | None
+    ) -> FolderSettings | SettingsError:
+        if isinstance(above, SettingsError):
+            return above
+        if entry is None:
+            return above.below()
+        try:
+            return above.with_file(await self._read(entry))
+        except SettingsError as error:
+            self._log.error("{fault}", fault=str(error))
+            return error
+
+    async def _read(self, entry: Entry) -> FolderFile:
+        source = "/".join(entry.path)
+        if entry.kind is not Kind.FILE or entry.size > FILE_LIMIT:
+            raise SettingsError(source, "", f"is not a plain file of at most {FILE_LIMIT} bytes inside the site")
+        try:
+            text = await arrived(self._origin.read(entry, FILE_LIMIT))
+        except GoneError:
+            raise SettingsError(source, "", "cannot be read") from None
+        return convert(parse_toml(text, source), FolderFile, source)

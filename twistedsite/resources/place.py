@@ -1,0 +1,117 @@
+"""Where in a site a URL path leads: the entry, what was left of the path, and the settings that hold there.
+
+Only lookups, no decision: what a place becomes is the table's business (`folder.py`).
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from twistedsite.origins.interface import Entry, Kind, Origin, arrived
+from twistedsite.resources.inheritance import Chain, Inheritance
+from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
+from twistedsite.settings.folder import FolderSettings
+
+RUNNABLE = (*SCRIPTS, *TEMPLATES)
+"""Extensions of what an extension-less URL may mean."""
+
+
+@attrs.frozen
+class Place:
+    """What a URL path has led to."""
+
+    path: tuple[str, ...]
+    """The path's segments, without the empty one that a closing slash makes."""
+    slash: bool
+    """The path ended with a slash."""
+    entry: Entry | None
+    settings: FolderSettings
+    """What holds in the folder of the entry (in the entry itself, if it is a folder)."""
+    rest: tuple[str, ...] = ()
+    """The segments after a script that an ancestor turned out to be: its PATH_INFO."""
+    redirect: str | None = None
+    """Where the settings of a folder on the way send this path."""
+    index: Entry | None = None
+    """The index of the entry, if it is a folder that has one."""
+
+    @property
+    def extension(self) -> str:
+        """The entry's extension, in lower case, with its dot."""
+        return extension_of(self.entry.name) if self.entry is not None else ""
+
+
+def extension_of(name: str) -> str:
+    """The part of a file name from its last dot on, in lower case; empty where there is none."""
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
+
+
+def is_runnable(name: str) -> bool:
+    """Whether a file of this name is a script or a template."""
+    return extension_of(name) in RUNNABLE
+
+
+async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: Inheritance) -> Place:
+    """Follow `path`. Raises HttpProblem where the settings on the way have a fault."""
+    chain = await inheritance.along(path)
+    folder = chain.at(max(0, len(path) - 1))
+    if (redirect := _redirect(path, slash, chain)) is not None:
+        return Place(path, slash, None, folder, redirect=redirect)
+    entry = await arrived(origin.lookup(path))
+    if entry is None:
+        return await _from_ancestor(path, slash, origin, chain) or Place(path, slash, None, folder)
+    if entry.kind is not Kind.FOLDER:
+        return Place(path, slash, entry, folder)
+    settings = chain.at(len(path))
+    return Place(path, slash, entry, settings, index=await _index(path, settings, origin) if slash else None)
+
+
+def _redirect(path: tuple[str, ...], slash: bool, chain: Chain) -> str | None:
+    for depth in range(len(path)):
+        if redirects := chain.at(depth).redirects:
+            below = "/".join(path[depth:]) + ("/" if slash else "")
+            target = redirects.get(below, redirects.get("/" + below))
+            if target is not None:
+                return target if _is_absolute(target) else "../" * below.count("/") + target
+    return None
+
+
+def _is_absolute(target: str) -> bool:
+    return target.startswith("/") or ":" in target.split("/", 1)[0]
+
+
+async def _index(path: tuple[str, ...], settings: FolderSettings, origin: Origin) -> Entry | None:
+    for name in settings.index:
+        entry = await arrived(origin.lookup((*path, name)))
+        if entry is not None and entry.kind is Kind.FILE:
+            return entry
+    return None
+
+
+async def _from_ancestor(path: tuple[str, ...], slash: bool, origin: Origin, chain: Chain) -> Place | None:
+    """The script at `path` but for its extension, or at one of the paths above, the nearest first."""
+    for depth in range(len(path), 0, -1):
+        rest = path[depth:]
+        entry = await arrived(origin.lookup(path[:depth])) if rest else None
+        if entry is None:
+            entry = await _without_extension(path[:depth], origin)
+        if entry is None:
+            continue
+        takes_rest = extension_of(entry.name) in SCRIPTS or not (rest or slash)
+        settings = chain.at(depth - 1)
+        if entry.kind is Kind.FILE and is_runnable(entry.name) and settings.scripts and takes_rest:
+            return Place(path, slash, entry, settings, rest=rest)
+        return None
+    return None
+
+
+async def _without_extension(path: tuple[str, ...], origin: Origin) -> Entry | None:
+    """The one script or template whose name is `path`'s plus an extension; None where there are none or several."""
+    found = None
+    for extension in RUNNABLE:
+        entry = await arrived(origin.lookup((*path[:-1], path[-1] + extension)))
+        if entry is not None and entry.kind is Kind.FILE:
+            if found is not None:
+                return None
+            found = entry
+    return found

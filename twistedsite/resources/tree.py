@@ -1,0 +1,37 @@
+"""Puts a site together: its origin, its runner, its tree. Called by the service maker and by embedding programs."""
+
+from __future__ import annotations
+
+import attrs
+
+from twistedsite.origins.local import LocalOrigin
+from twistedsite.resources.base import SiteContext
+from twistedsite.resources.folder import FolderTree
+from twistedsite.scripts.broker import DirectBroker
+from twistedsite.scripts.runners.threads import IThreadReactor, ThreadRunner
+from twistedsite.sessions.interface import SessionStore
+from twistedsite.settings.server import ServerSettings
+
+
+@attrs.frozen
+class BuiltSite:
+    """A site that answers."""
+
+    resource: FolderTree
+    context: SiteContext
+    runner: ThreadRunner
+    sessions: SessionStore
+
+    def stop(self) -> None:
+        """Stop its scripts, and release all that it holds."""
+        self.runner.stop()
+        self.context.delivery.stop()
+        self.sessions.close()
+
+
+def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThreadReactor) -> BuiltSite:
+    """Return the site that `settings.root`, an existing folder, is."""
+    runner = ThreadRunner(reactor, settings.threads, settings.pool, DirectBroker(sessions))
+    origin = LocalOrigin(settings.root, settings.symlinks)
+    context = SiteContext("site", settings, origin, runner, reactor)
+    return BuiltSite(FolderTree(context), context, runner, sessions)
