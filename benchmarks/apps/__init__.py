@@ -1,0 +1,1 @@
+"""The rivals' applications: the same pages for each framework. They run in the rivals' own environment, not in ours."""
