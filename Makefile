@@ -1,0 +1,62 @@
+# make serve   the sample portal on http://127.0.0.1:8080/ (PORT=8000 for another port)
+# make test    all tests          make check   style, types, layers
+# make docs    the documentation  make bench   side-by-side measurements
+#
+# Each installs what it needs: Debian's packages when run as root (else it says which), the rest into .venv.
+
+PYTHON ?= python3
+PORT ?= 8080
+
+BIN := .venv/bin
+TEST_PACKAGES := curl chromium fonts-dejavu-core nginx-light haproxy slowhttptest
+BENCH_PACKAGES := wrk nginx-light
+
+.PHONY: serve test check docs bench clean
+
+serve: .venv/installed
+	$(BIN)/scriptsite serve --root examples/portal --listen tcp:$(PORT):interface=127.0.0.1 --debug
+
+test: .venv/installed-for-tests
+	@$(call need,$(TEST_PACKAGES))
+	$(BIN)/pytest
+
+check: .venv/installed-for-tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: .venv/installed-for-tests
+	$(BIN)/sphinx-build --fail-on-warning --builder html docs docs/_build/html
+
+bench: .venv/installed-for-tests
+	@$(call need,$(BENCH_PACKAGES))
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/made:
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { $(call need,python3-venv); }
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/installed: pyproject.toml | .venv/made
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/installed-for-tests: pyproject.toml | .venv/made
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	touch $@ .venv/installed
+
+# need PACKAGES: see that Debian's packages are installed.
+define need
+missing=; \
+for package in $(1); do \
+	dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
+done; \
+if [ -z "$$missing" ]; then :; \
+elif [ "$$(id -u)" != 0 ]; then echo "Please run as root: apt-get install$$missing" >&2; exit 1; \
+else apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; fi
+endef

@@ -1,0 +1,11 @@
+"""A script that fails: with --debug the browser shows where and why, without it only that it did."""
+
+
+def price_of(basket):
+    prices = {"apple": 0.5, "pear": 0.7}
+    return sum(prices[fruit] * count for fruit, count in basket.items())
+
+
+customer = "Ann"
+print(f"<h1>The bill of {customer}</h1>")
+print(price_of({"apple": 3, "banana": 2}))

@@ -1,0 +1,172 @@
+"""`scriptsite check`: judges settings, scripts and templates without running any of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import string
+import warnings
+from collections.abc import Callable, Iterator
+
+import jinja2
+import msgspec
+
+from twistedsite.settings.folder import FolderFile
+from twistedsite.settings.load import SettingsError, faults, parse_toml
+from twistedsite.settings.server import ServerSettings
+
+FOLDER_FILE = "_folder.toml"
+
+_TABLE = re.compile(r"\s*\[+\s*([^\]]+?)\s*\]+\s*(?:#.*)?$")
+_KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[^\s=#]+)\s*=""")
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Something that will not work."""
+
+    file: str
+    line: int
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.problem}"
+
+
+class Verdict(msgspec.Struct):
+    """What a check has found."""
+
+    checked: int = 0
+    """Files that were judged."""
+    faults: list[Fault] = []
+
+
+def check(path: str) -> Verdict:
+    """Judge the file `path`, or everything that the server would read or run in the folder `path`.
+
+    A `.toml` file named here is the server's settings file, unless its name is `_folder.toml`. Raises OSError where
+    `path` cannot be read.
+    """
+    verdict = Verdict()
+    if os.path.isdir(path):
+        files = [(file, _judge_of(file, in_site=True)) for file in _walk(path)]
+    else:
+        files = [(path, _judge_of(path, in_site=False) or _no_judge)]
+    for file, judge in files:
+        if judge:
+            with open(file, "rb") as opened:
+                text = opened.read()
+            verdict.checked += 1
+            verdict.faults += judge(file, text)
+    return verdict
+
+
+Judge = Callable[[str, bytes], Iterator[Fault]]
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
+        paths = (os.path.join(place, name) for name in sorted(files) if not name.startswith("."))
+        yield from (path for path in paths if os.path.isfile(path))
+
+
+def _judge_of(file: str, *, in_site: bool) -> Judge | None:
+    name = os.path.basename(file)
+    if name == FOLDER_FILE:
+        return _folder_settings
+    extension = os.path.splitext(name)[1]
+    if extension == ".toml" and not in_site:
+        return _server_settings
+    judges: dict[str, Judge] = {
+        ".py": _script,
+        ".dbpy": _script,
+        ".jinja": _jinja_template,
+        ".j2": _jinja_template,
+        ".tpl": _string_template,
+    }
+    return judges.get(extension) or (_script if _is_marked_script(file) else None)
+
+
+def _is_marked_script(file: str) -> bool:
+    with open(file, "rb") as opened:
+        return opened.read(12) == b"#DBPYEXECUTE"
+
+
+def _no_judge(file: str, text: bytes) -> Iterator[Fault]:
+    yield Fault(file, 1, "is neither settings nor a script nor a template")
+
+
+def _folder_settings(file: str, text: bytes) -> Iterator[Fault]:
+    return _settings(file, text, FolderFile)
+
+
+def _server_settings(file: str, text: bytes) -> Iterator[Fault]:
+    return _settings(file, text, ServerSettings)
+
+
+def _settings(file: str, text: bytes, kind: type[msgspec.Struct]) -> Iterator[Fault]:
+    try:
+        table = parse_toml(text, file)
+    except SettingsError as error:
+        yield Fault(file, error.line, error.problem)
+        return
+    for fault in faults(table, kind, file):
+        yield Fault(file, line_of_key(text.decode(), fault.key), f"{fault.key}: {fault.problem}")
+    root = table.get("root") if kind is ServerSettings else None
+    if isinstance(root, str) and not os.path.isdir(os.path.join(os.path.dirname(file), root)):
+        yield Fault(file, line_of_key(text.decode(), "root"), f"root: {root}: there is no such folder")
+
+
+def line_of_key(text: str, key: str) -> int:
+    """Return the line of the TOML document `text` on which the dotted `key`, or else its table, is set; or 1."""
+    wanted = re.sub(r"\[\d+\]$", "", key)
+    table, nearest = "", 1
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _TABLE.match(line):
+            table = header[1]
+            place = table
+        elif assignment := _KEY.match(line):
+            place = f"{table}.{assignment[1].strip(chr(34) + chr(39))}".lstrip(".")
+        else:
+            continue
+        if place == wanted:
+            return number
+        if wanted.startswith(f"{place}."):
+            nearest = number
+    return nearest
+
+
+def _script(file: str, text: bytes) -> Iterator[Fault]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, file, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        yield Fault(file, error.lineno or 1, error.msg)
+    except ValueError as error:
+        yield Fault(file, 1, str(error))
+
+
+def _jinja_template(file: str, text: bytes) -> Iterator[Fault]:
+    try:
+        jinja2.Environment(autoescape=True).parse(text.decode())
+    except jinja2.TemplateSyntaxError as error:
+        yield Fault(file, error.lineno, error.message or "is no Jinja template")
+    except UnicodeDecodeError as error:
+        yield _not_utf8(file, text, error)
+
+
+def _string_template(file: str, text: bytes) -> Iterator[Fault]:
+    try:
+        source = text.decode()
+    except UnicodeDecodeError as error:
+        yield _not_utf8(file, text, error)
+        return
+    for found in string.Template.pattern.finditer(source):
+        if found["invalid"] is not None:
+            line = source.count("\n", 0, found.start()) + 1
+            yield Fault(file, line, "$ without a name; write $$ for a dollar sign")
+
+
+def _not_utf8(file: str, text: bytes, error: UnicodeDecodeError) -> Fault:
+    return Fault(file, text.count(b"\n", 0, error.start) + 1, f"is not UTF-8 (byte {error.start})")

@@ -1,0 +1,88 @@
+"""The service maker that the plugin names: what `twistd` and `twist` call with parsed options."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from functools import partial
+from typing import IO, Any
+
+from twisted.application.service import IService, MultiService
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
+
+from twistedsite.settings.load import SettingsError
+from twistedsite.tap.logs import ServerLogFile, log_observer
+from twistedsite.tap.options import Options
+from twistedsite.tap.service import make_service
+
+__all__ = ["Options", "makeService"]
+
+LAST_RESORT = 0.7
+"""Seconds that the process may take to end once all its requests have had their time to finish."""
+
+
+def makeService(options: Options) -> IService:
+    """Return the service of `options`; settings that cannot be used end the program with one line and status 1."""
+    from twisted.internet import reactor
+
+    try:
+        service = make_service(options.settings, reactor)
+    except SettingsError as error:
+        raise SystemExit(f"scriptsite: {options.loaded.blame(error)}") from None
+    seconds = options.settings.drain + LAST_RESORT
+    reactor.addSystemEventTrigger("before", "shutdown", _end_for_certain, seconds)
+    runner: Any = options.parent or {}
+    if "fileLogObserverFactory" in runner:
+        _log_under_twist(runner, options)
+    elif "nodaemon" in runner:
+        return _logged_under_twistd(service, runner, options, reactor)
+    return service
+
+
+def _end_for_certain(seconds: float) -> None:
+    """Let no thread that hangs keep the process: after `seconds` it ends, whatever it is doing."""
+    last_resort = threading.Timer(seconds, os._exit, (1,))
+    last_resort.daemon = True
+    last_resort.start()
+
+
+def _log_under_twist(twist: Any, options: Options) -> None:
+    """`twist` makes its observer after the service, in a form of its own choice unless we were asked for one."""
+    form = options.settings.log_format if "log_format" in options.loaded.sources else twist["logFormat"]
+    twist["fileLogObserverFactory"] = partial(log_observer, form=form)
+
+
+class _LoggedService(MultiService):
+    """Brings the log observer to the Application, where `twistd` looks for one."""
+
+    def __init__(self, observer: Any) -> None:
+        super().__init__()
+        self._observer = observer
+
+    def setServiceParent(self, parent: Any) -> None:
+        super().setServiceParent(parent)
+        if isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._observer)
+
+
+def _logged_under_twistd(service: IService, twistd: Any, options: Options, reactor: Any) -> IService:
+    """`service`, with our log in the place that twistd's own options give; theirs where they ask for another kind."""
+    name = twistd["logfile"]
+    to_stdout = name == "-" or (twistd["nodaemon"] and not name)
+    if twistd["syslog"] or twistd["logger"] or (to_stdout and not twistd["nodaemon"]):
+        return service
+    file: IO[Any] | ServerLogFile = sys.stdout
+    if not to_stdout:
+        file = ServerLogFile(os.path.abspath(name or "twistd.log"))
+        _rotate_on_signal(file, reactor)
+    logged = _LoggedService(log_observer(file, options.settings.log_format))
+    service.setServiceParent(logged)
+    return logged
+
+
+def _rotate_on_signal(file: ServerLogFile, reactor: Any) -> None:
+    """SIGUSR1 begins a new log file, as it does with twistd's own log."""
+    signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(file.rotate))

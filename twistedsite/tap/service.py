@@ -1,0 +1,151 @@
+"""One server as a Twisted service: its sockets, site, threads and sessions, from start to a graceful stop.
+
+Sockets are bound in `privilegedStartService`; all else is opened in `startService`, as the user that serves.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+
+from twistedsite.http.accesslog import AccessLog
+from twistedsite.http.site import Site
+from twistedsite.resources.tree import build_site
+from twistedsite.sessions.stores import open_store
+from twistedsite.settings.load import SettingsError
+from twistedsite.settings.server import ServerSettings
+
+
+class StartError(SystemExit, Exception):
+    """The server cannot start; the text says why, in one line.
+
+    It is an Exception, so that `twistd` tells its parent process and removes its pidfile, and a SystemExit, so that
+    the program then ends with the text and status 1 instead of a traceback.
+    """
+
+
+def make_service(settings: ServerSettings, reactor: Any) -> ServerService:
+    """Return the service that serves `settings.root` at `settings.listen`.
+
+    Raises SettingsError for an endpoint that `reactor` cannot make.
+    """
+    endpoints = [(text, _endpoint(text, reactor)) for text in settings.listen]
+    return ServerService(settings, endpoints, reactor)
+
+
+def _endpoint(text: str, reactor: Any) -> IStreamServerEndpoint:
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+    except Exception as error:  # endpoint parsers of plugins raise what they like
+        problem = f"expected an endpoint such as tcp:8080:interface=127.0.0.1, got {text!r} ({error})"
+        raise SettingsError("", "listen", problem) from None
+    return endpoint
+
+
+class ServerService(Service):
+    """Serves one folder until it is stopped. Use `make_service`."""
+
+    name = "scriptsite"
+    _log = Logger()
+
+    def __init__(
+        self, settings: ServerSettings, endpoints: list[tuple[str, IStreamServerEndpoint]], reactor: Any
+    ) -> None:
+        self.settings = settings
+        self.ports: list[IListeningPort] = []
+        """What is bound, in the order of `settings.listen`."""
+        self._endpoints = endpoints
+        self._reactor = reactor
+        self._site: Site | None = None
+
+    def privilegedStartService(self) -> None:
+        """Bind every endpoint; raises StartError for the first one that cannot be bound."""
+        settings = self.settings
+        self._access_log = None if settings.access_log == "off" else AccessLog(settings.access_log, self._reactor)
+        self._site = Site(
+            Resource(),
+            limits=settings.http,
+            max_body=settings.max_body,
+            reactor=self._reactor,
+            access_log=self._access_log,
+        )
+        self._site.noisy = False
+        for text, endpoint in self._endpoints:
+            failures: list[Failure] = []
+            endpoint.listen(self._site).addCallbacks(self.ports.append, failures.append)
+            if failures:
+                Deferred.fromCoroutine(self._stop_listening())
+                raise StartError(f"scriptsite: {_why_not(text, failures[0])}")
+
+    def startService(self) -> None:
+        """Open sessions and threads and begin to serve; raises StartError where that is impossible."""
+        super().startService()
+        if self._site is None:
+            self.privilegedStartService()
+        assert self._site is not None
+        settings = self.settings
+        try:
+            sessions = open_store(settings.sessions, settings.session, time.time)
+        except SettingsError as error:
+            raise StartError(f"scriptsite: {error}") from None
+        self._built = build_site(settings, sessions, self._reactor)
+        self._site.resource = self._built.resource
+        urls = [_url(text, port.getHost()) for (text, _), port in zip(self._endpoints, self.ports, strict=True)]
+        self._log.info("Serving {root} at {urls}", root=settings.root, urls=" and ".join(urls))
+        self._log.info("{mode}", mode=_mode(settings))
+
+    def stopService(self) -> Deferred[None]:
+        """Stop listening, let requests in flight end for `settings.drain` seconds, then close everything."""
+        super().stopService()
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        site, self._site = self._site, None
+        assert site is not None
+        await self._stop_listening()
+        await site.drain(self.settings.drain)
+        self._built.stop()
+        if self._access_log:
+            self._access_log.close()
+
+    async def _stop_listening(self) -> None:
+        ports, self.ports = self.ports, []
+        for stopped in [port.stopListening() for port in ports]:
+            if stopped is not None:
+                await stopped
+
+
+def _why_not(endpoint: str, failure: Failure) -> str:
+    error: BaseException | None = failure.value
+    if isinstance(error, CannotListenError):
+        error = error.socketError
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"cannot listen on {endpoint}: {reason}; say with --listen where else"
+
+
+def _url(endpoint: str, address: IAddress) -> str:
+    if isinstance(address, UNIXAddress):
+        return f"unix:{os.fsdecode(address.name or b'')}"
+    scheme = "https" if endpoint.startswith(("ssl:", "tls:")) else "http"
+    if not isinstance(address, IPv4Address | IPv6Address):
+        return endpoint
+    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(address.host, address.host)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}/"
+
+
+def _mode(settings: ServerSettings) -> str:
+    scripts = "" if settings.scripts else "; scripts are not run"
+    if settings.debug:
+        return f"Debug mode: the browser shows where and why a script failed{scripts}"
+    return f"Public mode: visitors are told nothing about errors but an id that is also in this log{scripts}"
