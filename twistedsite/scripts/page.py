@@ -31,6 +31,9 @@ class PageText(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
+    def close(self) -> None:
+        """Nothing: the page ends with its script. The base class would flush it, and does so when it is collected."""
+
     @functools.cached_property
     def buffer(self) -> PageBytes:
         """The same page, for bytes."""
@@ -53,3 +56,6 @@ class PageBytes(io.RawIOBase):
 
     def writable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        """Nothing: the page ends with its script. The base class would flush it, and does so when it is collected."""
