@@ -9,6 +9,8 @@ from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
 from twistedsite.scripts.broker import DirectBroker
 from twistedsite.scripts.runners.threads import IThreadReactor, ThreadRunner
+from twistedsite.scripts.runners.workers.pool import Workers
+from twistedsite.scripts.runners.workers.runner import WorkerRunner
 from twistedsite.sessions.interface import SessionStore
 from twistedsite.settings.server import ServerSettings
 
@@ -19,19 +21,29 @@ class BuiltSite:
 
     resource: FolderTree
     context: SiteContext
-    runner: ThreadRunner
+    runner: ThreadRunner | WorkerRunner
+    workers: Workers | None
     sessions: SessionStore
 
     def stop(self) -> None:
         """Stop its scripts, and release all that it holds."""
         self.runner.stop()
+        if self.workers is not None:
+            self.workers.stop()
         self.context.delivery.stop()
         self.sessions.close()
 
 
 def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThreadReactor) -> BuiltSite:
     """Return the site that `settings.root`, an existing folder, is."""
-    runner = ThreadRunner(reactor, settings.threads, settings.pool, DirectBroker(sessions))
+    broker = DirectBroker(sessions)
     origin = LocalOrigin(settings.root, settings.symlinks)
+    runner: ThreadRunner | WorkerRunner
+    workers = None
+    if settings.isolation == "workers":
+        workers = Workers(reactor, settings.workers, settings.pool.output_buffer)
+        runner = WorkerRunner(workers, "site", origin.root, broker)
+    else:
+        runner = ThreadRunner(reactor, settings.threads, settings.pool, broker)
     context = SiteContext("site", settings, origin, runner, reactor)
-    return BuiltSite(FolderTree(context), context, runner, sessions)
+    return BuiltSite(FolderTree(context), context, runner, workers, sessions)

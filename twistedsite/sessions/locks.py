@@ -28,7 +28,8 @@ class SessionLock:
     """A place in the queue for one name; who is first holds the lock.
 
     Ownership is the place itself, not a flag set after waiting, because a script may be interrupted between any two of
-    its instructions: leaving is right whenever it happens, before, within or after entering, and also twice.
+    its instructions: leaving is right whenever it happens, before, within or after entering, and also twice. Left by
+    another thread while it waits, it is as entered, and holds nothing.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class SessionLock:
                 return
             was_first = queue[0] is self
             queue.remove(self)
+            if not was_first:
+                self._turn.release()
+            elif queue:
+                queue[0]._turn.release()
             if not queue:
                 del self._queues[self._name]
-            elif was_first:
-                queue[0]._turn.release()

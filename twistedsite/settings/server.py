@@ -78,6 +78,25 @@ class ThreadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Output of a script that may wait for a slow client, in bytes; then the script waits."""
 
 
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[workers]`: the processes that run scripts, where `isolation` is `workers`."""
+
+    max_workers: Count = 8
+    """Processes of one site."""
+    total: Count = 64
+    """Processes of all sites together."""
+    max_requests: Count = 1_000
+    """Requests after which a process is replaced by a new one."""
+    idle: Duration = Duration(60)
+    """A process that has nothing to do for this long is ended."""
+    memory: Size = Size(256 * 1024 * 1024)
+    """A process that occupies more, in bytes, is replaced after its request."""
+    queue: Count = 512
+    """Scripts of one site that may wait for a process; more: 503 with Retry-After."""
+    reuse: Literal["always", "per-request"] = "always"
+    """`per-request`: a new process for each request."""
+
+
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[session]`: how long the server remembers a visitor."""
 
@@ -112,6 +131,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """A script that has not finished by then is stopped; 504. A folder can lower it."""
     threads: Count = 16
     """Scripts that run at the same time."""
+    isolation: Literal["threads", "workers"] = "threads"
+    """Where scripts run: in threads of the server, or in processes that can be killed."""
     sessions: str = "memory"
     """Where sessions are kept: `memory` or `sqlite:PATH`."""
     max_body: Size = Size(16 * 1024 * 1024)
@@ -129,6 +150,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     http: HttpLimits = HttpLimits()
     forms: FormLimits = FormLimits()
     pool: ThreadSettings = ThreadSettings()
+    workers: WorkerSettings = WorkerSettings()
     session: SessionSettings = SessionSettings()
 
     def __post_init__(self) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, Protocol
-
-from twisted.internet.defer import Deferred
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport
+
+if TYPE_CHECKING:
+    # Worker processes import this package, and never Twisted.
+    from twisted.internet.defer import Deferred
 
 
 class ScriptError(Exception):

@@ -1,0 +1,111 @@
+"""The worker's end of its socket: blocking, one frame at a time, whichever of the script's threads sends."""
+
+from __future__ import annotations
+
+import array
+import io
+import socket
+import threading
+from typing import Final
+
+from twistedsite.scripts.runners.workers.frames import (
+    FROM_SERVER,
+    MAX_LOG,
+    Answer,
+    Call,
+    FrameReader,
+    Job,
+    Kind,
+    decode,
+    encode,
+    frame,
+)
+
+_DESCRIPTOR: Final = array.array("i").itemsize
+_AT_ONCE: Final = 64 * 1024
+
+
+class Channel:
+    """Frames to and from the server."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._reader = FrameReader(FROM_SERVER)
+        self._descriptors: list[int] = []
+        self._sending = threading.Lock()
+        self.calling = threading.Lock()
+        """Held from a call to its answer: one at a time."""
+
+    def next_job(self) -> tuple[Job, int | None] | None:
+        """Wait for a job and, where its body is in a file, the descriptor of that; None when the server has gone."""
+        payload = self._receive()
+        if payload is None:
+            return None
+        job: Job = decode(payload, Job)
+        return job, self._descriptors.pop() if job.body is None else None
+
+    def call(self, call: Call) -> Answer:
+        """Ask the server's broker, and wait for what it says. To be called with `calling` held."""
+        self.send(Kind.CALL, encode(call))
+        payload = self._receive()
+        if payload is None:
+            raise ConnectionError("the server has gone")
+        answer: Answer = decode(payload, Answer)
+        return answer
+
+    def send(self, kind: Kind, payload: bytes) -> None:
+        """Send one frame; waits while the server does not read."""
+        with self._sending:
+            self._connection.sendall(frame(kind, payload))
+
+    def send_now(self, kind: Kind, payload: bytes) -> bool:
+        """Send one frame from a signal handler: not where it has interrupted the sending of another."""
+        if not self._sending.acquire(blocking=False):
+            return False
+        try:
+            self._connection.sendall(frame(kind, payload))
+        finally:
+            self._sending.release()
+        return True
+
+    def _receive(self) -> bytes | None:
+        while (taken := self._reader.take()) is None:
+            data, ancillary, _, _ = self._connection.recvmsg(_AT_ONCE, socket.CMSG_SPACE(_DESCRIPTOR))
+            for _, _, content in ancillary:
+                self._descriptors.extend(array.array("i", content[:_DESCRIPTOR]))
+            if not data:
+                return None
+            self._reader.feed(data)
+        return taken[1]
+
+
+class LogText(io.TextIOBase):
+    """The standard error of a worker: whole lines go to the server's log."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._held = ""
+
+    def write(self, text: str) -> int:
+        lines, newline, self._held = (self._held + text).rpartition("\n")
+        if newline:
+            self._send(lines)
+        elif len(self._held) > MAX_LOG:
+            self.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        held, self._held = self._held, ""
+        if held:
+            self._send(held)
+
+    def writable(self) -> bool:
+        return True
+
+    def _send(self, text: str) -> None:
+        data = text.encode("utf-8", "replace")
+        for start in range(0, len(data), MAX_LOG):
+            self._channel.send(Kind.LOG, data[start : start + MAX_LOG])

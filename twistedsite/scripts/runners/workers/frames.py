@@ -1,0 +1,261 @@
+"""What passes between server, zygote and worker: typed frames, bounded in size, hostile until they have been checked.
+
+On a worker's socket a frame is its kind (1 byte), the length of its payload (4 bytes, big endian) and the payload. On
+the zygote's socket, which keeps message boundaries, it is one message. Payloads are msgpack, but for DATA and LOG.
+Whatever in a frame from a worker is not as it must be raises FrameError, and costs that worker its life.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import struct
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
+from twistedsite.scripts.failures import FailureReport
+from twistedsite.scripts.run import Outcome
+from twistedsite.settings.units import decode_unit
+
+T = TypeVar("T")
+
+HEADER: Final = struct.Struct(">BI")
+LARGE: Final = 1024 * 1024
+"""Bytes of the longest payload that a worker may send."""
+MAX_HEAD: Final = 128 * 1024
+PIECE: Final = 64 * 1024
+"""Bytes of a response's body sent in one frame."""
+MAX_LOG: Final = 8 * 1024
+MAX_MESSAGE: Final = 32 * 1024
+"""Bytes of the longest message on the zygote's socket."""
+
+
+class FrameError(Exception):
+    """A frame that the other side must not send: of an unknown kind, too long, malformed, or out of turn."""
+
+
+class Kind(enum.IntEnum):
+    """The kinds of frames on a worker's socket."""
+
+    JOB = 1
+    """To the worker: run this script."""
+    ANSWER = 2
+    """To the worker: what its CALL has led to."""
+    BEGIN = 10
+    """From the worker: the head of a response whose body follows in pieces."""
+    DATA = 11
+    END = 12
+    """From the worker: the script has ended, with what was left of its response."""
+    CALL = 13
+    """From the worker: something for the broker."""
+    LOG = 14
+    """From the worker: text written to standard error."""
+    STACK = 15
+    """From the worker: where the script stands, after it was asked."""
+
+
+FROM_WORKER: Final[Mapping[int, int]] = {
+    Kind.BEGIN: MAX_HEAD,
+    Kind.DATA: PIECE,
+    Kind.END: LARGE,
+    Kind.CALL: LARGE,
+    Kind.LOG: MAX_LOG,
+    Kind.STACK: LARGE,
+}
+"""Kind -> bytes of its longest payload."""
+FROM_SERVER: Final[Mapping[int, int]] = {Kind.JOB: 2**31, Kind.ANSWER: 2**31}
+
+
+class Job(msgspec.Struct, array_like=True):
+    """One script to run. Where `body` is None, a descriptor of the body comes with the frame."""
+
+    request: ScriptRequest
+    body: bytes | None
+    buffer: int
+    """Bytes of output that the script may hold back."""
+
+
+class End(msgspec.Struct, array_like=True):
+    """How a script has ended, and the last piece of its response."""
+
+    outcome: Outcome
+    head: ResponseHead | None
+    body: bytes
+
+
+class LockSession(msgspec.Struct, tag=1, array_like=True):
+    """Hold a session; wait at most `timeout` seconds."""
+
+    id: str
+    timeout: float
+
+
+class ReleaseSession(msgspec.Struct, tag=2, array_like=True):
+    """Let go of a session."""
+
+    id: str
+
+
+class LoadSession(msgspec.Struct, tag=3, array_like=True):
+    """Answered by the session's data as JSON."""
+
+    id: str
+
+
+class SaveSession(msgspec.Struct, tag=4, array_like=True):
+    """Keep `data`, a JSON object."""
+
+    id: str
+    data: bytes
+
+
+class RenameSession(msgspec.Struct, tag=5, array_like=True):
+    """Give a session another id."""
+
+    old: str
+    new: str
+
+
+class DeleteSession(msgspec.Struct, tag=6, array_like=True):
+    """Forget a session."""
+
+    id: str
+
+
+Call = LockSession | ReleaseSession | LoadSession | SaveSession | RenameSession | DeleteSession
+
+
+class Failing(enum.Enum):
+    """Why a call has failed."""
+
+    ERROR = "error"
+    BUSY = "busy"
+
+
+class Answer(msgspec.Struct, array_like=True):
+    """What a call has led to: `data` where it asks for some, or why it failed."""
+
+    data: bytes | None = None
+    failing: Failing | None = None
+    message: str = ""
+
+
+class WorkerPolicy(msgspec.Struct, kw_only=True, frozen=True):
+    """What one worker may do and use; applied in it before any script runs."""
+
+    root: str
+    """Absolute path of its site's folder."""
+    address_space: int
+    """Bytes of virtual memory."""
+    files: int = 256
+    """Open descriptors."""
+    file_size: int = 1024 * 1024 * 1024
+    """Bytes of the longest file that it may write."""
+
+
+class Spawn(msgspec.Struct, array_like=True):
+    """To the zygote: fork a worker. With the message come its end of the data socket and a file for its last stack."""
+
+    serial: int
+    policy: WorkerPolicy
+
+
+class Spawned(msgspec.Struct, tag=1, array_like=True):
+    """From the zygote: the worker's process; a pidfd of it comes with the message."""
+
+    serial: int
+    pid: int
+
+
+class Exited(msgspec.Struct, tag=2, array_like=True):
+    """From the zygote: a worker is no more. `status` is the exit status, or minus the signal that ended it."""
+
+    serial: int
+    status: int
+    cpu: float
+    """Seconds of processor time that it has used."""
+    peak: int
+    """Bytes of memory that it has had at most."""
+
+
+class SpawnFailed(msgspec.Struct, tag=3, array_like=True):
+    """From the zygote: there is no process for this worker."""
+
+    serial: int
+    message: str
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    raise NotImplementedError(f"no frame can hold a {type(value).__name__}")
+
+
+_encoder: Final = msgspec.msgpack.Encoder(enc_hook=_plain)
+encode: Final = _encoder.encode
+_decoders: Final[dict[Any, msgspec.msgpack.Decoder[Any]]] = {
+    kind: msgspec.msgpack.Decoder(kind, dec_hook=decode_unit)
+    for kind in (Job, End, Answer, ResponseHead, FailureReport, Spawn, Call, Spawned | Exited | SpawnFailed)
+}
+
+
+def frame(kind: Kind, payload: bytes) -> bytes:
+    """The bytes of one frame."""
+    return HEADER.pack(kind, len(payload)) + payload
+
+
+def decode(payload: bytes, kind: type[T] | Any) -> T | Any:
+    """`payload` as a `kind`; raises FrameError."""
+    try:
+        return _decoders[kind].decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise FrameError(f"malformed: {error}") from None
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames; `limits` maps the kinds that may come to the longest payload of each."""
+
+    def __init__(self, limits: Mapping[int, int]) -> None:
+        self._limits = limits
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Add what has been received."""
+        self._buffer += data
+
+    def take(self) -> tuple[int, bytes] | None:
+        """The next frame's kind and payload, or None until more has been fed; raises FrameError."""
+        buffer = self._buffer
+        if len(buffer) < HEADER.size:
+            return None
+        kind, length = HEADER.unpack_from(buffer)
+        limit = self._limits.get(kind)
+        if limit is None:
+            raise FrameError(f"a frame of kind {kind}")
+        if length > limit:
+            raise FrameError(f"a frame of kind {kind} with {length} bytes; {limit} are allowed")
+        end = HEADER.size + length
+        if len(buffer) < end:
+            return None
+        payload = bytes(buffer[HEADER.size : end])
+        del buffer[:end]
+        return kind, payload
+
+
+_TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def checked_head(head: ResponseHead) -> ResponseHead:
+    """`head`; raises FrameError where it could not be sent as it is (RFC 9110, 5.1, 5.5 and 15)."""
+    if not 200 <= head.status <= 599:
+        raise FrameError(f"status {head.status}")
+    for name, value in head.headers:
+        if not _TOKEN.fullmatch(name) or _BAD_VALUE.search(value):
+            raise FrameError("a header field that is none")
+    return head

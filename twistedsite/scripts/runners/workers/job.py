@@ -1,0 +1,229 @@
+"""One run of one script in a worker: what it sends goes to the client, what it asks for to the broker; its deadline."""
+
+from __future__ import annotations
+
+import enum
+import io
+import os
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
+from twistedsite.scripts.failures import FailureReport, FrameReport
+from twistedsite.scripts.run import Ending, Outcome
+from twistedsite.scripts.runners import (
+    ResponseSink,
+    RunnerBusyError,
+    ScriptCrashedError,
+    ScriptError,
+    ScriptFailedError,
+    ScriptGoneError,
+    ScriptRefusedError,
+    ScriptTimeoutError,
+)
+from twistedsite.scripts.runners.workers.broker import JobBroker
+from twistedsite.scripts.runners.workers.frames import (
+    Answer,
+    End,
+    FrameError,
+    Job,
+    Kind,
+    checked_head,
+    decode,
+    encode,
+    frame,
+)
+from twistedsite.scripts.runners.workers.link import reopened
+
+if TYPE_CHECKING:
+    from twistedsite.scripts.runners.workers.pool import SitePool
+    from twistedsite.scripts.runners.workers.process import WorkerProcess
+
+STACK_WAIT: Final = 0.003
+"""Seconds after the deadline in which a worker may still tell where its script stands; only then the client is told."""
+STACK_WAIT_DEBUG: Final = 0.2
+"""The same where the client is shown the stack."""
+
+
+class State(enum.Enum):
+    """How far a job has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    ASKED = "asked"
+    """Its time is up; where does it stand?"""
+    OVER = "over"
+
+
+class ScriptJob:
+    """A script to run for the site of `pool`."""
+
+    def __init__(self, pool: SitePool, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> None:
+        self.result: Deferred[None] = Deferred(self._cancelled)
+        self.state = State.QUEUED
+        self._pool = pool
+        self._request = request
+        self._body = body
+        self._sink = sink
+        self._clock = pool.workers.reactor.seconds
+        self._worker: WorkerProcess | None = None
+        self._broker: JobBroker | None = None
+        self._begun = False
+        self._waited = 0.0
+        """Seconds for which the client was slow, up to now or to the last time that it has caught up."""
+        self._credited = 0.0
+        self._paused_at: float | None = None
+        self._deadline = pool.workers.deadlines.add(request.timeout, self._expired)
+
+    def start(self, worker: WorkerProcess) -> bool:
+        """Send it to `worker`; False where that is impossible, and it is as before."""
+        content, descriptor = _content(self._body)
+        try:
+            job = Job(self._request, content, self._pool.workers.output_buffer)
+            if not worker.link.send(frame(Kind.JOB, encode(job)), descriptor):
+                return False
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+        self.state = State.RUNNING
+        self._worker = worker
+        return True
+
+    def withdraw(self) -> None:
+        """It was refused, and will not run."""
+        self._over()
+
+    def received(self, kind: int, payload: bytes) -> None:
+        """Take a frame from the worker; raises FrameError where it must not come."""
+        match kind:
+            case Kind.END:
+                self._end(decode(payload, End))
+            case Kind.CALL:
+                self._call(payload)
+            case Kind.BEGIN if not self._begun:
+                self._sink.begin(checked_head(decode(payload, ResponseHead)))
+                self._begun = True
+            case Kind.DATA if self._begun:
+                self._sink.write(payload)
+                self._keep_pace()
+            case Kind.STACK if self.state is State.ASKED:
+                self._time_is_up(decode(payload, FailureReport).frames)
+            case _:
+                raise FrameError(f"a frame of kind {kind} out of turn")
+
+    def lost(self, message: str) -> None:
+        """The worker is dead, or has sent what it must not."""
+        if self.state is not State.OVER:
+            self._over()
+            self.result.errback(ScriptCrashedError(message))
+
+    def _end(self, end: End) -> None:
+        done = end.outcome.ending is Ending.DONE
+        if done and (end.head is None) is not self._begun:
+            raise FrameError("a response without a head, or with two")
+        head = checked_head(end.head) if done and end.head is not None else None
+        worker = self._worker
+        assert worker is not None
+        self._over()
+        worker.pool.freed(worker)
+        error = _error(end.outcome)
+        if error is not None:
+            self.result.errback(error)
+        else:
+            self._sink.end(head, end.body)
+            self.result.callback(None)
+
+    def _call(self, payload: bytes) -> None:
+        if self._broker is None:
+            pool = self._pool
+            self._broker = JobBroker(pool.broker, pool.workers.threads, self._request.timeout, self._answer)
+        self._broker.call(payload)
+
+    def _answer(self, answer: Answer) -> None:
+        if self._worker is not None:
+            self._worker.link.send(frame(Kind.ANSWER, encode(answer)))
+
+    def _keep_pace(self) -> None:
+        caught_up = self._sink.when_writable()
+        if caught_up is not None and self._worker is not None:
+            self._worker.link.pause()
+            self._paused_at = self._clock()
+            caught_up.addBoth(self._caught_up)
+
+    def _caught_up(self, _: object) -> None:
+        self._note_waiting()
+        self._paused_at = None
+        if self._worker is not None:
+            self._worker.link.resume()
+
+    def _note_waiting(self) -> None:
+        if self._paused_at is not None:
+            now = self._clock()
+            self._waited += now - self._paused_at
+            self._paused_at = now
+
+    def _expired(self) -> None:
+        self._note_waiting()
+        if self._waited > self._credited:
+            # The time in which the client was slow is not the script's own.
+            self._deadline = self._pool.workers.deadlines.add(self._waited - self._credited, self._expired)
+            self._credited = self._waited
+        elif self._worker is None:
+            self._stop(RunnerBusyError("no worker was free in time"))
+        else:
+            self.state = State.ASKED
+            self._worker.ask_for_stack()
+            wait = STACK_WAIT_DEBUG if self._request.debug else STACK_WAIT
+            self._deadline = self._pool.workers.deadlines.add(wait, self._time_is_up)
+
+    def _time_is_up(self, frames: list[FrameReport] | None = None) -> None:
+        if frames is None and self._worker is not None:
+            frames = self._worker.last_stack(self._request.root)
+        message = f"still running after {self._request.timeout:g} s"
+        self._stop(ScriptTimeoutError(message, FailureReport("Timeout", message, frames or [])))
+
+    def _cancelled(self, _: Deferred[None]) -> None:
+        self._stop(CancelledError())
+
+    def _stop(self, error: Exception) -> None:
+        worker = self._worker
+        self._over()
+        if worker is not None:
+            worker.kill()
+        else:
+            self._pool.withdrawn(self)
+        self.result.errback(error)
+
+    def _over(self) -> None:
+        self.state = State.OVER
+        self._worker = None
+        self._deadline.cancel()
+        if self._broker is not None:
+            self._broker.close()
+
+
+def _content(body: BinaryIO) -> tuple[bytes | None, int | None]:
+    """The body's bytes, or a descriptor to read it by."""
+    if isinstance(body, io.BytesIO):
+        return body.getvalue(), None
+    try:
+        return None, reopened(body.fileno())
+    except io.UnsupportedOperation:
+        body.seek(0)
+        return body.read(), None
+
+
+def _error(outcome: Outcome) -> ScriptError | None:
+    match outcome.ending:
+        case Ending.DONE:
+            return None
+        case Ending.REFUSED:
+            status = outcome.status if 400 <= outcome.status <= 499 else 400
+            return ScriptRefusedError(status, outcome.message)
+        case Ending.GONE:
+            return ScriptGoneError(outcome.message)
+        case Ending.STOPPED:
+            return ScriptCrashedError("the script has stopped itself")
+        case Ending.FAILED:
+            return ScriptFailedError(outcome.message, outcome.report)

@@ -1,0 +1,263 @@
+"""Which worker gets which script: a pool for each site, and the places that all sites of the server share.
+
+A worker is made when a script waits and its site has a place to spare; the one used last is used first. Where all
+places are taken, the idle worker unused for longest makes room, and sites whose scripts wait take turns.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import Final
+
+from twisted.internet.interfaces import IDelayedCall
+
+from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.runners import RunnerBusyError
+from twistedsite.scripts.runners.deadlines import Deadlines
+from twistedsite.scripts.runners.mailbox import Mailbox
+from twistedsite.scripts.runners.threads import IThreadReactor
+from twistedsite.scripts.runners.workers.broker import BrokerThreads
+from twistedsite.scripts.runners.workers.frames import WorkerPolicy
+from twistedsite.scripts.runners.workers.job import ScriptJob
+from twistedsite.scripts.runners.workers.process import State, WorkerProcess
+from twistedsite.scripts.runners.workers.spawner import Spawner
+from twistedsite.settings.server import WorkerSettings
+
+TURN: Final = 0.1
+"""Seconds for which a site may go on using a place that another site waits for."""
+_LOOK_EVERY: Final = 16
+"""Jobs of a worker between two looks at its memory."""
+_CRASHES: Final = 3
+"""Workers of a site that die in a row, none having finished a job, before the next one has to wait."""
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 5.0
+
+
+class Workers:
+    """The worker processes of a server, of all of its sites."""
+
+    def __init__(self, reactor: IThreadReactor, settings: WorkerSettings, output_buffer: int) -> None:
+        self.reactor = reactor
+        self.settings = settings
+        self.output_buffer = output_buffer
+        """Bytes that a script may hold back before they are sent."""
+        self.size = 0
+        """Processes there are, those that are being killed among them."""
+        self.spawner = Spawner(reactor)
+        self.deadlines = Deadlines(reactor)
+        self.mailbox = Mailbox(reactor)
+        # A call that nobody waits for any more may still hold a thread when its worker's successor makes one.
+        self.threads = BrokerThreads(2 * settings.total, self.mailbox)
+        self._processes: set[WorkerProcess] = set()
+        self._idle: OrderedDict[WorkerProcess, float] = OrderedDict()
+        """Idle worker -> since when; the one idle for longest first."""
+        self._waiting: deque[SitePool] = deque()
+        """Sites with scripts that wait, in the order of their turns."""
+        self._dying = 0
+        self._reaping: IDelayedCall | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Kill every worker, and the zygote."""
+        self._stopped = True
+        if self._reaping is not None:
+            self._reaping.cancel()
+            self._reaping = None
+        for process in list(self._processes):
+            process.kill()
+        self.spawner.stop()
+        self.deadlines.stop()
+        self.threads.stop()
+        self.mailbox.close()
+
+    # For the pools.
+
+    def spawn(self, pool: SitePool) -> WorkerProcess:
+        """A new worker for `pool`, which has a place for it."""
+        self.size += 1
+        process = WorkerProcess(pool, pool.policy)
+        self._processes.add(process)
+        return process
+
+    def has_place(self) -> bool:
+        """Whether there may be one more process."""
+        return self.size < self.settings.total and not self._stopped
+
+    def wait(self, pool: SitePool) -> None:
+        """Scripts of `pool` wait: it takes its turn when there is a place."""
+        if pool not in self._waiting:
+            self._waiting.append(pool)
+        self.make_room()
+
+    def make_room(self) -> None:
+        """Where all places are taken, have idle workers killed: one for each site that waits for a place."""
+        if not self._idle or self.has_place():
+            return
+        wanted = sum(pool.could_grow for pool in self._waiting)
+        while self._idle and self._dying < wanted:
+            self.kill(next(iter(self._idle)))
+
+    def others_wait(self, pool: SitePool) -> bool:
+        """Whether another site needs the place of a worker of `pool`."""
+        return not self.has_place() and any(other is not pool and other.could_grow for other in self._waiting)
+
+    def rest(self, process: WorkerProcess) -> None:
+        """`process` has nothing to do."""
+        self._idle[process] = self.reactor.seconds()
+        if self._reaping is None:
+            self._reaping = self.reactor.callLater(float(self.settings.idle), self._reap)
+
+    def rouse(self, process: WorkerProcess) -> None:
+        """`process` is idle no longer."""
+        self._idle.pop(process, None)
+
+    def kill(self, process: WorkerProcess) -> None:
+        """Kill `process`, which has no job."""
+        self.rouse(process)
+        process.pool.idle.remove(process)
+        self.dismiss(process)
+
+    def dismiss(self, process: WorkerProcess) -> None:
+        """Kill `process`, which is not among the idle ones."""
+        self._dying += not process.dismissed
+        process.dismissed = True
+        process.kill()
+
+    def buried(self, process: WorkerProcess) -> None:
+        """`process` is no more: its place is free."""
+        self.size -= 1
+        self._dying -= process.dismissed
+        self._processes.discard(process)
+        self.rouse(process)
+        self.share_places()
+
+    def share_places(self) -> None:
+        """Give what places there are to the sites that wait, in turn."""
+        while self.has_place() and any(pool.could_grow for pool in self._waiting):
+            pool = self._waiting.popleft()
+            if pool.take_place():
+                self._waiting.append(pool)
+        self.make_room()
+
+    def _reap(self) -> None:
+        self._reaping = None
+        now = self.reactor.seconds()
+        while self._idle:
+            process, since = next(iter(self._idle.items()))
+            if since + self.settings.idle > now:
+                self._reaping = self.reactor.callLater(since + self.settings.idle - now, self._reap)
+                break
+            self.kill(process)
+
+
+class SitePool:
+    """The workers and the waiting scripts of one site, `name` for the log, whose policy is `policy`."""
+
+    def __init__(self, workers: Workers, name: str, policy: WorkerPolicy, broker: Broker) -> None:
+        self.workers = workers
+        self.name = name
+        self.policy = policy
+        self.broker = broker
+        self.queue: deque[ScriptJob] = deque()
+        self.idle: list[WorkerProcess] = []
+        """The one used last is at the end."""
+        self.members: set[WorkerProcess] = set()
+        self._crashes = 0
+        self._pause: IDelayedCall | None = None
+        """While it runs no worker is made: the last ones have died at once."""
+
+    @property
+    def could_grow(self) -> bool:
+        """It has scripts that wait, and may have more workers."""
+        return bool(self.queue) and len(self.members) < self.workers.settings.max_workers and self._pause is None
+
+    def submit(self, job: ScriptJob) -> None:
+        """Run `job`, now or when it is its turn; raises RunnerBusyError."""
+        workers = self.workers
+        while self.idle:
+            process = self.idle.pop()
+            workers.rouse(process)
+            if process.give(job):
+                return
+        if len(self.queue) >= workers.settings.queue:
+            raise RunnerBusyError(f"{len(self.queue)} scripts of this site wait already")
+        self.queue.append(job)
+        if self.could_grow and workers.has_place() and len(self.queue) == 1:
+            self._grow()
+        else:
+            workers.wait(self)
+
+    def withdrawn(self, job: ScriptJob) -> None:
+        """`job`, which has waited, is not wanted any more."""
+        if job in self.queue:
+            self.queue.remove(job)
+
+    def take_place(self) -> bool:
+        """Use a free place, if there is need; tells whether scripts wait even so."""
+        if self.could_grow:
+            self._grow()
+        return bool(self.queue)
+
+    def freed(self, process: WorkerProcess) -> None:
+        """The job of `process` has ended well."""
+        process.jobs_done += 1
+        process.job = None
+        self._crashes = 0
+        if process.state is not State.BUSY:
+            return
+        process.state = State.IDLE
+        workers = self.workers
+        turn_over = workers.reactor.seconds() - process.turn_began >= TURN
+        if self._is_used_up(process) or ((turn_over or not self.queue) and workers.others_wait(self)):
+            workers.dismiss(process)
+        elif self.queue:
+            self._give_next(process)
+        else:
+            self.idle.append(process)
+            workers.rest(process)
+
+    def exited(self, process: WorkerProcess, was_killed: bool) -> None:
+        """`process` is no more; `was_killed`: by the server."""
+        self.members.discard(process)
+        if process in self.idle:
+            self.idle.remove(process)
+        if not was_killed and not process.jobs_done:
+            self._crashes += 1
+            if self._crashes >= _CRASHES and self._pause is None:
+                seconds = min(_FIRST_PAUSE * 2 ** (self._crashes - _CRASHES), _LONGEST_PAUSE)
+                self._pause = self.workers.reactor.callLater(seconds, self._pause_over)
+        self.workers.buried(process)
+
+    def stop(self) -> None:
+        """Kill all of its workers, end all of its jobs."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        for job in list(self.queue):
+            job.result.cancel()
+        for process in list(self.members):
+            if process.job is not None:
+                process.job.result.cancel()
+            elif process in self.idle:
+                self.workers.kill(process)
+
+    def _grow(self) -> None:
+        process = self.workers.spawn(self)
+        self.members.add(process)
+        self._give_next(process)
+
+    def _give_next(self, process: WorkerProcess) -> None:
+        job = self.queue.popleft()
+        if not process.give(job):
+            self.queue.appendleft(job)
+            self.workers.wait(self)
+
+    def _is_used_up(self, process: WorkerProcess) -> bool:
+        settings = self.workers.settings
+        if settings.reuse == "per-request" or process.jobs_done >= settings.max_requests:
+            return True
+        return process.jobs_done % _LOOK_EVERY == 1 and process.memory() > settings.memory
+
+    def _pause_over(self) -> None:
+        self._pause = None
+        self.workers.share_places()

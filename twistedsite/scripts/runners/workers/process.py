@@ -1,0 +1,194 @@
+"""One worker process as the server sees it: its socket, its pidfd, what it is doing, and how it ended."""
+
+from __future__ import annotations
+
+import enum
+import fcntl
+import os
+import re
+import signal
+import socket
+from typing import TYPE_CHECKING, Final
+
+from twisted.logger import Logger
+
+from twistedsite.scripts.failures import FrameReport
+from twistedsite.scripts.runners.workers.frames import FROM_WORKER, FrameError, Kind, WorkerPolicy
+from twistedsite.scripts.runners.workers.link import WorkerLink
+from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL
+
+if TYPE_CHECKING:
+    from twistedsite.scripts.runners.workers.job import ScriptJob
+    from twistedsite.scripts.runners.workers.pool import SitePool
+
+_STACK_FILE: Final = 16 * 1024
+"""Bytes that a worker may leave behind as its last stack."""
+_STACK_LINE: Final = re.compile(rb'^  File "(.{1,500})", line (\d{1,7}|\?\?\?) in (.{1,200})$', re.MULTILINE)
+_MAX_LOGGED: Final = 64 * 1024
+"""Bytes of log text from one worker between two jobs' beginnings; what goes beyond is dropped."""
+_CONTROL: Final = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
+
+
+class State(enum.Enum):
+    """What a worker is doing."""
+
+    IDLE = "idle"
+    BUSY = "busy"
+    DOOMED = "doomed"
+    """Killed, or about to be: it gets no job any more."""
+    GONE = "gone"
+
+
+class WorkerProcess:
+    """A worker of `pool`. It can be given a job at once: that waits in the socket until the process is there."""
+
+    _log = Logger()
+
+    def __init__(self, pool: SitePool, policy: WorkerPolicy) -> None:
+        workers = pool.workers
+        self.pool = pool
+        self.state = State.IDLE
+        self.job: ScriptJob | None = None
+        self.jobs_done = 0
+        self.turn_began = workers.reactor.seconds()
+        """When its site got this place of all the server's places."""
+        self.dismissed = False
+        """Killed to make room, or because it has served long enough."""
+        self.pid: int | None = None
+        self._pidfd = -1
+        self._killed = False
+        self._status: int | None = None
+        self._logged = 0
+        ours, theirs = socket.socketpair()
+        self._stack_file = _make_stack_file()
+        self.link = WorkerLink(workers.reactor, ours, FROM_WORKER, self)
+        workers.spawner.spawn(self, policy, theirs, self._stack_file)
+
+    def give(self, job: ScriptJob) -> bool:
+        """Have it run `job`; False where it has died, and has seen nothing of it."""
+        if self.state is not State.IDLE or not job.start(self):
+            self.state = State.DOOMED if self.state is State.IDLE else self.state
+            return False
+        self.state = State.BUSY
+        self.job = job
+        self._logged = 0
+        return True
+
+    def kill(self) -> None:
+        """End it now. It gets no more frames, its job hears nothing of it."""
+        self.job = None
+        self.link.close()
+        if self.state is not State.GONE:
+            self.state = State.DOOMED
+            self._killed = True
+            self._signal(signal.SIGKILL)
+
+    def ask_for_stack(self) -> None:
+        """Have it tell where its script stands, in a STACK frame or in its file."""
+        self._signal(STACK_SIGNAL)
+
+    def last_stack(self, root: str) -> list[FrameReport]:
+        """What stands in its file: no more than names and lines, as the worker may have written anything there."""
+        text = os.pread(self._stack_file, _STACK_FILE, 0).split(b"\0", 1)[0] if self._stack_file >= 0 else b""
+        frames: list[FrameReport] = []
+        for found in reversed(_STACK_LINE.findall(text)[:60]):
+            name, line, function = (part.decode("utf-8", "replace") for part in found)
+            own = name.startswith(root + os.sep)
+            if own or frames:
+                name = name.removeprefix(root + os.sep) if own else name
+                frames.append(FrameReport(name, int(line) if line.isdigit() else 0, function, own))
+        return frames
+
+    def memory(self) -> int:
+        """Bytes of memory that it occupies, shared ones included; 0 where that cannot be known."""
+        try:
+            with open(f"/proc/{self.pid}/statm", "rb") as file:
+                return int(file.read(100).split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, IndexError):
+            return 0
+
+    # From the link.
+
+    def received(self, kind: int, payload: bytes) -> None:
+        """See `Receiver`."""
+        if kind == Kind.LOG:
+            self._log_text(payload)
+        elif self.job is None:
+            raise FrameError(f"a frame of kind {kind} without a job")
+        else:
+            self.job.received(kind, payload)
+
+    def disconnected(self, reason: str) -> None:
+        """See `Receiver`."""
+        if reason:
+            self._log.error("{site}: a worker has sent {reason}; it is killed", site=self.pool.name, reason=reason)
+        job = self.job if reason else None
+        if job is not None:
+            job.lost("the worker process has sent what it must not")
+            self.kill()
+        elif self.state is State.GONE:
+            self._tell_job()
+        else:
+            # Not `kill`: the job is told when it is known how the process has ended.
+            self.state = State.DOOMED
+            self._signal(signal.SIGKILL)
+
+    # From the zygote.
+
+    def started(self, pid: int, pidfd: int) -> None:
+        """See `Nursling`."""
+        self.pid, self._pidfd = pid, pidfd
+        if self.state is State.DOOMED:
+            self._signal(signal.SIGKILL)
+
+    def exited(self, status: int | None) -> None:
+        """See `Nursling`."""
+        was_killed = self._killed
+        self._status = status
+        self.state = State.GONE
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+        if self.link.closed:
+            self._tell_job()
+        os.close(self._stack_file)
+        self._stack_file = -1
+        self.pool.exited(self, was_killed)
+
+    def _tell_job(self) -> None:
+        job, self.job = self.job, None
+        if job is not None:
+            job.lost(f"the worker process has ended: {_ending(self._status)}")
+
+    def _signal(self, number: int) -> None:
+        if self._pidfd >= 0:
+            try:
+                signal.pidfd_send_signal(self._pidfd, number)
+            except ProcessLookupError:
+                return
+
+    def _log_text(self, payload: bytes) -> None:
+        if self._logged <= _MAX_LOGGED:
+            self._logged += len(payload) + 100
+            text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", payload.decode("utf-8", "replace"))
+            if self._logged > _MAX_LOGGED:
+                text += "\n(it has written too much: no more of it)"
+            self._log.info("{site}: {text}", site=self.pool.name, text=text)
+
+
+def _make_stack_file() -> int:
+    descriptor = os.memfd_create("stack", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(descriptor, _STACK_FILE)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
+    return descriptor
+
+
+def _ending(status: int | None) -> str:
+    if status is None:
+        return "with its zygote"
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"

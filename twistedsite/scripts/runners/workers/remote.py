@@ -1,0 +1,95 @@
+"""The broker of a script in a worker: every call goes to the server, which knows by the socket whose it is."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from twistedsite.scripts.runners.workers.channel import Channel
+from twistedsite.scripts.runners.workers.frames import (
+    LARGE,
+    Call,
+    DeleteSession,
+    Failing,
+    LoadSession,
+    LockSession,
+    ReleaseSession,
+    RenameSession,
+    SaveSession,
+)
+from twistedsite.sessions.interface import SessionBusyError, SessionData, SessionError
+from twistedsite.sessions.values import freeze_json, thaw_json
+
+
+class RemoteBroker:
+    """See `Broker`. It serves one job; `close` it when that is over."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.sessions = RemoteSessions(channel)
+
+    def close(self) -> None:
+        """Answer no call from now on; waits for the one under way."""
+        self.sessions.close()
+
+
+class RemoteSessions:
+    """See `SessionStore`."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._closed = False
+
+    def lock(self, id: str, timeout: float) -> RemoteLock:
+        return RemoteLock(self, id, timeout)
+
+    def load(self, id: str) -> SessionData | None:
+        data = self.call(LoadSession(id))
+        return None if data is None else thaw_json(data)
+
+    def save(self, id: str, data: SessionData) -> None:
+        text = freeze_json(data)
+        if len(text) > LARGE - 1024:
+            raise SessionError(f"the session is too large: {len(text)} bytes of JSON")
+        self.call(SaveSession(id, text))
+
+    def rename(self, old: str, new: str) -> None:
+        self.call(RenameSession(old, new))
+
+    def delete(self, id: str) -> None:
+        self.call(DeleteSession(id))
+
+    def close(self) -> None:
+        with self._channel.calling:
+            self._closed = True
+
+    def call(self, call: Call) -> bytes | None:
+        """Make `call`; raises SessionError."""
+        with self._channel.calling:
+            if self._closed:
+                raise SessionError("the request is over, and its session closed")
+            answer = self._channel.call(call)
+        if answer.failing is Failing.BUSY:
+            raise SessionBusyError(answer.message)
+        if answer.failing is not None:
+            raise SessionError(answer.message)
+        return answer.data
+
+
+class RemoteLock:
+    """A lock on one session; leaving it twice, or before it was entered, does nothing."""
+
+    def __init__(self, sessions: RemoteSessions, id: str, timeout: float) -> None:
+        self._sessions = sessions
+        self._id = id
+        self._timeout = timeout
+        self._held = False
+
+    def __enter__(self) -> None:
+        self._sessions.call(LockSession(self._id, self._timeout))
+        self._held = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._held:
+            self._held = False
+            self._sessions.call(ReleaseSession(self._id))

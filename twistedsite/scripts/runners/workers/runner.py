@@ -1,0 +1,49 @@
+"""The `Runner` of one site whose scripts run in worker processes."""
+
+from __future__ import annotations
+
+from typing import BinaryIO, Final
+
+from twisted.internet.defer import Deferred, fail
+
+from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.runners import ResponseSink, RunnerBusyError
+from twistedsite.scripts.runners.workers.frames import WorkerPolicy
+from twistedsite.scripts.runners.workers.job import ScriptJob
+from twistedsite.scripts.runners.workers.pool import SitePool, Workers
+
+_ADDRESS_SPACE: Final = 512 * 1024 * 1024
+
+
+class WorkerRunner:
+    """Runs the scripts of the site `name`, the folder `root`, in processes of `workers`, which stays the caller's."""
+
+    def __init__(self, workers: Workers, name: str, root: str, broker: Broker) -> None:
+        address_space = max(_ADDRESS_SPACE, 2 * workers.settings.memory)
+        self._pool = SitePool(workers, name, WorkerPolicy(root=root, address_space=address_space), broker)
+        self._workers = workers
+
+    def run(self, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> Deferred[None]:
+        """See `Runner.run`."""
+        job = ScriptJob(self._pool, request, body, sink)
+        try:
+            self._pool.submit(job)
+        except RunnerBusyError as error:
+            job.withdraw()
+            return fail(error)
+        return job.result
+
+    def health(self) -> dict[str, int]:
+        """See `Runner.health`."""
+        pool = self._pool
+        return {
+            "workers": len(pool.members),
+            "running": sum(process.job is not None for process in pool.members),
+            "queued": len(pool.queue),
+            "restarts": self._workers.spawner.restarts,
+        }
+
+    def stop(self) -> None:
+        """Stop every script, and end the site's workers."""
+        self._pool.stop()

@@ -1,0 +1,122 @@
+"""The life of a worker process, from its fork to its end: one script after the other, all of one site.
+
+Called by the zygote in the new process. When the server closes the socket, the worker ends.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import os
+import signal
+import socket
+import sys
+from contextvars import copy_context
+from types import FrameType
+from typing import BinaryIO, Final
+
+import msgspec
+
+from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
+from twistedsite.scripts.failures import FailureReport, report_stack
+from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.run import Outcome, run_script
+from twistedsite.scripts.runners.workers.channel import Channel, LogText
+from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, encode
+from twistedsite.scripts.runners.workers.remote import RemoteBroker
+
+STACK_SIGNAL: Final = signal.SIGUSR2
+"""Sent to a worker whose time is up: it answers with a STACK frame, or else leaves a bare stack in its file."""
+
+_MAX_LAST: Final = LARGE // 2
+"""Bytes of a response that go into the last frame."""
+
+
+def serve(connection: socket.socket, stack_file: int) -> None:
+    """Run what comes by `connection` until that is closed. `stack_file`: descriptor for a stack, past all help."""
+    channel = Channel(connection)
+    worker = Worker(channel)
+    sys.stdout = sys.stderr = LogText(channel)
+    signal.signal(STACK_SIGNAL, worker.tell_stack)
+    # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
+    faulthandler.register(STACK_SIGNAL, file=stack_file, all_threads=False, chain=True)
+    while (received := channel.next_job()) is not None:
+        job, descriptor = received
+        body: BinaryIO = io.BytesIO(job.body or b"") if descriptor is None else os.fdopen(descriptor, "rb")
+        with body:
+            copy_context().run(worker.run, job, body)
+
+
+class Worker:
+    """Runs jobs; knows the one at hand, for who asks where it stands."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._interpreters = Interpreters(CodeCache())
+        self._request: ScriptRequest | None = None
+
+    def run(self, job: Job, body: BinaryIO) -> None:
+        """Run one script and tell the server how it has ended."""
+        outlet = WorkerOutlet(self._channel)
+        broker = RemoteBroker(self._channel)
+        self._request = job.request
+        outcome = run_script(Exchange(job.request, body, outlet, broker, job.buffer), self._interpreters)
+        self._request = None
+        broker.close()
+        sys.stderr.flush()
+        outlet.send_end(outcome)
+
+    def tell_stack(self, number: int, frame: FrameType | None) -> None:
+        """Handle STACK_SIGNAL."""
+        if self._request is not None:
+            message = f"still running after {self._request.timeout:g} s"
+            report = _bounded(report_stack(frame, message, self._request.root))
+            self._channel.send_now(Kind.STACK, encode(report))
+
+
+class WorkerOutlet:
+    """See `Outlet`: frames on the worker's socket. What is full is the socket: then the script waits."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._last: tuple[ResponseHead | None, bytes] = (None, b"")
+
+    def begin(self, head: ResponseHead) -> None:
+        self._channel.send(Kind.BEGIN, _encoded(head))
+
+    def write(self, data: bytes) -> None:
+        for start in range(0, len(data), PIECE):
+            self._channel.send(Kind.DATA, data[start : start + PIECE])
+
+    def end(self, head: ResponseHead | None, body: bytes) -> None:
+        if head is not None:
+            encoded = _encoded(head)
+            if len(body) > _MAX_LAST:
+                self._channel.send(Kind.BEGIN, encoded)
+                head = None
+        if len(body) > _MAX_LAST:
+            self.write(body)
+            body = b""
+        self._last = (head, body)
+
+    def send_end(self, outcome: Outcome) -> None:
+        """Send what `end` was given, and how the script has ended: the server then takes the worker for free."""
+        if outcome.report is not None:
+            outcome.report = _bounded(outcome.report)
+        self._channel.send(Kind.END, encode(End(outcome, *self._last)))
+
+
+def _encoded(head: ResponseHead) -> bytes:
+    encoded = encode(head)
+    if len(encoded) > MAX_HEAD:
+        raise ValueError(f"the response's header fields are too long: {len(encoded)} bytes")
+    return encoded
+
+
+def _bounded(report: FailureReport) -> FailureReport:
+    """`report`, without what makes it too long for a frame."""
+    if len(encode(report)) > _MAX_LAST:
+        frames = [msgspec.structs.replace(frame, locals=[], source=[]) for frame in report.frames]
+        return FailureReport(report.type, report.message, frames, report.notes[:1])
+    return report

@@ -1,0 +1,183 @@
+"""The process that forks workers: exec'd by the server, with one thread, everything imported, and nothing secret.
+
+It reads Spawn messages from its control socket, the descriptor named in its argument, and answers by Spawned and
+Exited. It ends when the server does; its children end when it does.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import gc
+import importlib
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import traceback
+from typing import Final
+
+from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES, load_dialect
+from twistedsite.scripts.runners.workers.confine import adopt_orphans, close_to_others, confine, die_with_parent
+from twistedsite.scripts.runners.workers.frames import (
+    MAX_LOG,
+    MAX_MESSAGE,
+    Exited,
+    Kind,
+    Spawn,
+    Spawned,
+    SpawnFailed,
+    decode,
+    encode,
+    frame,
+)
+from twistedsite.scripts.runners.workers.worker import serve
+
+DATA: Final = 3
+STACK: Final = 4
+"""A worker's only descriptors beside the standard ones."""
+DESCRIPTORS: Final = 256
+"""More are never open here: so many are closed after a fork."""
+
+_WARM: Final = (
+    "base64",
+    "csv",
+    "datetime",
+    "decimal",
+    "hashlib",
+    "html",
+    "json",
+    "random",
+    "secrets",
+    "sqlite3",
+    "uuid",
+)
+"""What scripts often import, loaded once for all."""
+
+
+class Zygote:
+    """Forks, and buries, the workers."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._pid = os.getpid()
+        self._serials: dict[int, int] = {}
+        """Process id of a worker -> its serial number."""
+        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+
+    def run(self) -> None:
+        """Do what the server says until it goes."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(self._woken, select.POLLIN)
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+                self._bury()
+            if self._control.fileno() in ready and not self._obey():
+                return
+
+    def _obey(self) -> bool:
+        message, ancillary, _, _ = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(8), socket.MSG_CMSG_CLOEXEC)
+        if not message:
+            return False
+        descriptors = [fd for _, _, content in ancillary for fd in array.array("i", content)]
+        spawn: Spawn = decode(message, Spawn)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._tell(SpawnFailed(spawn.serial, str(error)))
+        else:
+            if pid == 0:
+                self._become_worker(spawn, *descriptors)
+            self._serials[pid] = spawn.serial
+            pidfd = os.pidfd_open(pid)
+            self._tell(Spawned(spawn.serial, pid), pidfd)
+            os.close(pidfd)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return True
+
+    def _become_worker(self, spawn: Spawn, connection: int, stack_file: int) -> None:
+        """The new process: never returns."""
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _take(connection, stack_file)
+            os.setsid()
+            os.chdir(spawn.policy.root)
+            confine(spawn.policy, self._pid)
+            gc.enable()
+            serve(socket.socket(fileno=DATA), STACK)
+            status = 0
+        except ConnectionError:
+            status = 0
+        except BaseException:
+            text = traceback.format_exc().encode("utf-8", "replace")[-MAX_LOG:]
+            os.write(DATA, frame(Kind.LOG, text))
+        finally:
+            os._exit(status)
+
+    def _bury(self) -> None:
+        """Collect every child that has ended; kill what a worker has left behind."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                break
+            serial = self._serials.pop(pid, None)
+            if serial is not None:
+                code = os.waitstatus_to_exitcode(status)
+                self._tell(Exited(serial, code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024))
+        with open(f"/proc/self/task/{self._pid}/children") as file:
+            for child in map(int, file.read().split()):
+                if child not in self._serials:
+                    os.kill(child, signal.SIGKILL)
+
+    def _tell(self, message: Spawned | Exited | SpawnFailed, *descriptors: int) -> None:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+        self._control.sendmsg([encode(message)], rights)
+
+
+def _take(connection: int, stack_file: int) -> None:
+    """Make the two the descriptors DATA and STACK, and the standard ones nothing; close all others."""
+    null = os.open(os.devnull, os.O_RDWR)
+    # First out of the way: one of them may be what another is to become.
+    high = [os.dup2(descriptor, DESCRIPTORS - 4 + n) for n, descriptor in enumerate((connection, stack_file, null))]
+    for target, descriptor in zip((DATA, STACK, 0, 1, 2), (high[0], high[1], *[high[2]] * 3), strict=True):
+        os.dup2(descriptor, target, inheritable=target < DATA)
+    os.closerange(STACK + 1, DESCRIPTORS)
+
+
+def main() -> None:
+    """The program: `python -m twistedsite.scripts.runners.workers.zygote DESCRIPTOR PARENT`."""
+    control, parent = int(sys.argv[1]), int(sys.argv[2])
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+    for name in ("PYTHONPATH", "MALLOC_ARENA_MAX"):
+        os.environ.pop(name, None)  # they were for this process, and scripts need not know them
+    close_to_others()
+    adopt_orphans()
+    for name in _WARM:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    for dialect in {*SCRIPTS.values(), *TEMPLATES.values()}:
+        load_dialect(dialect)
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+    with contextlib.suppress(ConnectionError):
+        Zygote(socket.socket(fileno=control)).run()
+
+
+if __name__ == "__main__":
+    main()
