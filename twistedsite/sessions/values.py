@@ -33,12 +33,11 @@ def stored_name(id: str) -> bytes:
 def freeze(data: SessionData) -> Frozen:
     """Put `data` away; raises SessionError for a value that cannot be copied."""
     text = _encode(data)
-    others: SessionData = {}
-    if text is None:
-        encoded = {name: _encode(value) for name, value in data.items()}
-        others = {name: _copied(name, data[name]) for name, text in encoded.items() if text is None}
-        text = msgspec.json.encode({name: msgspec.Raw(text) for name, text in encoded.items() if text is not None})
-    return Frozen(text, others)
+    if text is not None:
+        return Frozen(text, {})
+    encoded = {name: _encode(value) for name, value in data.items()}
+    text = msgspec.json.encode({name: msgspec.Raw(text) for name, text in encoded.items() if text is not None})
+    return Frozen(text, _copied({name: data[name] for name, text in encoded.items() if text is None}))
 
 
 def freeze_json(data: SessionData) -> bytes:
@@ -99,13 +98,18 @@ def _is_json(value: Any) -> bool:
     return True
 
 
-def _copied(name: str, value: object) -> object:
+def _copied(data: SessionData) -> SessionData:
+    name = ""
+    memo: dict[int, Any] = {}
+    copies: SessionData = {}
     try:
-        return copy.deepcopy(value)
+        for name, value in data.items():
+            copies[name] = copy.deepcopy(value, memo)
     except Exception as error:
         raise SessionError(
-            f"session attribute {name!r} ({type(value).__name__}) cannot be kept: it cannot be copied ({error})"
+            f"session attribute {name!r} ({type(data[name]).__name__}) cannot be kept: it cannot be copied ({error})"
         ) from error
+    return copies
 
 
 def check_size(text: bytes, limit: int) -> None:
