@@ -1,18 +1,19 @@
-"""Files that are sent as they are: validators, preconditions, ranges, and the choice of what to send."""
+"""Files that are sent as they are: preconditions, ranges, and what is said of them."""
 
 from __future__ import annotations
 
 import secrets
 from typing import ClassVar, Final
 
-from twisted.internet.defer import Deferred
 from twisted.web.http import Request
 
-from twistedsite.origins.interface import Entry, GoneError, OpenFile
+from twistedsite.origins.interface import Entry, GoneError
 from twistedsite.resources import conditional, media_types
 from twistedsite.resources.base import SiteContext, SiteResource
+from twistedsite.resources.compression import preferred
 from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_range, parse_ranges, part_headers
+from twistedsite.resources.representation import Representation, select
 from twistedsite.resources.sending import ShrunkError, read_part, send_part
 from twistedsite.settings.folder import FolderSettings
 
@@ -32,98 +33,106 @@ class StaticFile(SiteResource):
 
     def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, media_type: str | None = None) -> None:
         super().__init__(site, entry, folder)
-        self._content_type = media_types.content_type(media_type or media_types.media_type_of(entry.name))
+        media_type = media_type or media_types.media_type_of(entry.name)
+        self._content_type = media_types.content_type(media_type)
+        self._codings = site.settings.compression.codings if media_types.is_compressible(media_type) else ()
 
     async def respond(self, request: Request) -> None:
         """Send the file, a part of it, or that the client has it already (RFC 9110, 13 to 15)."""
-        file = await self._open()
-        try:
-            await self._send(request, file)
-        finally:
-            file.close()
-
-    async def _open(self) -> OpenFile:
-        try:
-            file: OpenFile | Deferred[OpenFile] = self.site.origin.open(self.entry)
-            return await file if isinstance(file, Deferred) else file
-        except GoneError:
-            raise HttpProblem(404) from None
-
-    async def _send(self, request: Request, file: OpenFile) -> None:
         field = _fields(request)
-        now = self.site.delivery.now()
-        etag = conditional.make_etag(file.version)
-        modified = min(file.mtime, now)
-        status = conditional.evaluate(request.method, field, etag, modified)
+        ranged = request.method == b"GET" and field(b"range") is not None
+        codings = () if ranged or not self._codings else preferred(field(b"accept-encoding"), self._codings)
+        try:
+            representation = await select(self.site, self.entry, codings)
+        except (GoneError, ShrunkError):
+            raise HttpProblem(404) from None
+        try:
+            await self._answer(request, field, representation)
+        finally:
+            representation.close()
+
+    async def _answer(self, request: Request, field: conditional.Field, chosen: Representation) -> None:
+        status = conditional.evaluate(request.method, field, chosen.etag, chosen.modified)
         if status == 412:
             raise HttpProblem(412)
-        parts = None
-        if status is None and conditional.range_applies(field, etag, modified, now):
-            parts = self._parts(request, field, file.size)
-
+        parts = None if status else self._parts(request, field, chosen)
+        self._set_fields(request, chosen)
         headers = request.responseHeaders
-        headers.setRawHeaders(b"etag", [etag])
-        headers.setRawHeaders(b"last-modified", [conditional.format_date(modified)])
-        headers.setRawHeaders(b"cache-control", [b"no-cache"])
-        headers.setRawHeaders(b"x-content-type-options", [b"nosniff"])
-        headers.setRawHeaders(b"accept-ranges", [b"bytes"])
-        headers.setRawHeaders(b"content-type", [self._content_type])
-        self._add_folder_headers(request)
         if status == 304:
             request.setResponseCode(304)
-            headers.removeHeader(b"content-type")
-            headers.removeHeader(b"accept-ranges")
+            for name in (b"content-type", b"content-encoding", b"accept-ranges"):
+                headers.removeHeader(name)
         elif parts is None:
-            headers.setRawHeaders(b"content-length", [b"%d" % file.size])
-            await self._send_body(request, file, ByteRange(0, file.size))
+            headers.setRawHeaders(b"content-length", [b"%d" % chosen.size])
+            await self._send(request, chosen, ByteRange(0, chosen.size))
         elif len(parts) == 1:
             request.setResponseCode(206)
             headers.setRawHeaders(b"content-length", [b"%d" % parts[0].length])
-            headers.setRawHeaders(b"content-range", [content_range(parts[0], file.size)])
-            await self._send_body(request, file, parts[0])
+            headers.setRawHeaders(b"content-range", [content_range(parts[0], chosen.size)])
+            await self._send(request, chosen, parts[0])
         else:
             request.setResponseCode(206)
-            await self._send_parts(request, file, parts)
+            await self._send_parts(request, chosen, parts)
         request.finish()
 
-    def _parts(self, request: Request, field: conditional.Field, size: int) -> list[ByteRange] | None:
+    def _parts(self, request: Request, field: conditional.Field, chosen: Representation) -> list[ByteRange] | None:
+        """What the Range field asks for; None where there is none that counts."""
         value = field(b"range")
         if value is None or request.method != b"GET":
             return None
+        if not conditional.range_applies(field, chosen.etag, chosen.modified, self.site.delivery.now()):
+            return None
         try:
-            return parse_ranges(value, size)
+            return parse_ranges(value, chosen.size)
         except UnsatisfiableError:
-            raise HttpProblem(416, headers={b"content-range": b"bytes */%d" % size}) from None
+            raise HttpProblem(416, headers={b"content-range": b"bytes */%d" % chosen.size}) from None
 
-    def _add_folder_headers(self, request: Request) -> None:
+    def _set_fields(self, request: Request, chosen: Representation) -> None:
+        """Say all that does not depend on the part that is sent."""
+        headers = request.responseHeaders
+        headers.setRawHeaders(b"etag", [chosen.etag])
+        headers.setRawHeaders(b"last-modified", [conditional.format_date(chosen.modified)])
+        headers.setRawHeaders(b"cache-control", [b"no-cache"])
+        headers.setRawHeaders(b"x-content-type-options", [b"nosniff"])
+        headers.setRawHeaders(b"content-type", [self._content_type])
+        if chosen.coding is not None:
+            headers.setRawHeaders(b"content-encoding", [chosen.coding.encode()])
+        else:
+            headers.setRawHeaders(b"accept-ranges", [b"bytes"])
         for name, value in self.folder.headers.items():
             if name.lower() not in _FRAMING:
-                request.setHeader(name.encode("latin-1"), value.encode("utf-8"))
+                headers.setRawHeaders(name.encode("latin-1"), [value.encode()])
+        if self._codings:
+            vary = headers.getRawHeaders(b"vary", [])
+            headers.setRawHeaders(b"vary", [b", ".join([*vary, b"Accept-Encoding"])])
 
-    async def _send_body(self, request: Request, file: OpenFile, part: ByteRange) -> None:
+    async def _send(self, request: Request, chosen: Representation, part: ByteRange) -> None:
         if request.method == b"HEAD":
             return
-        if part.length > SMALL:
-            await send_part(request, file.fileno(), part, self.site.delivery.background)
+        if chosen.body is not None:
+            request.write(chosen.body)
+        elif part.length > SMALL:
+            await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
         elif part.length:
-            request.write(await self._small(file, part))
+            request.write(await self._small(chosen, part))
 
-    async def _small(self, file: OpenFile, part: ByteRange) -> bytes:
+    async def _small(self, chosen: Representation, part: ByteRange) -> bytes:
         try:
-            return await read_part(file.fileno(), part, self.site.delivery.background)
+            return await read_part(chosen.file.fileno(), part, self.site.delivery.background)
         except (ShrunkError, OSError):
             # Nothing has been sent yet, and what was looked up is not there any more.
             raise HttpProblem(404) from None
 
-    async def _send_parts(self, request: Request, file: OpenFile, parts: list[ByteRange]) -> None:
+    async def _send_parts(self, request: Request, chosen: Representation, parts: list[ByteRange]) -> None:
         boundary = secrets.token_hex(16).encode()
-        frames = part_headers(parts, file.size, self._content_type, boundary)
+        frames = part_headers(parts, chosen.size, self._content_type, boundary)
         length = sum(map(len, frames)) + sum(part.length for part in parts)
-        request.setHeader(b"content-type", b"multipart/byteranges; boundary=" + boundary)
-        request.setHeader(b"content-length", b"%d" % length)
+        headers = request.responseHeaders
+        headers.setRawHeaders(b"content-type", [b"multipart/byteranges; boundary=" + boundary])
+        headers.setRawHeaders(b"content-length", [b"%d" % length])
         for frame, part in zip(frames, parts, strict=False):
             request.write(frame)
-            await send_part(request, file.fileno(), part, self.site.delivery.background)
+            await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
         request.write(frames[-1])
 
 

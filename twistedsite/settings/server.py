@@ -78,6 +78,34 @@ class ThreadSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Output of a script that may wait for a slow client, in bytes; then the script waits."""
 
 
+Coding = Literal["br", "zstd", "gzip"]
+"""A content coding that responses may be sent in."""
+
+
+class CompressionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[compression]`: how texts get smaller on their way."""
+
+    codings: tuple[Coding, ...] = ("br", "zstd", "gzip")
+    """Content codings; of those that a client likes equally, the first is used. Empty: nothing is compressed."""
+    smallest: Size = Size(1024)
+    """Texts of fewer bytes are sent as they are."""
+    largest: Size = Size(8 * 1024 * 1024)
+    """Files of more bytes are sent as they are, unless there is a compressed file beside them."""
+    cache: Size = Size(32 * 1024 * 1024)
+    """Compressed files kept in memory, in bytes."""
+
+
+class StaticSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[static]`: how files are sent."""
+
+    hot_file: Size = Size(64 * 1024)
+    """Files up to this many bytes may be kept ready to be sent."""
+    hot_cache: Size = Size(32 * 1024 * 1024)
+    """Responses kept ready to be sent, in bytes; 0: none."""
+    threads: int = 2
+    """Threads that read from slow disks and compress."""
+
+
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[session]`: how long the server remembers a visitor."""
 
@@ -130,6 +158,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     forms: FormLimits = FormLimits()
     pool: ThreadSettings = ThreadSettings()
     session: SessionSettings = SessionSettings()
+    static: StaticSettings = StaticSettings()
+    compression: CompressionSettings = CompressionSettings()
 
     def __post_init__(self) -> None:
         if not self.timeout:
