@@ -55,6 +55,8 @@ class Check:
     """What to send with each request."""
     size: int
     """Bytes of the body."""
+    portion: float
+    """How much of the wanted answer the body is."""
     ends_by_close: bool
     """Whether the end of the connection is the end of the body; wrk takes that for an error."""
 
@@ -73,7 +75,7 @@ class Bench:
 
     def case(self, case: Case, rivals: Sequence[Rival]) -> CaseResult:
         """Measure `rivals` in `case`."""
-        result = CaseResult(case.key, case.title)
+        result = CaseResult(case.key, case.title, case.note)
         with ExitStack() as stack:
             servers: dict[str, tuple[Rival, Server, Check]] = {}
             for rival in rivals:
@@ -163,7 +165,7 @@ class Bench:
         except subprocess.SubprocessError as error:
             raise NotMeasuredError(f"wrk: {error}") from error
         spent = server.cpu() - before
-        requests = load.bytes / check.size if case.by_bytes else float(load.requests)
+        requests = check.portion * (load.bytes / check.size if case.by_bytes else load.requests)
         if not requests:
             raise NotMeasuredError(f"no answer within {seconds} s")
         wrong = load.failed + (load.refused if case.status < 400 else load.requests - load.refused)
@@ -190,12 +192,13 @@ def check_answer(case: Case, rival: Rival, server: Server) -> Check:
         raise NotMeasuredError(f"GET {path}: {error}") from error
     if answer.status != case.status:
         raise NotMeasuredError(f"GET {path}: status {answer.status} instead of {case.status}")
-    if not case.fits(answer.body):
+    portion = case.portion(answer.body)
+    if not portion:
         raise NotMeasuredError(
             f"GET {path}: not the wanted body but {len(answer.body):,} bytes, {answer.body[:60]!r} …"
         )
     framed = answer.status == 304 or answer.headers.keys() & {"content-length", "transfer-encoding"}
-    return Check(headers, len(answer.body), ends_by_close=not framed)
+    return Check(headers, len(answer.body), portion, ends_by_close=not framed)
 
 
 def _conditions(answer: Answer) -> dict[str, str]:
