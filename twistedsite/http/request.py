@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from twisted.web import http, resource, server
@@ -29,10 +30,16 @@ if TYPE_CHECKING:
 class Request(server.Request):
     """One request and its response. See `twisted.web.iweb.IRequest`."""
 
+    channel: Any
+    content: Any
+    site: Any
+    sitepath: list[bytes]
+    _log = Logger()
+
     def __init__(self, channel: Channel, head: RequestHead, content: IO[bytes]) -> None:
         # Instead of http.Request.__init__, which makes header objects and asks for addresses that few resources need.
         Componentized.__init__(self)
-        self.channel: Channel | None = channel
+        self.channel = channel
         self.site = channel.site
         self.transport = channel.transport
         self.head = head
@@ -124,7 +131,8 @@ class Request(server.Request):
             self.responseHeaders = Headers()
             self.cookies = []
             self._encoder = None
-            return super().processingFailed(reason)
+            super().processingFailed(reason)
+            return reason
         self._log.failure("{path}: failed while answering", failure=reason, path=self.path)
         if self.channel is not None:
             self.channel.abortConnection()
@@ -248,7 +256,7 @@ class Request(server.Request):
             persistent = False
         if not self._silent:
             self._left = declared
-        ending += channel.persist(persistent)
+        ending += channel.persist(self.head, persistent)
         start = response.status_line(self.code, self.code_message)
         return response.head_bytes(start, raw, channel.site.watch.date, ending)
 

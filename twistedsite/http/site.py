@@ -13,7 +13,7 @@ from typing import IO, Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
-from twisted.web import resource, server
+from twisted.web import http, resource, server
 
 from twistedsite.http.accesslog import AccessLog, Entry
 from twistedsite.http.body import MakeBodyCheck
@@ -36,7 +36,7 @@ class Site(server.Site):
     may be set to answer before any Request is made.
     """
 
-    requestFactory = Request
+    requestFactory: Any = Request
     displayTracebacks = False
     _log = Logger()
 
@@ -51,6 +51,8 @@ class Site(server.Site):
         check_body: MakeBodyCheck | None = None,
     ) -> None:
         super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
+        self.threads: Any = reactor
+        """The same reactor, for its threads."""
         self.limits = limits
         self.max_body = max_body
         self.check_body = check_body
@@ -66,7 +68,7 @@ class Site(server.Site):
 
     # Connections
 
-    def buildProtocol(self, addr: IAddress) -> Channel | None:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the channel of a new connection, or None, which closes it, where there are too many."""
         host = getattr(addr, "host", "")
         if len(self._connections) >= self.limits.connections or self.draining:
@@ -130,18 +132,19 @@ class Site(server.Site):
         """Find the resource at the request's path."""
         request.site = self
         request.sitepath = []
-        return resource.getChildForRequest(self.resource, request)
+        found: resource.IResource = resource.getChildForRequest(self.resource, request)
+        return found
 
     def close_content(self, content: IO[bytes]) -> None:
         """Close a request's content; freeing a large file can take the disk a while."""
         if isinstance(content, BytesIO):
             content.close()
         else:
-            self.reactor.callInThread(content.close)
+            self.threads.callInThread(content.close)
 
     # Logs
 
-    def log(self, request: Request) -> None:
+    def log(self, request: http.Request) -> None:
         """Log a response that went another way than ours."""
 
     def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int) -> None:
