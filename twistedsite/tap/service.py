@@ -102,8 +102,8 @@ class ServerService(Service):
         self._built = build_site(settings, sessions, self._reactor)
         self._site.resource = self._built.resource
         urls = [_url(text, port.getHost()) for (text, _), port in zip(self._endpoints, self.ports, strict=True)]
-        self._log.info("Serving {root} at {urls}", root=settings.root, urls=" and ".join(urls))
         self._log.info("{mode}", mode=_mode(settings))
+        self._log.info("Serving {root} at {urls}", root=settings.root, urls=" and ".join(urls))
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests in flight end for `settings.drain` seconds, then close everything."""
