@@ -14,7 +14,7 @@ from statistics import median
 
 from benchmarks.cases import CASES, Case
 from benchmarks.idle import CONNECTIONS, memory_of_connections
-from benchmarks.load import run_wrk
+from benchmarks.load import Load, run_wrk
 from benchmarks.process import Answer, NotMeasuredError, Server, free_port, get
 from benchmarks.results import OURS, Amounts, CaseResult, Row, Sample
 from benchmarks.rivals import RIVALS, Place, Rival
@@ -83,7 +83,7 @@ class Bench:
                     server = stack.enter_context(self._server(rival))
                     server.wait_for(rival.first_path)
                     check = check_answer(case, rival, server)
-                    self._round(case, rival, server, check, WARM_UP)
+                    self._load(case, rival, server, check, WARM_UP)
                     servers[rival.key] = rival, server, check
                 except NotMeasuredError as error:
                     result.missing[rival.key] = str(error)
@@ -157,13 +157,16 @@ class Bench:
             self._say(f"{key}: round {number + 1} of {self.rounds}")
             yield rivals if number % 2 == 0 else rivals[::-1]
 
-    def _round(self, case: Case, rival: Rival, server: Server, check: Check, seconds: int) -> Sample:
+    def _load(self, case: Case, rival: Rival, server: Server, check: Check, seconds: int) -> Load:
         url = f"http://127.0.0.1:{server.port}{rival.paths[case.key]}"
-        before = server.cpu()
         try:
-            load = run_wrk(url, case.connections, seconds, check.headers, self._work)
+            return run_wrk(url, case.connections, seconds, check.headers, self._work)
         except subprocess.SubprocessError as error:
             raise NotMeasuredError(f"wrk: {error}") from error
+
+    def _round(self, case: Case, rival: Rival, server: Server, check: Check, seconds: int) -> Sample:
+        before = server.cpu()
+        load = self._load(case, rival, server, check, seconds)
         spent = server.cpu() - before
         requests = check.portion * (load.bytes / check.size if case.by_bytes else load.requests)
         if not requests:
