@@ -34,6 +34,14 @@ def test_tables_strikethrough_and_html_work(site: TemplateSite) -> None:
     assert "<details>x</details>" in page
 
 
+def test_columns_keep_their_alignment_without_inline_styles(site: TemplateSite) -> None:
+    site.write("a.md", "| a | b |\n|:-:|--:|\n| 1 | 2 |\n")
+    page = site.ask("a.md").text
+    assert '<th align="center">a</th>' in page
+    assert '<td align="right">2</td>' in page
+    assert "style=" not in page
+
+
 def test_a_heading_with_html_has_a_plain_title(site: TemplateSite) -> None:
     site.write("a.md", "# A <b>bold</b>\n  title")
     assert "<title>A bold</title>" in site.ask("a.md").text
