@@ -169,7 +169,9 @@ FIELDS = [
     Case("a tab before the colon", "5.1", _field(b"X\t: y")),
     Case("a space before the colon of Host", "5.1", _get(fields=b"Host : a\r\n")),
     Case("a space before the colon of Content-Length", "5.1", _post(b"Content-Length : 5\r\n", b"hello")),
-    Case("a space before the colon of Transfer-Encoding", "5.1", _post(b"Transfer-Encoding : chunked\r\n", b"0\r\n\r\n")),
+    Case(
+        "a space before the colon of Transfer-Encoding", "5.1", _post(b"Transfer-Encoding : chunked\r\n", b"0\r\n\r\n")
+    ),
     Case("a folded value", "5.2", _field(b"X: a\r\n b")),
     Case("a value folded by a tab", "5.2", _field(b"X: a\r\n\tb")),
     Case("a folded Transfer-Encoding", "5.2", _post(b"Transfer-Encoding:\r\n chunked\r\n", b"0\r\n\r\n")),
@@ -208,7 +210,7 @@ LENGTHS = [
     Case("a length with a fraction", "6.2", _post(b"Content-Length: 5.0\r\n", b"hello")),
     Case("a length with a space", "6.2", _post(b"Content-Length: 1 0\r\n", b"hello")),
     Case("a length in letters", "6.2", _post(b"Content-Length: five\r\n", b"hello")),
-    Case("a length in foreign digits", "6.2", _post("Content-Length: ５\r\n".encode(), b"hello")),
+    Case("a length in foreign digits", "6.2", _post(b"Content-Length: \xef\xbc\x95\r\n", b"hello")),
     Case("a length that overflows", "6.2", _post(b"Content-Length: 18446744073709551621\r\n", b"hello")),
     Case("a length beyond the limit", "RFC 9110, 15.5.14", _post(b"Content-Length: 99999999\r\n"), 413),
 ]
@@ -266,7 +268,9 @@ CHUNKS = [
     Case("a trailer without a colon", "7.1.2", _chunked(b"0\r\nX\r\n\r\n")),
     Case("a trailer that ends in LF alone", "7.1.2", _chunked(b"0\r\nX: y\n\r\n")),
     Case("a long trailer section", "7.1.2", _chunked(b"0\r\nX: " + b"y" * 9000 + b"\r\n\r\n")),
-    Case("chunks beyond the limit", "RFC 9110, 15.5.14", _chunked(b"fffff\r\n" + b"x" * 0xFFFFF + b"\r\n0\r\n\r\n"), 413),
+    Case(
+        "chunks beyond the limit", "RFC 9110, 15.5.14", _chunked(b"fffff\r\n" + b"x" * 0xFFFFF + b"\r\n0\r\n\r\n"), 413
+    ),
 ]
 
 CONTROLS = [

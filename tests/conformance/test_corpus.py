@@ -44,6 +44,7 @@ def test_the_host_of_an_absolute_form_wins() -> None:
 
 def test_content_arrives_without_its_framing() -> None:
     wire = Wire().send(
-        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nT: x\r\n\r\n"
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nT: x\r\n\r\n"
     )
     assert wire.answers()[0].content == b"POST a / hello world"

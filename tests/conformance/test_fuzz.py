@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 from corpus import CORPUS
 from hypothesis import example, given, settings
@@ -12,7 +13,21 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from wire import Wire
 
 REQUESTS = [case.data for case in CORPUS if len(case.data) < 600]
-PIECES = [b"\r\n", b"\r", b"\n", b" ", b"\t", b":", b";", b"0", b"\0", b"\xff", b"\r\n\r\n", b"Host: b\r\n", b"0\r\n\r\n"]
+PIECES = [
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b" ",
+    b"\t",
+    b":",
+    b";",
+    b"0",
+    b"\0",
+    b"\xff",
+    b"\r\n\r\n",
+    b"Host: b\r\n",
+    b"0\r\n\r\n",
+]
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -57,7 +72,7 @@ def streams(draw: st.DrawFn) -> bytes:
 @example(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n\r", [27])
 def test_a_cut_changes_nothing(stream: bytes, cuts: list[int]) -> None:
     edges = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
-    pieces = [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[start:end] for start, end in pairwise(edges)]
     assert result(pieces) == result([stream])
 
 
