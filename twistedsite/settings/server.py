@@ -150,7 +150,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How the server's own log is written."""
     health: str = "/.well-known/scriptsite-health"
     """The URL path at which the server tells how it is (to this machine's own addresses only); empty: none."""
-    drain: Duration = Duration(4)
+    drain: Duration = Duration(3)
     """On SIGTERM, how long requests in flight may take to finish."""
     options: dict[str, OptionValue] = {}
     """Names of your own that every script can read."""
