@@ -7,7 +7,7 @@ resource asks for them; the response's framing comes from `response`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from twisted.web import http, resource, server
 from twisted.web.error import UnsupportedMethod
 from twisted.web.http_headers import Headers
+from twisted.web.pages import errorPage
 
 from twistedsite.http import response
 from twistedsite.http.head import RequestHead
@@ -108,22 +109,33 @@ class Request(server.Request):
         except BaseException:
             self.processingFailed(Failure())
 
-    def render(self, resrc: resource.IResource) -> None:
-        """Let `resrc` answer; the rarer outcomes are left to Twisted's own `render`."""
+    def render(self, resrc: Any) -> None:
+        """Let `resrc` answer, with content that it returns or by calls on this request, now or later."""
         try:
             body = resrc.render(self)
         except UnsupportedMethod as error:
-            super().render(_Unsupported(resrc, error))
-            return
+            body = self._unsupported(resrc, error)
         if body is server.NOT_DONE_YET:
             return
-        if not isinstance(body, bytes) or self._encoder is not None or self.startedWriting:
-            super().render(_Answered(body))
-            return
-        self._default_type(len(body))
-        self.responseHeaders.removeHeader(b"Content-Length")
-        self._begin(body, len(body))
+        if not isinstance(body, bytes):
+            raise TypeError(f"{resrc!r} returned {type(body).__name__}, not bytes")
+        if self.startedWriting or self._encoder is not None:
+            self.write(body)
+        else:
+            self._default_type(len(body))
+            self.responseHeaders.removeHeader(b"Content-Length")
+            self._begin(body, len(body))
         self.finish()
+
+    def _unsupported(self, resrc: Any, error: UnsupportedMethod) -> object:
+        """Answer for a resource without the method: HEAD as GET (RFC 9110, 9.3.2), else 405 (15.5.6)."""
+        allowed: Sequence[bytes] = error.allowedMethods
+        if self.method == b"HEAD" and b"GET" in allowed:
+            self.method = b"GET"
+            return resrc.render(self)
+        self.setHeader(b"Allow", b", ".join(allowed))
+        names = ", ".join(method.decode("ascii") for method in allowed)
+        return errorPage(405, "Method Not Allowed", f"Allowed here: {names}.").render(self)
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Log `reason` and answer 500, or cut the response off where it has begun."""
@@ -146,8 +158,6 @@ class Request(server.Request):
             return
         if not self.startedWriting:
             self._default_type(None)
-        if self._inFakeHead:
-            return
         if self._encoder is not None:
             data = self._encoder.encode(data)
         self._write(data)
@@ -238,7 +248,7 @@ class Request(server.Request):
             declared = length
         persistent = channel.may_persist and not _says_close(raw.get(b"Connection"))
         empty = response.has_no_content(self.code)
-        self._silent = empty or self.method == b"HEAD"
+        self._silent = empty or self.head.method == b"HEAD"
         ending = b""
         if self.code == 205:
             ending = b"Content-Length: 0\r\n"
@@ -304,30 +314,6 @@ class Request(server.Request):
         notifications, self.notifications = self.notifications, []
         for waiting in notifications:
             waiting.errback(reason)
-
-
-class _Answered:
-    """A resource that has answered `body` already, for Twisted's `render` to go on from there."""
-
-    def __init__(self, body: object) -> None:
-        self._body = body
-
-    def render(self, request: Request) -> object:
-        return self._body
-
-
-class _Unsupported:
-    """A resource that has raised `error` already; asked again (for HEAD by way of GET), it answers."""
-
-    def __init__(self, found: resource.IResource, error: UnsupportedMethod) -> None:
-        self._found = found
-        self._error: UnsupportedMethod | None = error
-
-    def render(self, request: Request) -> object:
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-        return self._found.render(request)
 
 
 def _says_close(values: Iterable[bytes] | None) -> bool:
