@@ -13,10 +13,10 @@ from file_site import TWO_DAYS_AGO, Answer, FileSite, serving
 from test_compression import decode
 from twisted.internet import defer, reactor
 
+from twistedsite.http.sendfile import ShortFileError
 from twistedsite.resources import encoded
 from twistedsite.resources.compression import CODINGS, SUFFIXES, encode
 from twistedsite.resources.encoded import EncodedBodies, Source
-from twistedsite.resources.sending import ShrunkError
 from twistedsite.settings.server import Coding
 
 TEXT = b"".join(b"line %d of a text that gets smaller\n" % number for number in range(3000))
@@ -237,6 +237,6 @@ async def test_a_file_that_shrank_is_not_compressed(files: FileSite) -> None:
     files.write("a.txt", TEXT)
     bodies = EncodedBodies(10**6, files.site.delivery.background)
     with opened(files) as file:
-        with pytest.raises(ShrunkError):
+        with pytest.raises(ShortFileError):
             await bodies.get(source("a"), file.fileno(), len(TEXT) + 1, keep=True)
         assert await bodies.get(source("a"), file.fileno(), len(TEXT), keep=True)

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from twistedsite.http.sendfile import ShortFileError
 from twistedsite.resources.background import Background
 from twistedsite.resources.compression import encode
-from twistedsite.resources.sending import ShrunkError
 from twistedsite.settings.server import Coding
 
 _OVERHEAD = 512
@@ -40,7 +40,7 @@ class EncodedBodies:
     async def get(self, source: Source, descriptor: int, size: int, *, keep: bool) -> bytes | None:
         """Return the content of `source`, read from the open file `descriptor` of `size` bytes, in its coding.
 
-        None where that is not smaller. Raises ShrunkError where the file is shorter than `size`, and OSError.
+        None where that is not smaller. Raises ShortFileError where the file is shorter than `size`, and OSError.
         """
         if source in self._held:
             self._held.move_to_end(source)
@@ -82,6 +82,6 @@ def _encode_file(descriptor: int, size: int, coding: Coding) -> bytes | None:
     finally:
         os.close(descriptor)
     if len(content) < size:
-        raise ShrunkError
+        raise ShortFileError
     body = encode(coding, content)
     return body if len(body) < size else None

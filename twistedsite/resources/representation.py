@@ -12,10 +12,11 @@ from twistedsite.resources import conditional
 from twistedsite.resources.base import SiteContext
 from twistedsite.resources.compression import SUFFIXES
 from twistedsite.resources.encoded import Source
+from twistedsite.resources.signatures import SETTLED
 from twistedsite.settings.server import Coding
 
-SETTLED = 2.0
-"""Seconds after which a file's version is sure: two writes in one tick of a file system's clock look the same."""
+Files = tuple[tuple[str, str], ...]
+"""Names and versions of files of one folder."""
 
 
 @attrs.frozen
@@ -27,11 +28,13 @@ class Representation:
     """Bytes of content."""
     etag: bytes
     modified: float
+    made_from: Files
+    """What would change this if it changed."""
+    settled: bool
+    """The file has been left alone for long enough to keep what was made from it."""
     coding: Coding | None = None
     body: bytes | None = None
     """The content where it is not that of `file`."""
-    settled: bool = True
-    """The file has been left alone for long enough to keep what was made from it."""
 
     def close(self) -> None:
         """Release the file."""
@@ -49,7 +52,8 @@ async def select(site: SiteContext, entry: Entry, codings: tuple[Coding, ...]) -
             if beside := await _beside(site, entry, file, coding):
                 file.close()
                 return beside
-        return (codings and await _encoded(site, entry, file, codings[0])) or _of_file(site, file, None)
+        plain = _of_file(site, file, ((entry.name, file.version),))
+        return (codings and await _encoded(site, entry, plain, codings[0])) or plain
     except BaseException:
         file.close()
         raise
@@ -61,22 +65,24 @@ async def _beside(site: SiteContext, entry: Entry, file: OpenFile, coding: Codin
     if found is None or found.kind is not Kind.FILE or found.mtime < file.mtime:
         return None
     try:
-        return _of_file(site, await arrived(site.origin.open(found)), coding)
+        beside = await arrived(site.origin.open(found))
     except GoneError:
         return None
+    made_from = ((entry.name, file.version), (name, beside.version))
+    return _of_file(site, beside, made_from, coding)
 
 
-def _of_file(site: SiteContext, file: OpenFile, coding: Coding | None) -> Representation:
+def _of_file(site: SiteContext, file: OpenFile, made_from: Files, coding: Coding | None = None) -> Representation:
     etag = conditional.make_etag(file.version, coding or "")
     now = site.delivery.now()
-    return Representation(file, file.size, etag, min(file.mtime, now), coding, settled=file.mtime + SETTLED < now)
+    settled = file.mtime + SETTLED < now
+    return Representation(file, file.size, etag, min(file.mtime, now), made_from, settled, coding)
 
 
-async def _encoded(site: SiteContext, entry: Entry, file: OpenFile, coding: Coding) -> Representation | None:
-    limits = site.settings.compression
+async def _encoded(site: SiteContext, entry: Entry, plain: Representation, coding: Coding) -> Representation | None:
+    limits, file = site.settings.compression, plain.file
     if not limits.smallest <= file.size <= limits.largest:
         return None
-    plain = _of_file(site, file, None)
     source = Source(site.name, entry.path, file.version, coding)
     body = await site.delivery.encoded.get(source, file.fileno(), file.size, keep=plain.settled)
     if body is None:

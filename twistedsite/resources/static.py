@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from twisted.web.http import Request
+from twisted.web.http_headers import Headers
+from twisted.web.server import Request
 
+from twistedsite.http.response import SERVER, FastResponse, status_line
+from twistedsite.http.sendfile import ShortFileError
 from twistedsite.origins.interface import Entry, GoneError
+from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources import conditional, media_types
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.compression import preferred
 from twistedsite.resources.error import HttpProblem
+from twistedsite.resources.hot import Answer
 from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_range, parse_ranges, part_headers
 from twistedsite.resources.representation import Representation, select
-from twistedsite.resources.sending import ShrunkError, read_part, send_part
+from twistedsite.resources.sending import read_part, send_part
 from twistedsite.settings.folder import FolderSettings
 
 SMALL: Final = 64 * 1024
@@ -24,6 +30,8 @@ _FRAMING: Final = frozenset(
     {"connection", "content-encoding", "content-length", "content-range", "date", "transfer-encoding"}
 )
 """Fields that only the server can know; a folder's `headers` do not touch them."""
+
+_NOT_IN_304: Final = (b"accept-ranges", b"content-encoding", b"content-type")
 
 
 class StaticFile(SiteResource):
@@ -36,6 +44,7 @@ class StaticFile(SiteResource):
         media_type = media_type or media_types.media_type_of(entry.name)
         self._content_type = media_types.content_type(media_type)
         self._codings = site.settings.compression.codings if media_types.is_compressible(media_type) else ()
+        self._asked = site.delivery.now()
 
     async def respond(self, request: Request) -> None:
         """Send the file, a part of it, or that the client has it already (RFC 9110, 13 to 15)."""
@@ -44,7 +53,7 @@ class StaticFile(SiteResource):
         codings = () if ranged or not self._codings else preferred(field(b"accept-encoding"), self._codings)
         try:
             representation = await select(self.site, self.entry, codings)
-        except (GoneError, ShrunkError):
+        except (GoneError, ShortFileError):
             raise HttpProblem(404) from None
         try:
             await self._answer(request, field, representation)
@@ -56,15 +65,18 @@ class StaticFile(SiteResource):
         if status == 412:
             raise HttpProblem(412)
         parts = None if status else self._parts(request, field, chosen)
-        self._set_fields(request, chosen)
         headers = request.responseHeaders
+        ours_alone = not (request.cookies or any(headers.getAllRawHeaders()))
+        self._set_fields(headers, chosen)
         if status == 304:
             request.setResponseCode(304)
-            for name in (b"content-type", b"content-encoding", b"accept-ranges"):
+            for name in _NOT_IN_304:
                 headers.removeHeader(name)
         elif parts is None:
             headers.setRawHeaders(b"content-length", [b"%d" % chosen.size])
-            await self._send(request, chosen, ByteRange(0, chosen.size))
+            body = await self._send(request, chosen, ByteRange(0, chosen.size))
+            if body is not None and ours_alone and chosen.settled:
+                self._offer(request, field, chosen, body)
         elif len(parts) == 1:
             request.setResponseCode(206)
             headers.setRawHeaders(b"content-length", [b"%d" % parts[0].length])
@@ -87,9 +99,8 @@ class StaticFile(SiteResource):
         except UnsatisfiableError:
             raise HttpProblem(416, headers={b"content-range": b"bytes */%d" % chosen.size}) from None
 
-    def _set_fields(self, request: Request, chosen: Representation) -> None:
+    def _set_fields(self, headers: Headers, chosen: Representation) -> None:
         """Say all that does not depend on the part that is sent."""
-        headers = request.responseHeaders
         headers.setRawHeaders(b"etag", [chosen.etag])
         headers.setRawHeaders(b"last-modified", [conditional.format_date(chosen.modified)])
         headers.setRawHeaders(b"cache-control", [b"no-cache"])
@@ -106,20 +117,23 @@ class StaticFile(SiteResource):
             vary = headers.getRawHeaders(b"vary", [])
             headers.setRawHeaders(b"vary", [b", ".join([*vary, b"Accept-Encoding"])])
 
-    async def _send(self, request: Request, chosen: Representation, part: ByteRange) -> None:
+    async def _send(self, request: Request, chosen: Representation, part: ByteRange) -> bytes | None:
+        """Send `part`; returns the bytes where they were few."""
         if request.method == b"HEAD":
-            return
-        if chosen.body is not None:
-            request.write(chosen.body)
-        elif part.length > SMALL:
+            return None
+        if chosen.body is None and part.length > SMALL:
             await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
-        elif part.length:
-            request.write(await self._small(chosen, part))
+            return None
+        body = await self._small(chosen, part) if chosen.body is None else chosen.body
+        request.write(body)
+        return body
 
     async def _small(self, chosen: Representation, part: ByteRange) -> bytes:
+        if not part.length:
+            return b""
         try:
             return await read_part(chosen.file.fileno(), part, self.site.delivery.background)
-        except (ShrunkError, OSError):
+        except (ShortFileError, OSError):
             # Nothing has been sent yet, and what was looked up is not there any more.
             raise HttpProblem(404) from None
 
@@ -134,6 +148,36 @@ class StaticFile(SiteResource):
             request.write(frame)
             await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
         request.write(frames[-1])
+
+    def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes) -> None:
+        """Let the next request for the same get this answer without a Request."""
+        site, origin = self.site, self.site.origin
+        heard = getattr(request.site, "fast", None) is not None
+        if not heard or len(body) > site.settings.static.hot_file or not isinstance(origin, LocalOrigin):
+            return
+        fields = list(request.responseHeaders.getAllRawHeaders())
+        about = [(name, values) for name, values in fields if name.lower() not in (*_NOT_IN_304, b"content-length")]
+        site.delivery.hot.offer(
+            site.name,
+            request.path,
+            field(b"accept-encoding"),
+            Answer(
+                FastResponse(_head(200, b"OK", fields), body, 200),
+                FastResponse(_head(304, b"Not Modified", about), b"", 304),
+                chosen.etag,
+                int(chosen.modified),
+            ),
+            root=origin.root,
+            path=self.entry.path,
+            versions=chosen.made_from,
+            asked=self._asked,
+        )
+
+
+def _head(status: int, reason: bytes, fields: list[tuple[bytes, Sequence[bytes]]]) -> bytes:
+    lines = [b"%b: %b\r\n" % (name, value) for name, values in fields for value in values]
+    server = b"" if any(name.lower() == b"server" for name, _ in fields) else SERVER
+    return b"".join((status_line(status, reason), *lines, server))
 
 
 def _fields(request: Request) -> conditional.Field:
