@@ -22,9 +22,9 @@ from twistedsite.settings.server import Coding
 TEXT = b"".join(b"line %d of a text that gets smaller\n" % number for number in range(3000))
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[FileSite]:
-    with serving(tmp_path, reactor) as site:
+@pytest.fixture(params=[False, True], ids=["stock", "engine"])
+def files(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FileSite]:
+    with serving(tmp_path, reactor, engine=request.param) as site:
         yield site
 
 
