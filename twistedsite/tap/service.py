@@ -20,6 +20,9 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
 from twistedsite.http.accesslog import AccessLog
+from twistedsite.http.body import BodyCheck
+from twistedsite.http.forms import FormError, body_check
+from twistedsite.http.head import HeaderFields
 from twistedsite.http.site import Site
 from twistedsite.resources.tree import build_site
 from twistedsite.sessions.stores import open_store
@@ -79,6 +82,7 @@ class ServerService(Service):
             max_body=settings.max_body,
             reactor=self._reactor,
             access_log=self._access_log,
+            check_body=self._check_form,
         )
         self._site.noisy = False
         for text, endpoint in self._endpoints:
@@ -104,6 +108,14 @@ class ServerService(Service):
         urls = [_url(text, port.getHost()) for (text, _), port in zip(self._endpoints, self.ports, strict=True)]
         self._log.info("{mode}", mode=_mode(settings))
         self._log.info("Serving {root} at {urls}", root=settings.root, urls=" and ".join(urls))
+
+    def _check_form(self, fields: HeaderFields) -> BodyCheck | None:
+        content_type = next((value for name, value in fields if name.lower() == b"content-type"), b"")
+        try:
+            return body_check(content_type.decode("latin-1"), self.settings.forms)
+        except FormError:
+            # A form without a boundary: whoever reads it says so.
+            return None
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests in flight end for `settings.drain` seconds, then close everything."""
