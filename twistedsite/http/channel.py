@@ -133,7 +133,6 @@ class Channel(Outbound):
 
     def connectionLost(self, reason: Failure = Failure(ConnectionAborted())) -> None:  # noqa: B008 - Twisted's default
         self._watch.remove(self)
-        self.site.connection_lost(self)
         self.end_output()
         request, self._request = self._request, None
         upgraded, self._upgraded = self._upgraded, None
@@ -143,8 +142,11 @@ class Channel(Outbound):
         self._state = State.CLOSING
         if request is not None:
             request.connectionLost(reason)
-        if upgraded is not None:
-            upgraded.connectionLost(reason)
+        try:
+            if upgraded is not None:
+                upgraded.connectionLost(reason)
+        finally:
+            self.site.connection_lost(self)
 
     # Reading
 
