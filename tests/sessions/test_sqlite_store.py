@@ -109,14 +109,10 @@ def test_a_file_damaged_while_in_use_is_a_session_error(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     store = SqliteStore(str(path), SessionSettings(), clock)
     store.save("a", {"n": 1})
-    store.close()
-    content = bytearray(path.read_bytes())
-    content[200:] = b"\xff" * (len(content) - 200)
-    store = SqliteStore(str(tmp_path / "other.db"), SessionSettings(), clock)
-    store.save("a", {"n": 1})
     store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store._db.execute("PRAGMA cache_size = 0")
-    (tmp_path / "other.db").write_bytes(content)
+    content = path.read_bytes()
+    path.write_bytes(content[:200] + b"\xff" * (len(content) - 200))
     with pytest.raises(SessionError, match="cannot be used"):
         store.load("a")
     store.close()

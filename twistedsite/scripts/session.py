@@ -165,9 +165,7 @@ class SessionAccess:
                 self._save(vars(self._session))
         finally:
             self._closed = True
-            while self._locks:
-                self._locks[-1].__exit__(None, None, None)
-                self._locks.pop()
+            self._release()
 
     def _load(self) -> SessionData:
         if not _ID.fullmatch(self._cookie):
@@ -177,8 +175,8 @@ class SessionAccess:
             self._hold(self._cookie)
             data = self._store.load(self._cookie)
         finally:
-            if data is None and self._locks:
-                self._locks.pop().__exit__(None, None, None)
+            if data is None:
+                self._release()
         if data is None:
             return {}
         self._stored = self._id = self._known = self._cookie
@@ -227,6 +225,11 @@ class SessionAccess:
         # Noted before it is entered: a script may be interrupted at any point, and `close` must find the lock.
         self._locks.append(lock)
         lock.__enter__()
+
+    def _release(self) -> None:
+        while self._locks:
+            self._locks[-1].__exit__(None, None, None)
+            self._locks.pop()
 
 
 def _refuse_python_name(name: str) -> None:
