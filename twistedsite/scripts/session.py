@@ -17,7 +17,7 @@ from typing import Any, Final
 from twistedsite.http.cookies import format_cookie
 from twistedsite.scripts.failures import redact
 from twistedsite.sessions.interface import SessionData, SessionError, SessionStore
-from twistedsite.sessions.values import Frozen, freeze
+from twistedsite.sessions.values import freeze, outline
 
 SESSION_COOKIE: Final = "sessionId"
 
@@ -90,7 +90,7 @@ class SessionAccess:
         self._token = token
         self._locks: list[AbstractContextManager[None]] = []
         self._session: Session | None = None
-        self._loaded: Frozen | None = None
+        self._loaded: bytes | None = None
         self._stored = ""
         """The id that the session has in the store; "" while it has none."""
         self._id = ""
@@ -180,7 +180,7 @@ class SessionAccess:
         if data is None:
             return {}
         self._stored = self._id = self._known = self._cookie
-        self._loaded = freeze(data)
+        self._loaded = outline(data)
         return data
 
     def _save(self, data: SessionData) -> None:
@@ -196,7 +196,7 @@ class SessionAccess:
             self._store.rename(old, self._id)
         try:
             # Other values than JSON's may have changed within, unseen by a comparison.
-            if self._loaded is None or frozen.others or frozen.text != self._loaded.text:
+            if frozen.others or frozen.text != self._loaded:
                 self._store.save(self._id, data)
         except BaseException:
             if old and old != self._id:
