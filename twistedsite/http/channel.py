@@ -7,7 +7,6 @@ bounded buffer, then reading pauses, as it does while the client does not take w
 from __future__ import annotations
 
 import enum
-from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
 from twisted.internet.error import ConnectionAborted
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from twistedsite.http.request import Request
     from twistedsite.http.response import FastResponse
     from twistedsite.http.site import Site
+
+_FAST_METHODS = (b"GET", b"HEAD")
 
 WAITING_BYTES = 16 * 1024
 """Bytes of further requests that may wait while one is answered."""
@@ -211,15 +212,13 @@ class Channel(Outbound):
     def _begin(self, head: RequestHead) -> None:
         self.served += 1
         self._persistent = head.keep_alive and self.served < self._limits.requests_per_connection
+        find_fast = self.site.fast
         if head.has_body or head.expect:
             self._begin_body(head)
-            return
-        if self.site.fast is not None and (head.method == b"GET" or head.method == b"HEAD"):
-            fast = self.site.fast(head)
-            if fast is not None:
-                self._answer_fast(head, fast)
-                return
-        self._dispatch(head, BytesIO())
+        elif find_fast is not None and head.method in _FAST_METHODS and (fast := find_fast(head)) is not None:
+            self._answer_fast(head, fast)
+        else:
+            self._dispatch(head, None)
 
     def _begin_body(self, head: RequestHead) -> None:
         self._request_head = head
@@ -228,7 +227,7 @@ class Channel(Outbound):
         if head.content_length > self.site.max_body:
             raise RequestError(413, f"The content is longer than {self.site.max_body} bytes")
         if not head.has_body:
-            self._dispatch(head, BytesIO())
+            self._dispatch(head, None)
             return
         check = self.site.check_body(head.headers) if self.site.check_body is not None else None
         body = self._body = RequestBody(
@@ -302,7 +301,7 @@ class Channel(Outbound):
 
     # Answering
 
-    def _dispatch(self, head: RequestHead, content: IO[bytes]) -> None:
+    def _dispatch(self, head: RequestHead, content: IO[bytes] | None) -> None:
         """Let the resource answer; it calls `requestDone` now or later."""
         self._state = State.BUSY
         self.deadline = self._watch.now + self._limits.handler_time
@@ -317,7 +316,8 @@ class Channel(Outbound):
         self.write(
             b"".join((fast.head, self._watch.date, ending, b"\r\n", b"" if head.method == b"HEAD" else fast.body))
         )
-        self.site.log_response(self, head, fast.status, 0 if head.method == b"HEAD" else len(fast.body))
+        if self.site.access_log is not None:
+            self.site.log_response(self, head, fast.status, 0 if head.method == b"HEAD" else len(fast.body))
         self._next_request()
 
     @property
@@ -339,7 +339,7 @@ class Channel(Outbound):
             self._next_request()
             if self._buffer:
                 self._work()
-            else:
+            elif not self._reading:
                 self._regulate()
 
     def _next_request(self) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 from twisted.web import http, resource, server
 from twisted.web.error import UnsupportedMethod
@@ -32,32 +32,32 @@ class Request(server.Request):
     """One request and its response. See `twisted.web.iweb.IRequest`."""
 
     channel: Any
-    content: Any
     site: Any
     sitepath: list[bytes]
+    queued = False
+    _content: IO[bytes] | None
+    _left: int | None = None
+    """Bytes of content still to be written; None: as many as come."""
+    _silent = False
+    """The response has no content, whatever is written."""
     _log = Logger()
 
-    def __init__(self, channel: Channel, head: RequestHead, content: IO[bytes]) -> None:
+    def __init__(self, channel: Channel, head: RequestHead, content: IO[bytes] | None = None) -> None:
         # Instead of http.Request.__init__, which makes header objects and asks for addresses that few resources need.
-        Componentized.__init__(self)
+        self._adapterCache: dict[object, object] = {}
         self.channel = channel
         self.site = channel.site
         self.transport = channel.transport
         self.head = head
-        self.content = content
+        self._content = content
         self.method = head.method
         self.uri = head.target
         self.path = head.path
         self.clientproto = head.version
-        self.client = channel.getPeer()
+        self.client = channel.peer
         self.responseHeaders = Headers()
         self.cookies: list[bytes] = []
         self.notifications: list[Deferred[None]] = []
-        self.queued = False
-        self._left: int | None = None
-        """Bytes of content still to be written; None: as many as come."""
-        self._silent = False
-        """The response has no content, whatever is written."""
 
     def __getattr__(self, name: str) -> Any:
         """Make what is costly and seldom needed when it is first looked at."""
@@ -77,6 +77,17 @@ class Request(server.Request):
             self.host = self.channel.getHost()
             return self.host
         raise AttributeError(name)
+
+    @property
+    def content(self) -> Any:
+        """The request's content, a binary file that can be read and sought; empty where there was none."""
+        if self._content is None:
+            self._content = BytesIO()
+        return self._content
+
+    @content.setter
+    def content(self, value: Any) -> None:
+        self._content = value
 
     @property
     def args(self) -> dict[bytes, list[bytes]]:
@@ -123,7 +134,7 @@ class Request(server.Request):
             self.write(body)
         else:
             self._default_type(len(body))
-            self.responseHeaders.removeHeader(b"Content-Length")
+            self.responseHeaders._rawHeaders.pop(b"Content-Length", None)
             self._begin(body, len(body))
         self.finish()
 
@@ -187,7 +198,8 @@ class Request(server.Request):
             channel.abortConnection()
             return
         self.finished = 1
-        channel.site.log_response(channel, self.head, self.code, self.sentLength)
+        if channel.site.access_log is not None:
+            channel.site.log_response(channel, self.head, self.code, self.sentLength)
         self._cleanup()
 
     def send_file(self, fd: int, offset: int, length: int) -> Deferred[None]:
@@ -243,10 +255,8 @@ class Request(server.Request):
         if self.cookies:
             headers.setRawHeaders(b"Set-Cookie", self.cookies)
         raw: dict[bytes, list[bytes]] = headers._rawHeaders
-        declared = response.declared_length(raw)
-        if declared is None:
-            declared = length
-        persistent = channel.may_persist and not _says_close(raw.get(b"Connection"))
+        declared = response.declared_length(raw) if b"Content-Length" in raw else length
+        persistent = channel.may_persist and not (b"Connection" in raw and _says_close(raw[b"Connection"]))
         empty = response.has_no_content(self.code)
         self._silent = empty or self.head.method == b"HEAD"
         ending = b""
@@ -299,24 +309,24 @@ class Request(server.Request):
             self._log.error("{path}: finished with a producer still registered", path=self.path)
             self.producer = None
             channel.unregisterProducer()
-        channel.site.close_content(self.content)
-        notifications, self.notifications = self.notifications, []
-        for waiting in notifications:
-            waiting.callback(None)
+        if self._content is not None:
+            channel.site.close_content(self._content)
+        if self.notifications:
+            notifications, self.notifications = self.notifications, []
+            for waiting in notifications:
+                waiting.callback(None)
         channel.requestDone(self)
 
     def connectionLost(self, reason: Failure) -> None:
         """There is no client any more: tell those who wait."""
         channel, self.channel = self.channel, None
         self._disconnected = True
-        if channel is not None:
-            channel.site.close_content(self.content)
+        if channel is not None and self._content is not None:
+            channel.site.close_content(self._content)
         notifications, self.notifications = self.notifications, []
         for waiting in notifications:
             waiting.errback(reason)
 
 
-def _says_close(values: Iterable[bytes] | None) -> bool:
-    return values is not None and any(
-        token.strip(b" \t").lower() == b"close" for value in values for token in value.split(b",")
-    )
+def _says_close(values: Iterable[bytes]) -> bool:
+    return any(token.strip(b" \t").lower() == b"close" for value in values for token in value.split(b","))

@@ -60,7 +60,7 @@ class Site(server.Site):
         self.parser = HeadParser(limits)
         self.watch = Watch(reactor)
         self.draining = False
-        self._access_log = access_log
+        self.access_log = access_log
         self._peers: Counter[str] = Counter()
         self._connections: set[Channel] = set()
         self._drained: Deferred[None] | None = None
@@ -149,7 +149,7 @@ class Site(server.Site):
 
     def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int) -> None:
         """Put a response into the access log."""
-        log = self._access_log
+        log = self.access_log
         if log is not None:
             fields = head.fields
             log.add(
@@ -168,9 +168,9 @@ class Site(server.Site):
         """Log a request that was refused: in the access log, and once a peer for the operator."""
         if head is not None:
             self.log_response(channel, head, refused.status, 0)
-        elif self._access_log is not None:
+        elif self.access_log is not None:
             peer = getattr(channel.peer, "host", "-")
-            self._access_log.add(Entry(self.watch.now, peer, b"-", refused.status, 0, b"-", b"-"))
+            self.access_log.add(Entry(self.watch.now, peer, b"-", refused.status, 0, b"-", b"-"))
         self._complaints.say(getattr(channel.peer, "host", "-"), str(refused))
 
     def log_closed(self, channel: Channel, why: str) -> None:
