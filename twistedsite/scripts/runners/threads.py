@@ -22,7 +22,7 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import report_stack
 from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.run import Ending, Outcome, ScriptStop, run_script
+from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners import (
     ResponseSink,
     RunnerBusyError,
@@ -33,7 +33,7 @@ from twistedsite.scripts.runners import (
     ScriptTimeoutError,
 )
 from twistedsite.scripts.runners.deadlines import Deadlines
-from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt
+from twistedsite.scripts.runners.interrupt import Relentless, clear_interrupt, interrupt
 from twistedsite.scripts.runners.mailbox import Mailbox
 from twistedsite.scripts.runners.outlet import ThreadOutlet
 from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
@@ -42,6 +42,8 @@ from twistedsite.settings.server import ThreadSettings
 
 _INTERRUPT_EVERY: Final = 0.02
 """Seconds between two attempts to interrupt a script."""
+_GENTLE: Final = 3
+"""Attempts that let the script's own `finally` and `with` blocks end it, before it is forced."""
 
 
 class IThreadReactor(IReactorTime, IReactorFDSet):
@@ -97,6 +99,7 @@ class ThreadRunner:
         """Stop every script and let go of the reactor. What does not stop is left behind in its daemon thread."""
         for job in list(self._jobs):
             job.result.cancel()
+            job.interrupt()
         if self._interrupting is not None and self._interrupting.active():
             self._interrupting.cancel()
         self.pool.stop()
@@ -141,40 +144,43 @@ class _Job:
         self._in_script = False
         self._lock = threading.Lock()
         """Guards `_in_script`: while it is held, no exception is sent into the thread."""
+        self._attempts = 0
         self._waited = 0.0
         self._deadline = runner.deadlines.add(request.timeout, self._expired)
 
     # In the script's thread.
 
     def work(self) -> Outcome:
-        """Run the script, unless it has been cancelled while it was queued."""
+        """Run the script, unless it has been stopped while it was queued."""
         thread = threading.current_thread()
         assert isinstance(thread, ScriptThread)
         with self._lock:
-            if self._outlet.stopped:
-                return Outcome(Ending.STOPPED)
             self._thread = thread
-            self._in_script = True
+            # First this, then the question: `_stop` tells and asks in the other order, so that one of us sees.
+            self._in_script = not self._outlet.stopped
+            if not self._in_script:
+                return Outcome(Ending.STOPPED)
         exchange = Exchange(
             self.request, self._body, self._outlet, self.runner.broker, self.runner.settings.output_buffer
         )
         outcome = Outcome(Ending.STOPPED)
         try:
             outcome = run_script(exchange, self.runner.interpreters)
-            self._leave()
+            self._leave_script(thread)
         except ScriptStop:
-            self._leave()
-        exchange.close()
-        return outcome
+            self._leave_script(thread)
+        return finish_script(exchange, outcome)
 
-    def _leave(self) -> None:
+    def _leave_script(self, thread: ScriptThread) -> None:
+        """From now on no exception is sent into the thread; what has been sent is felt here or never."""
         while self._in_script:
             try:
                 with self._lock:
                     self._in_script = False
             except ScriptStop:
                 continue
-        clear_interrupt(threading.get_ident())
+        if thread.retired:
+            clear_interrupt()
 
     # On the reactor's thread.
 
