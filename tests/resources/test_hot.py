@@ -17,6 +17,7 @@ from twistedsite.http.site import Site
 from twistedsite.resources import hot, signatures
 from twistedsite.resources.hot import HotResponses
 from twistedsite.resources.tree import build_site
+from twistedsite.resources.turns import Turns
 from twistedsite.sessions.stores import open_store
 from twistedsite.settings.server import ServerSettings
 
@@ -255,7 +256,7 @@ async def test_what_changed_a_moment_ago_is_not_kept(site: HotSite, monkeypatch:
 @pytest_twisted.ensureDeferred
 async def test_the_cache_holds_what_was_used_last_within_its_limit(site: HotSite) -> None:
     room_for_two = 2 * (hot._OVERHEAD + 20_000 + 1_000)
-    site.hot = site.built.context.delivery.hot = HotResponses(room_for_two, ("gzip",), time.time)
+    site.hot = site.built.context.delivery.hot = HotResponses(room_for_two, ("gzip",), time.time, Turns(reactor))
     for name in ("a.bin", "b.bin", "c.bin"):
         site.write(name, bytes(20_000))
     for name in ("a.bin", "b.bin", "a.bin", "c.bin"):

@@ -20,6 +20,7 @@ from twistedsite.resources.compression import preferred
 from twistedsite.resources.conditional import known_by, parse_date
 from twistedsite.resources.inheritance import FILE_NAME
 from twistedsite.resources.signatures import FileSignature, FolderSignature, UnsettledError, settled_by
+from twistedsite.resources.turns import Turns
 from twistedsite.settings.server import Coding
 
 _LONG_WAY: Final = (b"range", b"if-match", b"if-unmodified-since", b"authorization")
@@ -42,14 +43,17 @@ class Answer:
     """Whole seconds since the epoch, as in Last-Modified."""
 
 
-@attrs.frozen
+@attrs.define
 class _Hot:
+    """An answer and what it was made from; `checked` is the turn of the reactor in which that was last found true."""
+
     answer: Answer
     files: list[FileSignature]
     folders: list[FolderSignature]
     by_name: bool
     """The URL names the file; else another file may become the index of its folder."""
     size: int
+    checked: int = 0
 
 
 class HotResponses:
@@ -58,27 +62,36 @@ class HotResponses:
     `codings` are those that the server may use; `now` gives the time in seconds since the epoch.
     """
 
-    def __init__(self, limit: int, codings: tuple[Coding, ...], now: Callable[[], float]) -> None:
+    def __init__(self, limit: int, codings: tuple[Coding, ...], now: Callable[[], float], turns: Turns) -> None:
         self._limit = limit
         self._codings = codings
         self._now = now
+        self._turns = turns
         self._held: OrderedDict[_Key, _Hot] = OrderedDict()
         self._size = 0
 
-    def lookup(self, site: str, head: RequestHead) -> FastResponse | None:
-        """Return the answer to a GET or HEAD of `site` if it is here and still true, else None."""
+    def lookup(self, site: str, head: RequestHead, alone: bool = False) -> FastResponse | None:
+        """Return the answer to a GET or HEAD of `site` if it is here and still true, else None.
+
+        `alone` says that `head` is all that came from its connection in this turn of the reactor. Then it was sent
+        before the turn began, and what another request has found true in the same turn is not checked again.
+        """
         fields = head.fields
-        key = (site, head.path, preferred(fields.get(b"accept-encoding"), self._codings))
+        accepted = fields.get(b"accept-encoding")
+        key = (site, head.path, preferred(accepted, self._codings) if accepted else ())
         hot = self._held.get(key)
         if hot is None:
             return None
         for name in _LONG_WAY:
             if name in fields:
                 return None
-        if not self._is_true(hot):
-            self._drop(key)
-            return None
-        self._held.move_to_end(key)
+        turn = self._turns.current() if alone else 0
+        if not turn or hot.checked != turn:
+            if not self._is_true(hot):
+                self._drop(key)
+                return None
+            hot.checked = turn
+            self._held.move_to_end(key)
         answer = hot.answer
         if (known := fields.get(b"if-none-match")) is not None:
             return answer.not_modified if known_by(known, answer.etag) else answer.ok

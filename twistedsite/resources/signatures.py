@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from twistedsite.origins.local import local_version
+from twistedsite.origins.version import local_version
 
 SETTLED: Final = 2.0
 """Seconds after a change for which signatures prove nothing: two changes in one tick of a file system's clock look the
