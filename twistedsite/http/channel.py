@@ -1,12 +1,11 @@
 """One connection: bytes in, requests to resources in order, responses out.
 
-Reading has five states (`State`). Requests are answered strictly one after the other; what comes meanwhile waits in a
+Requests are answered strictly one after the other; what comes meanwhile waits in a
 bounded buffer, then reading pauses, as it does while the client does not take what was written (RFC 9112, 9.3).
 """
 
 from __future__ import annotations
 
-import enum
 from typing import IO, TYPE_CHECKING
 
 from twisted.internet.error import ConnectionAborted
@@ -22,9 +21,8 @@ from zope.interface import implementer
 
 from twistedsite.http import response
 from twistedsite.http.body import RequestBody
-from twistedsite.http.framing import ChunkedFraming, Framing, LengthFraming
+from twistedsite.http.ending import Ending, State
 from twistedsite.http.head import RequestError, RequestHead
-from twistedsite.http.outbound import Outbound
 from twistedsite.http.timers import NEVER
 
 if TYPE_CHECKING:
@@ -36,30 +34,12 @@ _FAST_METHODS = (b"GET", b"HEAD")
 
 WAITING_BYTES = 16 * 1024
 """Bytes of further requests that may wait while one is answered."""
-LINGER_BYTES = 4 * 1024 * 1024
-LINGER_SECONDS = 3.0
-"""How much, and how long, is still read and thrown away after a last response, so that the client can read it."""
 HALF_CLOSED_SECONDS = 1.0
 """How long a request is still worked on after the client has ended its side: it may have only half-closed."""
 
 
-class State(enum.Enum):
-    """What the next byte from the client is."""
-
-    HEAD = enum.auto()
-    """Of a request's head."""
-    BODY = enum.auto()
-    """Of a request's content."""
-    BUSY = enum.auto()
-    """Of a later request: one is being answered."""
-    CLOSING = enum.auto()
-    """Nothing of interest: the last response has been sent."""
-    UPGRADED = enum.auto()
-    """Of another protocol."""
-
-
 @implementer(IHalfCloseableProtocol)
-class Channel(Outbound):
+class Channel(Ending):
     """The server's side of one HTTP/1 connection; also what Twisted's Request calls its channel."""
 
     def __init__(self, site: Site, peer: IAddress | None) -> None:
@@ -70,30 +50,24 @@ class Channel(Outbound):
         self.served = 0
         self._limits = site.limits
         self._memo = site.parser.memo
-        self._state = State.HEAD
-        self._buffer = b""
         self._scanned = 0
         self._blank_line = False
         self._working = False
+        self._postponed = False
+        """Complete requests may be in the buffer although none is being answered."""
         self._persistent = True
         self._given_before = 0
         self._request: Request | None = None
         self._request_head: RequestHead | None = None
         self._body: RequestBody | None = None
-        self._framing: Framing | None = None
-        self._body_began = 0.0
-        self._reading = True
-        self._read_ended = False
-        self._discarded = 0
         self._upgraded: IProtocol | None = None
 
     # From the transport
 
     def connectionMade(self) -> None:
-        transport = self.transport
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
-        self._secure = ISSLTransport.providedBy(transport)
+        if ITCPTransport.providedBy(self.transport):
+            self.transport.setTcpNoDelay(True)
+        self._secure = ISSLTransport.providedBy(self.transport)
         self.begin_output()
         self._watch.add(self)
         self.deadline = self._watch.now + self._limits.keep_alive
@@ -109,9 +83,7 @@ class Channel(Outbound):
             if self._upgraded is not None:
                 self._upgraded.dataReceived(data)
         elif state is State.CLOSING:
-            self._discarded += len(data)
-            if self._discarded > LINGER_BYTES:
-                self.transport.abortConnection()
+            self.discard(data)
         else:
             if state is State.HEAD and not self._buffer:
                 self.deadline = self._watch.now + self._limits.header_deadline
@@ -121,16 +93,13 @@ class Channel(Outbound):
     def readConnectionLost(self) -> None:
         """The client has ended its side: it is gone, or still wants the response (RFC 9112, 9.6)."""
         self._read_ended = True
-        self._persistent = False
         if self._state is State.UPGRADED:
             self.transport.loseConnection()
-        elif self._state is not State.BUSY:
+        elif self._state is State.BUSY:
+            if self._request is not None:
+                self._expect_to_be_gone(self._request)
+        elif not self._postponed:
             self.loseConnection()
-        elif self._request is not None:
-            self._expect_to_be_gone(self._request)
-
-    def writeConnectionLost(self) -> None:
-        """Our own end of the stream has been sent."""
 
     def connectionLost(self, reason: Failure = Failure(ConnectionAborted())) -> None:  # noqa: B008 - Twisted's default
         self._watch.remove(self)
@@ -185,9 +154,12 @@ class Channel(Outbound):
         finally:
             self._working = False
             self.send_gathered()
-        if not turns and self._state is State.HEAD and self._buffer:
+        self._postponed = self._state is State.HEAD and bool(self._buffer) and (self._full or not turns)
+        if self._postponed and not self._full:
             self.site.reactor.callLater(0, self._work)
-        self._regulate()
+        elif self._read_ended and self._state is State.HEAD and not self._postponed:
+            self.loseConnection()
+        self.regulate()
 
     def _read_head(self) -> bool:
         """Take a head off the buffer and begin its request; return False where more bytes are needed."""
@@ -231,33 +203,27 @@ class Channel(Outbound):
             return
         check = self.site.check_body(head.headers) if self.site.check_body is not None else None
         body = self._body = RequestBody(
-            self.site.max_body, self._limits.body_memory, check, self.site.threads, self._regulate, self._disk_failed
+            head, self.site.max_body, self._limits, check, self.site.threads, self.regulate, self._disk_failed
         )
-        self._framing = ChunkedFraming(body.write) if head.chunked else LengthFraming(head.content_length, body.write)
+        body.began = self._watch.now
         self._state = State.BODY
-        self._body_began = self._watch.now
         self.deadline = self._watch.now + self._limits.body_idle
         if head.expect and head.version == b"HTTP/1.1" and not self._buffer:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _read_body(self) -> None:
-        body, framing, head = self._body, self._framing, self._request_head
-        if body is None or framing is None or head is None:
+        body = self._body
+        if body is None:
             return
         data, self._buffer = self._buffer, b""
-        rest = framing.feed(data)
+        rest = body.feed(data, self._watch.now)
         if rest is None:
-            now = self._watch.now
-            elapsed = now - self._body_began
-            if elapsed > self._limits.body_idle and body.received < elapsed * self._limits.body_rate:
-                raise RequestError(408, "The content comes too slowly")
-            self.deadline = now + self._limits.body_idle
+            self.deadline = self._watch.now + self._limits.body_idle
             return
         self._buffer = rest
-        self._framing = None
         self._state = State.BUSY
         self.deadline = NEVER
-        body.finish(lambda content: self._body_complete(head, content))
+        body.finish(self._body_complete)
 
     def _body_complete(self, head: RequestHead, content: IO[bytes]) -> None:
         self._body = None
@@ -271,14 +237,14 @@ class Channel(Outbound):
         """The client has begun or ceased to take what is written."""
         if self._buffer and not self._full and self._state in (State.HEAD, State.BODY):
             self._work()
-        self._regulate()
+        self.regulate()
 
     def output_stalled(self) -> None:
         """The client has taken nothing for too long."""
         self.site.log_closed(self, "takes no more of its response")
         self.abortConnection()
 
-    def _regulate(self) -> None:
+    def regulate(self) -> None:
         """Pause or resume reading, according to what can be taken."""
         if self._state is State.BUSY:
             waiting = len(self._buffer)
@@ -323,7 +289,7 @@ class Channel(Outbound):
     @property
     def may_persist(self) -> bool:
         """Whether the connection may stay open after the response that is being made."""
-        return self._persistent and not self.site.draining
+        return self._persistent and not self.site.draining and not (self._read_ended and not self._buffer)
 
     def persist(self, head: RequestHead, persistent: bool) -> bytes:
         """Settle whether the connection stays open after the response; return the Connection field's line, if any."""
@@ -340,11 +306,14 @@ class Channel(Outbound):
             if self._buffer:
                 self._work()
             elif not self._reading:
-                self._regulate()
+                self.regulate()
 
     def _next_request(self) -> None:
         if not self.may_persist:
-            self._close_after_response()
+            if self._buffer or not self._reading:
+                self.linger()
+            else:
+                self.loseConnection()
             return
         self._state = State.HEAD
         self._request_head = None
@@ -356,30 +325,10 @@ class Channel(Outbound):
         if self._body is not None:
             self._body.abandon()
             self._body = None
-        self._framing = None
         head_only = head is not None and head.method == b"HEAD"
         self.write(response.refusal(refused, self._watch.date, head_only))
         self.site.log_refused(self, head, refused)
-        self._linger()
-
-    def _close_after_response(self) -> None:
-        if self._buffer or not self._reading:
-            self._linger()
-        else:
-            self.loseConnection()
-
-    def _linger(self) -> None:
-        """Close so that the client can still read the response although it sends more (RFC 9112, 9.6)."""
-        self.send_gathered()
-        self._state = State.CLOSING
-        self._buffer = b""
-        if self.socket is None or self._read_ended:
-            self.loseConnection()
-            return
-        self.deadline = self._watch.now + LINGER_SECONDS
-        self.release_transport()
-        self._regulate()
-        self.transport.loseWriteConnection()
+        self.linger()
 
     def _expect_to_be_gone(self, request: Request) -> None:
         """Look again whether the client, which has ended its side, is still there to take the response."""
@@ -399,20 +348,6 @@ class Channel(Outbound):
     def isSecure(self) -> bool:
         return self._secure
 
-    def loseConnection(self) -> None:
-        """Close when all that was written is sent."""
-        self.send_gathered()
-        self._state = State.CLOSING
-        self.deadline = self._watch.now + self._limits.write_idle
-        self.release_transport()
-        self.transport.loseConnection()
-
-    def abortConnection(self) -> None:
-        """Close at once."""
-        self.end_output()
-        self._state = State.CLOSING
-        self.transport.abortConnection()
-
     def close_if_idle(self) -> bool:
         """Close where no request is under way; return whether it was so."""
         if self._state is State.HEAD and not self._buffer:
@@ -424,11 +359,7 @@ class Channel(Outbound):
         """Something took too long: end it as fits the state."""
         self.deadline = NEVER
         if self._state is State.CLOSING:
-            if self.pending():
-                # `check_progress` aborts where the client takes nothing.
-                self.deadline = now + self._limits.write_idle
-            else:
-                self.abortConnection()
+            self.closing_overdue(now)
         elif self._state is State.HEAD:
             if self._buffer:
                 self._refuse(RequestError(408, "The request did not come in time"), None)
