@@ -497,6 +497,16 @@ def test_no_session_opens_after_the_request(store: Watched) -> None:
         visit.open()
 
 
+def test_a_session_takes_nothing_more_after_the_request(store: Watched) -> None:
+    visit = access(store)
+    session = visit.open()
+    session.user = "ann"
+    visit.close()
+    with pytest.raises(SessionError, match="the request is over"):
+        session.user = "bob"
+    assert session.user == "ann"
+
+
 # Two requests of one visitor
 
 

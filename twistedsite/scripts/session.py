@@ -24,6 +24,7 @@ SESSION_COOKIE: Final = "sessionId"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 """256 bits in base64: nothing else is ever looked up."""
 
+_OVER: Final = "the request is over, and its session closed"
 _TOO_LATE: Final = (
     "a new session needs a cookie, and the head of this page has been sent: begin the session before the first flush"
 )
@@ -48,7 +49,7 @@ class Session:
 
     def __setattr__(self, name: str, value: Any) -> None:
         _refuse_python_name(name)
-        self.__access.check_cookie()
+        self.__access.check_change()
         self.__dict__[name] = value
 
     def __delattr__(self, name: str) -> None:
@@ -110,7 +111,7 @@ class SessionAccess:
         self._head_sent = self._head_sent or head_sent
         if self._session is None:
             if self._closed:
-                raise SessionError("the request is over, and its session closed")
+                raise SessionError(_OVER)
             self._session = Session(self, self._load())
         return self._session
 
@@ -134,8 +135,10 @@ class SessionAccess:
         vars(session).clear()
         self._id = ""
 
-    def check_cookie(self) -> None:
-        """Raise SessionError where the session would need a cookie, and the head has been sent without one."""
+    def check_change(self) -> None:
+        """Raise SessionError where a change could not be kept: after `close`, or with no way left to send a cookie."""
+        if self._closed:
+            raise SessionError(_OVER)
         if self._head_sent and not self._known:
             raise SessionError(_TOO_LATE)
 
@@ -188,7 +191,7 @@ class SessionAccess:
             if self._stored:
                 self._delete()
             return
-        self.check_cookie()
+        self.check_change()
         self._need_id()
         frozen = freeze(data)
         old = self._stored
