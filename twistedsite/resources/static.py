@@ -9,6 +9,7 @@ from typing import ClassVar, Final
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
+from twistedsite.http.request import Request as EngineRequest
 from twistedsite.http.response import SERVER, FastResponse, status_line
 from twistedsite.http.sendfile import ShortFileError
 from twistedsite.origins.interface import Entry, GoneError
@@ -22,9 +23,6 @@ from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_
 from twistedsite.resources.representation import Representation, select
 from twistedsite.resources.sending import read_part, send_part
 from twistedsite.settings.folder import FolderSettings
-
-SMALL: Final = 64 * 1024
-"""Bodies up to this many bytes are read and written in one piece."""
 
 _FRAMING: Final = frozenset(
     {"connection", "content-encoding", "content-length", "content-range", "date", "transfer-encoding"}
@@ -121,7 +119,7 @@ class StaticFile(SiteResource):
         """Send `part`; returns the bytes where they were few."""
         if request.method == b"HEAD":
             return None
-        if chosen.body is None and part.length > SMALL:
+        if chosen.body is None and part.length > self.site.settings.static.hot_file:
             await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
             return None
         body = await self._small(chosen, part) if chosen.body is None else chosen.body
@@ -152,7 +150,7 @@ class StaticFile(SiteResource):
     def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes) -> None:
         """Let the next request for the same get this answer without a Request."""
         site, origin = self.site, self.site.origin
-        heard = getattr(request.site, "fast", None) is not None
+        heard = isinstance(request, EngineRequest) and request.site.fast is not None
         if not heard or len(body) > site.settings.static.hot_file or not isinstance(origin, LocalOrigin):
             return
         fields = list(request.responseHeaders.getAllRawHeaders())
@@ -181,6 +179,9 @@ def _head(status: int, reason: bytes, fields: list[tuple[bytes, Sequence[bytes]]
 
 
 def _fields(request: Request) -> conditional.Field:
+    if isinstance(request, EngineRequest):
+        return request.head.fields.get
+
     def value(name: bytes) -> bytes | None:
         lines = request.requestHeaders.getRawHeaders(name)
         return b", ".join(lines) if lines else None
