@@ -16,7 +16,7 @@ from twistedsite.origins.interface import Entry, GoneError
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources import conditional, media_types
 from twistedsite.resources.base import SiteContext, SiteResource
-from twistedsite.resources.compression import preferred
+from twistedsite.resources.compression import add_vary, preferred
 from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.hot import Answer
 from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_range, parse_ranges, part_headers
@@ -112,8 +112,7 @@ class StaticFile(SiteResource):
             if name.lower() not in _FRAMING:
                 headers.setRawHeaders(name.encode("latin-1"), [value.encode()])
         if self._codings:
-            vary = headers.getRawHeaders(b"vary", [])
-            headers.setRawHeaders(b"vary", [b", ".join([*vary, b"Accept-Encoding"])])
+            add_vary(headers)
 
     async def _send(self, request: Request, chosen: Representation, part: ByteRange) -> bytes | None:
         """Send `part`; returns the bytes where they were few."""
