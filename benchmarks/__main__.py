@@ -68,7 +68,7 @@ def _method(rounds: int, seconds: int) -> str:
     )
     return (
         f"{rounds} round{'s' * (rounds > 1)} of {seconds} s for each server and case, servers taking turns in a round; "
-        f"{pinning}; wrk with 32 connections (100 MB file and listing: 4), kept alive where the server does; "
+        f"{pinning}; wrk with 32 connections (100 MB file: 4, listing: 2), kept alive where the server does; "
         "over loopback, without TLS; no server writes an access log; one worker process each (php-fpm: 5)"
     )
 

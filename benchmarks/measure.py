@@ -14,7 +14,7 @@ from statistics import median
 
 from benchmarks.cases import CASES, Case
 from benchmarks.idle import CONNECTIONS, memory_of_connections
-from benchmarks.load import run_wrk
+from benchmarks.load import Load, run_wrk
 from benchmarks.process import Answer, NotMeasuredError, Server, free_port, get
 from benchmarks.results import OURS, Amounts, CaseResult, Row, Sample
 from benchmarks.rivals import RIVALS, Place, Rival
@@ -55,6 +55,8 @@ class Check:
     """What to send with each request."""
     size: int
     """Bytes of the body."""
+    portion: float
+    """How much of the wanted answer the body is."""
     ends_by_close: bool
     """Whether the end of the connection is the end of the body; wrk takes that for an error."""
 
@@ -73,7 +75,7 @@ class Bench:
 
     def case(self, case: Case, rivals: Sequence[Rival]) -> CaseResult:
         """Measure `rivals` in `case`."""
-        result = CaseResult(case.key, case.title)
+        result = CaseResult(case.key, case.title, case.note)
         with ExitStack() as stack:
             servers: dict[str, tuple[Rival, Server, Check]] = {}
             for rival in rivals:
@@ -81,7 +83,7 @@ class Bench:
                     server = stack.enter_context(self._server(rival))
                     server.wait_for(rival.first_path)
                     check = check_answer(case, rival, server)
-                    self._round(case, rival, server, check, WARM_UP)
+                    self._load(case, rival, server, check, WARM_UP)
                     servers[rival.key] = rival, server, check
                 except NotMeasuredError as error:
                     result.missing[rival.key] = str(error)
@@ -155,15 +157,18 @@ class Bench:
             self._say(f"{key}: round {number + 1} of {self.rounds}")
             yield rivals if number % 2 == 0 else rivals[::-1]
 
-    def _round(self, case: Case, rival: Rival, server: Server, check: Check, seconds: int) -> Sample:
+    def _load(self, case: Case, rival: Rival, server: Server, check: Check, seconds: int) -> Load:
         url = f"http://127.0.0.1:{server.port}{rival.paths[case.key]}"
-        before = server.cpu()
         try:
-            load = run_wrk(url, case.connections, seconds, check.headers, self._work)
+            return run_wrk(url, case.connections, seconds, check.headers, self._work)
         except subprocess.SubprocessError as error:
             raise NotMeasuredError(f"wrk: {error}") from error
+
+    def _round(self, case: Case, rival: Rival, server: Server, check: Check, seconds: int) -> Sample:
+        before = server.cpu()
+        load = self._load(case, rival, server, check, seconds)
         spent = server.cpu() - before
-        requests = load.bytes / check.size if case.by_bytes else float(load.requests)
+        requests = check.portion * (load.bytes / check.size if case.by_bytes else load.requests)
         if not requests:
             raise NotMeasuredError(f"no answer within {seconds} s")
         wrong = load.failed + (load.refused if case.status < 400 else load.requests - load.refused)
@@ -190,12 +195,13 @@ def check_answer(case: Case, rival: Rival, server: Server) -> Check:
         raise NotMeasuredError(f"GET {path}: {error}") from error
     if answer.status != case.status:
         raise NotMeasuredError(f"GET {path}: status {answer.status} instead of {case.status}")
-    if not case.fits(answer.body):
+    portion = case.portion(answer.body)
+    if not portion:
         raise NotMeasuredError(
             f"GET {path}: not the wanted body but {len(answer.body):,} bytes, {answer.body[:60]!r} …"
         )
     framed = answer.status == 304 or answer.headers.keys() & {"content-length", "transfer-encoding"}
-    return Check(headers, len(answer.body), ends_by_close=not framed)
+    return Check(headers, len(answer.body), portion, ends_by_close=not framed)
 
 
 def _conditions(answer: Answer) -> dict[str, str]:

@@ -52,7 +52,8 @@ def _case(case: CaseResult, versions: dict[str, str]) -> str:
         ]
         for row in case.fastest_first()
     ]
-    return f"\n## {case.title}\n\n" + _table(titles, "lrrrrrr", rows) + _missing(case.missing, versions)
+    note = f"\n{case.note}\n" if case.note else ""
+    return f"\n## {case.title}\n\n" + _table(titles, "lrrrrrr", rows) + note + _missing(case.missing, versions)
 
 
 def _amounts(amounts: Amounts, versions: dict[str, str]) -> str:

@@ -66,6 +66,7 @@ class CaseResult:
 
     key: str
     title: str
+    note: str = ""
     rows: list[Row] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
 

@@ -3,7 +3,10 @@
 
 def price_of(basket):
     prices = {"apple": 0.5, "pear": 0.7}
-    return sum(prices[fruit] * count for fruit, count in basket.items())
+    total = 0
+    for fruit, count in basket.items():
+        total += prices[fruit] * count
+    return total
 
 
 customer = "Ann"

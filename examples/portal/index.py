@@ -11,7 +11,7 @@ CARDS = [
     ("about.md", "A Markdown page", "Write text, get a page."),
     ("files/", "A folder", "No index in it, so its files are listed."),
     ("stream.py", "A page that streams", "Comes line by line while the script is still at work."),
-    ("fail.py", "A script that fails", "Shows where and why, with --debug; a plain page without."),
+    ("fail.py", "A script that fails", "In debug mode you are shown where and why; strangers never are."),
 ]
 
 print(HEAD.format(title="Portal"))

@@ -5,7 +5,7 @@ from html import escape
 
 from _layout import FOOT, HEAD
 
-uploads = [upload for upload in files.get("files", []) if upload.filename]
+uploads = [upload for upload in files.values() if upload.filename]
 
 print(HEAD.format(title="Uploaded · Portal"))
 print(f"<h1>{len(uploads)} file{'' if len(uploads) == 1 else 's'} received</h1>")

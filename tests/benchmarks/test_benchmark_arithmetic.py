@@ -54,20 +54,20 @@ def test_processor_time_that_cannot_be_counted_is_none() -> None:
 
 
 def test_no_ratio_without_both_servers() -> None:
-    assert CaseResult("hello", "Hello", [row("nginx", 1)]).ratio("nginx") is None
-    assert CaseResult("hello", "Hello", [row(OURS, 1)]).ratio("nginx") is None
+    assert CaseResult("hello", "Hello", rows=[row("nginx", 1)]).ratio("nginx") is None
+    assert CaseResult("hello", "Hello", rows=[row(OURS, 1)]).ratio("nginx") is None
 
 
 def test_a_figure_is_judged_by_its_ratio() -> None:
-    case = CaseResult("template", "Template", [row(OURS, 300), row("gunicorn", 100)])
+    case = CaseResult("template", "Template", rows=[row(OURS, 300), row("gunicorn", 100)])
     (verdict,) = verdicts(results(case))
     assert (verdict.found, verdict.met) == ("3.00 times", True)
-    case = CaseResult("template", "Template", [row(OURS, 100), row("gunicorn", 100)])
+    case = CaseResult("template", "Template", rows=[row(OURS, 100), row("gunicorn", 100)])
     assert [verdict.met for verdict in verdicts(results(case))] == [False]
 
 
 def test_a_figure_without_its_rival_is_not_judged() -> None:
-    (verdict,) = verdicts(results(CaseResult("template", "Template", [row(OURS, 300)])))
+    (verdict,) = verdicts(results(CaseResult("template", "Template", rows=[row(OURS, 300)])))
     assert (verdict.found, verdict.met) == ("not measured", None)
 
 

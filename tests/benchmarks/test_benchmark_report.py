@@ -22,7 +22,7 @@ def run() -> Results:
         method="a method",
         titles=titles,
         versions={key: f"{title} 1.2" for key, title in titles.items()},
-        cases=[CaseResult("file-1k", "1 kB <file>", rows, {"caddy": "not installed: `a|b`"})],
+        cases=[CaseResult("file-1k", "1 kB <file>", "A note.", rows, {"caddy": "not installed: `a|b`"})],
         amounts=[Amounts("idle", "Idle memory", "KiB", {OURS: 4.0, "nginx": 0.5}, {"caddy": "not installed: caddy"})],
     )
 
@@ -41,6 +41,10 @@ def test_a_server_that_was_not_measured_is_named_with_the_reason() -> None:
     page = report.markdown(run())
     assert "- Caddy 1.2: not measured: not installed: 'a\\|b'\n" in page
     assert "- Caddy 1.2: not measured: not installed: caddy\n" in page
+
+
+def test_what_a_reader_must_know_stands_below_the_table() -> None:
+    assert "| 60.0 |\n\nA note.\n\n- Caddy" in report.markdown(run())
 
 
 def test_the_smallest_amount_comes_first() -> None:

@@ -14,7 +14,7 @@ from benchmarks.process import NotMeasuredError, Server, free_port, get
 from benchmarks.rivals import RIVALS
 from benchmarks.site import PROGRAMS
 
-FITS = {case.key: case.fits for case in CASES}
+PORTION = {case.key: case.portion for case in CASES}
 
 
 def serve(folder: Path) -> Server:
@@ -25,23 +25,28 @@ def serve(folder: Path) -> Server:
 
 def test_the_template_gives_the_page_that_is_wanted() -> None:
     page = jinja2.Environment(autoescape=True).from_string(TEMPLATE).render(form={"name": "world"})
-    assert FITS["template"](page.encode())
+    assert PORTION["template"](page.encode()) == 1
 
 
 @pytest.mark.parametrize(("program", "case"), [("hello", "hello"), ("page", "page-64k")])
 def test_the_cgi_programs_give_the_pages_that_are_wanted(program: str, case: str) -> None:
     command = [sys.executable, "-c", PROGRAMS[program]]
     done = subprocess.run(command, env={"QUERY_STRING": "name=world"}, capture_output=True, check=True)
-    assert FITS[case](done.stdout.partition(b"\n\n")[2])
+    assert PORTION[case](done.stdout.partition(b"\n\n")[2]) == 1
 
 
 def test_a_wrong_page_does_not_fit() -> None:
-    assert not FITS["hello"](b"<p>Hello, you!</p>\n")
-    assert not FITS["listing"](b"entry-00001")
+    assert not PORTION["hello"](b"<p>Hello, you!</p>\n")
+    assert not PORTION["listing"](b"<title>Empty</title>")
+
+
+def test_a_page_of_a_listing_counts_as_the_part_that_it_shows() -> None:
+    page = b"".join(b'<a href="entry-%05d.txt">entry-%05d.txt</a>' % (number, number) for number in range(1_000))
+    assert PORTION["listing"](page) == 0.1
 
 
 def test_every_path_belongs_to_a_case() -> None:
-    assert {key for rival in RIVALS for key in rival.paths} == set(FITS)
+    assert {key for rival in RIVALS for key in rival.paths} == set(PORTION)
 
 
 def test_a_server_is_waited_for_watched_and_stopped(tmp_path: Path) -> None:

@@ -112,6 +112,13 @@ def test_a_large_file_reads_and_seeks_like_one_in_memory(steps: list[tuple[str |
     close_all([before, upload])
 
 
+def test_a_large_file_has_nothing_before_its_beginning() -> None:
+    before, upload = spooled(b"before" + BIG, BIG)
+    with pytest.raises(ValueError, match="before the beginning"):
+        upload.file.seek(-1)
+    close_all([before, upload])
+
+
 def test_a_saved_upload_is_a_whole_file_wherever_it_has_been_read(tmp_path: Path) -> None:
     (upload,) = spooled(BIG)
     upload.file.read(10)

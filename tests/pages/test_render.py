@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from gallery import FRAMES, PAGES, REQUEST
 
-from twistedsite.pages.render import ERROR_CSP, LISTING_CSP, TRACEBACK_CSP, traceback_page
+from twistedsite.pages.render import ERROR_CSP, LISTING_CSP, MARKDOWN_CSP, TRACEBACK_CSP, traceback_page
 from twistedsite.scripts.failures import FailureReport
 
 
@@ -47,7 +47,8 @@ def test_a_page_is_whole_and_loads_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "policy"), [("error", ERROR_CSP), ("traceback", TRACEBACK_CSP), ("listing", LISTING_CSP)]
+    ("name", "policy"),
+    [("error", ERROR_CSP), ("traceback", TRACEBACK_CSP), ("listing", LISTING_CSP), ("markdown", MARKDOWN_CSP)],
 )
 def test_the_policy_names_the_pages_style(name: str, policy: bytes) -> None:
     style = re.search(r"<style>(.*?)</style>", PAGES[name], re.DOTALL)

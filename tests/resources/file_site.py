@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 import pytest_twisted
 from twisted.internet import threads
+from twisted.web import server
 from twisted.web.http import Request
 from twisted.web.resource import Resource
-from twisted.web.server import Site
 
+from twistedsite.http.site import Site
 from twistedsite.origins.interface import Entry
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext
@@ -105,12 +106,16 @@ class NoScripts:
 
 
 @contextlib.contextmanager
-def serving(root: Path, reactor: Any) -> Iterator[FileSite]:
-    """The files below `root` on a port of this machine, by Twisted's own Site."""
+def serving(root: Path, reactor: Any, *, engine: bool = False) -> Iterator[FileSite]:
+    """The files below `root` on a port of this machine, by Twisted's own Site or by our own engine."""
     settings = ServerSettings(root=str(root))
     site = SiteContext("test", settings, LocalOrigin(str(root)), NoScripts(), reactor)
     resource = Files(site, FolderSettings.of_server(settings))
-    port = reactor.listenTCP(0, Site(resource), interface="127.0.0.1")
+    if engine:
+        factory: Any = Site(resource, limits=settings.http, max_body=settings.max_body, reactor=reactor)
+    else:
+        factory = server.Site(resource)
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
     try:
         yield FileSite(root, site, resource, port.getHost().port)
     finally:

@@ -120,6 +120,15 @@ async def test_header_fields_of_the_problem_are_sent(site: ProblemSite) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_folders_header_fields_are_sent_but_an_error_is_never_kept(site: ProblemSite) -> None:
+    site.say(headers={"X-Frame-Options": "DENY", "Cache-Control": "max-age=9999", "Content-Length": "3"})
+    answer = await site.ask(accept=BROWSER)
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-length"] == str(len(answer.body))
+
+
+@pytest_twisted.ensureDeferred
 async def test_what_was_said_of_the_lost_answer_is_taken_back(site: ProblemSite) -> None:
     def prepare(request: Request) -> None:
         request.setHeader(b"content-length", b"100000")

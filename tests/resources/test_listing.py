@@ -148,6 +148,14 @@ async def test_html_is_what_a_program_gets_that_names_nothing(site: ProblemSite)
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_folders_header_fields_are_sent_and_leave_the_page_its_style(site: ProblemSite) -> None:
+    site.say(headers={"X-Robots-Tag": "noindex", "Content-Security-Policy": "default-src 'self'"})
+    answer = await site.ask()
+    assert answer.headers["x-robots-tag"] == "noindex"
+    assert answer.headers["content-security-policy"] == LISTING_CSP.decode()
+
+
+@pytest_twisted.ensureDeferred
 async def test_breadcrumbs_lead_to_every_folder_above(site: ProblemSite) -> None:
     (site.root / "a" / "<b>" / "c").mkdir(parents=True)
     site.lists("a", "<b>", "c")

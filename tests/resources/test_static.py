@@ -19,9 +19,9 @@ from twistedsite.resources.conditional import format_date
 LAST_MODIFIED = format_date(TWO_DAYS_AGO).decode()
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[FileSite]:
-    with serving(tmp_path, reactor) as site:
+@pytest.fixture(params=[False, True], ids=["stock", "engine"])
+def files(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FileSite]:
+    with serving(tmp_path, reactor, engine=request.param) as site:
         yield site
 
 

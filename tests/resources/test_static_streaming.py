@@ -29,9 +29,9 @@ with serving(Path(sys.argv[1]), reactor) as files:
 """
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[FileSite]:
-    with serving(tmp_path, reactor) as site:
+@pytest.fixture(params=[False, True], ids=["stock", "engine"])
+def files(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FileSite]:
+    with serving(tmp_path, reactor, engine=request.param) as site:
         yield site
 
 

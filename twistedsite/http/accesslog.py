@@ -58,6 +58,8 @@ class AccessLog:
         self._dropped = 0
         self._call: IDelayedCall | None = None
         self._writing = False
+        self._handed: list[Entry] = []
+        """What a thread is to write; taken by whoever writes first, under the lock."""
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
 
@@ -79,8 +81,9 @@ class AccessLog:
             self._call.cancel()
             self._call = None
         entries, self._entries = self._entries, []
-        self._write(entries)
         with self._lock:
+            self._handed += entries
+            self._write_handed()
             if self._file is not None and self._path != "-":
                 self._file.close()
             self._file = None
@@ -92,11 +95,13 @@ class AccessLog:
     def _flush(self) -> None:
         if self._entries and not self._writing:
             self._writing = True
-            entries, self._entries = self._entries, []
-            self._reactor.callInThread(self._write_batch, entries)
+            with self._lock:
+                self._handed, self._entries = self._entries, []
+            self._reactor.callInThread(self._write_batch)
 
-    def _write_batch(self, entries: list[Entry]) -> None:
-        self._write(entries)
+    def _write_batch(self) -> None:
+        with self._lock:
+            self._write_handed()
         self._reactor.callFromThread(self._written)
 
     def _written(self) -> None:
@@ -107,18 +112,17 @@ class AccessLog:
             self._log.warn("access log: {count} entries lost, {path} is too slow", count=self._dropped, path=self._path)
             self._dropped = 0
 
-    def _write(self, entries: list[Entry]) -> None:
-        """In any thread: format and write."""
+    def _write_handed(self) -> None:
+        """In any thread, under the lock: format and write."""
+        entries, self._handed = self._handed, []
         if not entries:
             return
-        text = b"".join(map(combined, entries))
-        with self._lock:
-            try:
-                file = self._current_file()
-                file.write(text)
-                file.flush()
-            except (OSError, ValueError) as error:
-                self._log.error("access log: {path}: {error}", path=self._path, error=error)
+        try:
+            file = self._current_file()
+            file.write(b"".join(map(combined, entries)))
+            file.flush()
+        except (OSError, ValueError) as error:
+            self._log.error("access log: {path}: {error}", path=self._path, error=error)
 
     def _current_file(self) -> IO[bytes]:
         if self._path == "-":

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import IO, Protocol
 
-from twistedsite.http.head import HeaderFields, RequestError
+from twistedsite.http.framing import ChunkedFraming, Framing, LengthFraming
+from twistedsite.http.head import HeaderFields, RequestError, RequestHead
+from twistedsite.settings.server import HttpLimits
 
 BACKLOG = 512 * 1024
 """Bytes that may wait for the disk."""
@@ -40,23 +42,33 @@ class ThreadingReactor(Protocol):
 
 
 class RequestBody:
-    """The content of one request, of at most `limit` bytes, of which `memory` bytes are kept in memory.
+    """The content of the request with `head`, of at most `limit` bytes.
 
     `resume` is called when there is room again after `full`; `failed` with an OSError when the disk is full.
     """
 
+    began = 0.0
+    """When it was begun, in the same seconds as `feed`'s."""
+
     def __init__(
         self,
+        head: RequestHead,
         limit: int,
-        memory: int,
+        limits: HttpLimits,
         check: BodyCheck | None,
         reactor: ThreadingReactor,
         resume: Callable[[], None],
         failed: Callable[[OSError], None],
     ) -> None:
         self.received = 0
+        self._head = head
         self._limit = limit
-        self._memory_limit = memory
+        self._limits = limits
+        self._framing: Framing = (
+            ChunkedFraming(self._write_content)
+            if head.chunked
+            else LengthFraming(head.content_length, self._write_content)
+        )
         self._check = check
         self._reactor = reactor
         self._resume = resume
@@ -67,15 +79,26 @@ class RequestBody:
         self._backlog = 0
         self._writing = False
         self._abandoned = False
-        self._ready: Callable[[IO[bytes]], None] | None = None
+        self._ready: Callable[[RequestHead, IO[bytes]], None] | None = None
 
     @property
     def full(self) -> bool:
         """Whether the disk is too far behind to take more."""
         return self._backlog > BACKLOG
 
-    def write(self, data: bytes) -> None:
-        """Take the next bytes; raises RequestError 413 beyond the limit, or what the check says."""
+    def feed(self, data: bytes, now: float) -> bytes | None:
+        """Take the next bytes of the connection at `now` seconds; return those after the end, None before it.
+
+        Raises RequestError 400 for bad chunks, 413 beyond the limit, 408 for bytes that come too slowly, or what the
+        check says.
+        """
+        rest = self._framing.feed(data)
+        elapsed = now - self.began
+        if rest is None and elapsed > self._limits.body_idle and self.received < elapsed * self._limits.body_rate:
+            raise RequestError(408, "The content comes too slowly")
+        return rest
+
+    def _write_content(self, data: bytes) -> None:
         self.received += len(data)
         if self.received > self._limit:
             raise RequestError(413, f"The content is longer than {self._limit} bytes")
@@ -83,14 +106,14 @@ class RequestBody:
             checked(self._check.feed, data)
         if self._memory is None:
             self._spool(data)
-        elif self.received <= self._memory_limit:
+        elif self.received <= self._limits.body_memory:
             self._memory.write(data)
         else:
             held, self._memory = self._memory.getvalue() + data, None
             self._spool(held)
 
-    def finish(self, ready: Callable[[IO[bytes]], None]) -> None:
-        """No more comes: call `ready` with the content, at its start, when it has all been written.
+    def finish(self, ready: Callable[[RequestHead, IO[bytes]], None]) -> None:
+        """No more comes: call `ready` with head and content, at its start, when it has all been written.
 
         Raises what the check says.
         """
@@ -98,7 +121,7 @@ class RequestBody:
             checked(self._check.finish)
         if self._memory is not None:
             self._memory.seek(0)
-            ready(self._memory)
+            ready(self._head, self._memory)
         else:
             self._ready = ready
             self._write_next()
@@ -147,7 +170,7 @@ class RequestBody:
             self._write_next()
         elif self._ready is not None and self._file is not None:
             file, self._file = self._file, None
-            self._ready(file)
+            self._ready(self._head, file)
             return
         if was_full and not self.full and not self._abandoned:
             self._resume()

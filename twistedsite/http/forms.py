@@ -143,14 +143,17 @@ class UrlencodedCheck:
 
     def feed(self, data: bytes) -> None:
         """Judge the next piece; raises FormError 413."""
-        first, *others = data.split(b"&", max(0, self._limits.fields - self._separators))
-        self._separators += len(others)
-        if self._separators >= self._limits.fields:
-            raise _too_many(self._limits.fields)
         self._total += len(data)
-        longest = self._field + len(first)
-        self._field = len(others[-1]) if others else longest
-        _check_sizes(max(longest, *map(len, others), 0), self._total, self._limits)
+        fields = [data]
+        if b"&" in data:
+            fields = data.split(b"&", self._limits.fields - self._separators)
+            self._separators += len(fields) - 1
+            if self._separators >= self._limits.fields:
+                raise _too_many(self._limits.fields)
+            _check_sizes(max(self._field + len(fields[0]), *map(len, fields)), self._total, self._limits)
+            self._field = 0
+        self._field += len(fields[-1])
+        _check_sizes(self._field, self._total, self._limits)
 
     def finish(self) -> None:
         """The body is complete: nothing more to find."""

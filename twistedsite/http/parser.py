@@ -45,8 +45,8 @@ class HeadParser:
     def find_end(self, buffer: bytes, scanned: int) -> int:
         """Return where the head at the start of `buffer` ends, or -1 if it is not complete.
 
-        `scanned` bytes were seen by an earlier call. Raises RequestError for the first fault in the order of the bytes, so
-        that the answer does not depend on how the network cut them.
+        `scanned` bytes were seen by an earlier call. Raises RequestError for the first fault in the order of the bytes,
+        so that the answer does not depend on how the network cut them.
         """
         end = buffer.find(b"\r\n\r\n", max(0, scanned - 3))
         seen = len(buffer) if end < 0 else end + 4

@@ -7,16 +7,18 @@ resource asks for them; the response's framing comes from `response`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from twisted.internet.defer import Deferred
-from twisted.python.components import Componentized
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http, resource, server
 from twisted.web.error import UnsupportedMethod
 from twisted.web.http_headers import Headers
+from twisted.web.pages import errorPage
 
 from twistedsite.http import response
 from twistedsite.http.head import RequestHead
@@ -29,27 +31,33 @@ if TYPE_CHECKING:
 class Request(server.Request):
     """One request and its response. See `twisted.web.iweb.IRequest`."""
 
-    def __init__(self, channel: Channel, head: RequestHead, content: IO[bytes]) -> None:
+    channel: Any
+    site: Any
+    sitepath: list[bytes]
+    queued = False
+    _content: IO[bytes] | None
+    _left: int | None = None
+    """Bytes of content still to be written; None: as many as come."""
+    _silent = False
+    """The response has no content, whatever is written."""
+    _log = Logger()
+
+    def __init__(self, channel: Channel, head: RequestHead, content: IO[bytes] | None = None) -> None:
         # Instead of http.Request.__init__, which makes header objects and asks for addresses that few resources need.
-        Componentized.__init__(self)
-        self.channel: Channel | None = channel
+        self._adapterCache: dict[object, object] = {}
+        self.channel = channel
         self.site = channel.site
         self.transport = channel.transport
         self.head = head
-        self.content = content
+        self._content = content
         self.method = head.method
         self.uri = head.target
         self.path = head.path
         self.clientproto = head.version
-        self.client = channel.getPeer()
+        self.client = channel.peer
         self.responseHeaders = Headers()
         self.cookies: list[bytes] = []
         self.notifications: list[Deferred[None]] = []
-        self.queued = False
-        self._left: int | None = None
-        """Bytes of content still to be written; None: as many as come."""
-        self._silent = False
-        """The response has no content, whatever is written."""
 
     def __getattr__(self, name: str) -> Any:
         """Make what is costly and seldom needed when it is first looked at."""
@@ -69,6 +77,17 @@ class Request(server.Request):
             self.host = self.channel.getHost()
             return self.host
         raise AttributeError(name)
+
+    @property
+    def content(self) -> Any:
+        """The request's content, a binary file that can be read and sought; empty where there was none."""
+        if self._content is None:
+            self._content = BytesIO()
+        return self._content
+
+    @content.setter
+    def content(self, value: Any) -> None:
+        self._content = value
 
     @property
     def args(self) -> dict[bytes, list[bytes]]:
@@ -101,22 +120,33 @@ class Request(server.Request):
         except BaseException:
             self.processingFailed(Failure())
 
-    def render(self, resrc: resource.IResource) -> None:
-        """Let `resrc` answer; the rarer outcomes are left to Twisted's own `render`."""
+    def render(self, resrc: Any) -> None:
+        """Let `resrc` answer, with content that it returns or by calls on this request, now or later."""
         try:
             body = resrc.render(self)
         except UnsupportedMethod as error:
-            super().render(_Unsupported(resrc, error))
-            return
+            body = self._unsupported(resrc, error)
         if body is server.NOT_DONE_YET:
             return
-        if not isinstance(body, bytes) or self._encoder is not None or self.startedWriting:
-            super().render(_Answered(body))
-            return
-        self._default_type(len(body))
-        self.responseHeaders.removeHeader(b"Content-Length")
-        self._begin(body, len(body))
+        if not isinstance(body, bytes):
+            raise TypeError(f"{resrc!r} returned {type(body).__name__}, not bytes")
+        if self.startedWriting or self._encoder is not None:
+            self.write(body)
+        else:
+            self._default_type(len(body))
+            self.responseHeaders._rawHeaders.pop(b"Content-Length", None)
+            self._begin(body, len(body))
         self.finish()
+
+    def _unsupported(self, resrc: Any, error: UnsupportedMethod) -> object:
+        """Answer for a resource without the method: HEAD as GET (RFC 9110, 9.3.2), else 405 (15.5.6)."""
+        allowed: Sequence[bytes] = error.allowedMethods
+        if self.method == b"HEAD" and b"GET" in allowed:
+            self.method = b"GET"
+            return resrc.render(self)
+        self.setHeader(b"Allow", b", ".join(allowed))
+        names = ", ".join(method.decode("ascii") for method in allowed)
+        return errorPage(405, "Method Not Allowed", f"Allowed here: {names}.").render(self)
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Log `reason` and answer 500, or cut the response off where it has begun."""
@@ -124,7 +154,8 @@ class Request(server.Request):
             self.responseHeaders = Headers()
             self.cookies = []
             self._encoder = None
-            return super().processingFailed(reason)
+            super().processingFailed(reason)
+            return reason
         self._log.failure("{path}: failed while answering", failure=reason, path=self.path)
         if self.channel is not None:
             self.channel.abortConnection()
@@ -138,8 +169,6 @@ class Request(server.Request):
             return
         if not self.startedWriting:
             self._default_type(None)
-        if self._inFakeHead:
-            return
         if self._encoder is not None:
             data = self._encoder.encode(data)
         self._write(data)
@@ -169,7 +198,8 @@ class Request(server.Request):
             channel.abortConnection()
             return
         self.finished = 1
-        channel.site.log_response(channel, self.head, self.code, self.sentLength)
+        if channel.site.access_log is not None:
+            channel.site.log_response(channel, self.head, self.code, self.sentLength)
         self._cleanup()
 
     def send_file(self, fd: int, offset: int, length: int) -> Deferred[None]:
@@ -225,12 +255,10 @@ class Request(server.Request):
         if self.cookies:
             headers.setRawHeaders(b"Set-Cookie", self.cookies)
         raw: dict[bytes, list[bytes]] = headers._rawHeaders
-        declared = response.declared_length(raw)
-        if declared is None:
-            declared = length
-        persistent = channel.may_persist and not _says_close(raw.get(b"Connection"))
+        declared = response.declared_length(raw) if b"Content-Length" in raw else length
+        persistent = channel.may_persist and not (b"Connection" in raw and _says_close(raw[b"Connection"]))
         empty = response.has_no_content(self.code)
-        self._silent = empty or self.method == b"HEAD"
+        self._silent = empty or self.head.method == b"HEAD"
         ending = b""
         if self.code == 205:
             ending = b"Content-Length: 0\r\n"
@@ -248,7 +276,7 @@ class Request(server.Request):
             persistent = False
         if not self._silent:
             self._left = declared
-        ending += channel.persist(persistent)
+        ending += channel.persist(self.head, persistent)
         start = response.status_line(self.code, self.code_message)
         return response.head_bytes(start, raw, channel.site.watch.date, ending)
 
@@ -281,48 +309,24 @@ class Request(server.Request):
             self._log.error("{path}: finished with a producer still registered", path=self.path)
             self.producer = None
             channel.unregisterProducer()
-        channel.site.close_content(self.content)
-        notifications, self.notifications = self.notifications, []
-        for waiting in notifications:
-            waiting.callback(None)
+        if self._content is not None:
+            channel.site.close_content(self._content)
+        if self.notifications:
+            notifications, self.notifications = self.notifications, []
+            for waiting in notifications:
+                waiting.callback(None)
         channel.requestDone(self)
 
     def connectionLost(self, reason: Failure) -> None:
         """There is no client any more: tell those who wait."""
         channel, self.channel = self.channel, None
         self._disconnected = True
-        if channel is not None:
-            channel.site.close_content(self.content)
+        if channel is not None and self._content is not None:
+            channel.site.close_content(self._content)
         notifications, self.notifications = self.notifications, []
         for waiting in notifications:
             waiting.errback(reason)
 
 
-class _Answered:
-    """A resource that has answered `body` already, for Twisted's `render` to go on from there."""
-
-    def __init__(self, body: object) -> None:
-        self._body = body
-
-    def render(self, request: Request) -> object:
-        return self._body
-
-
-class _Unsupported:
-    """A resource that has raised `error` already; asked again (for HEAD by way of GET), it answers."""
-
-    def __init__(self, found: resource.IResource, error: UnsupportedMethod) -> None:
-        self._found = found
-        self._error: UnsupportedMethod | None = error
-
-    def render(self, request: Request) -> object:
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-        return self._found.render(request)
-
-
-def _says_close(values: Iterable[bytes] | None) -> bool:
-    return values is not None and any(
-        token.strip(b" \t").lower() == b"close" for value in values for token in value.split(b",")
-    )
+def _says_close(values: Iterable[bytes]) -> bool:
+    return any(token.strip(b" \t").lower() == b"close" for value in values for token in value.split(b","))

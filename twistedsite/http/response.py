@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
 import msgspec
+from twisted.web.http import RESPONSES
 
 from twistedsite.http.head import RequestError
 
@@ -20,6 +21,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 SERVER = b"Server: twistedsite\r\n"
 
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+_USUAL_LINES = {(code, RESPONSES.get(code)): line for code, line in _STATUS_LINES.items()}
 _OURS = frozenset((b"Connection", b"Content-Length", b"Transfer-Encoding"))
 
 
@@ -43,21 +45,15 @@ def has_no_content(status: int) -> bool:
 
 def status_line(status: int, reason: bytes) -> bytes:
     """Return the status line with its CR LF; `reason` is used where it is not the usual phrase."""
-    usual = _STATUS_LINES.get(status)
-    if usual is not None and usual.endswith(b" %b\r\n" % reason):
-        return usual
-    return b"HTTP/1.1 %d %b\r\n" % (status, reason)
+    return _USUAL_LINES.get((status, reason)) or b"HTTP/1.1 %d %b\r\n" % (status, reason)
 
 
-def declared_length(headers: Mapping[bytes, Sequence[bytes]]) -> int | None:
+def declared_length(headers: Mapping[bytes, Sequence[bytes]]) -> int:
     """Return the Content-Length that the application set; raises ResponseError where it is not one number."""
-    values = headers.get(b"Content-Length")
-    if not values:
-        return None
-    value = values[-1]
-    if not value.isdigit():
+    values = headers[b"Content-Length"]
+    if len(values) != 1 or not values[0].isdigit():
         raise ResponseError("Content-Length is not a number")
-    return int(value)
+    return int(values[0])
 
 
 def head_bytes(start: bytes, headers: Mapping[bytes, Sequence[bytes]], date: bytes, ending: bytes) -> bytes:
@@ -66,16 +62,16 @@ def head_bytes(start: bytes, headers: Mapping[bytes, Sequence[bytes]], date: byt
     `ending` holds the framing's and Connection's lines. Raises ResponseError where anything would add a line.
     """
     lines = [start]
-    for name, values in headers.items():
-        if name not in _OURS:
-            lines.extend([b"%b: %b\r\n" % (name, value) for value in values])
+    lines += [
+        b"%b: %b\r\n" % (name, value) for name, values in headers.items() if name not in _OURS for value in values
+    ]
     head = b"".join(lines)
     # Twisted's Headers fold line breaks, but not NUL, and the reason phrase passes unseen.
     if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
         raise ResponseError("A header field or the reason contains a line break or NUL")
-    date = b"" if b"Date" in headers else date
-    server = b"" if b"Server" in headers else SERVER
-    return b"".join((head, date, server, ending, CRLF))
+    if b"Date" in headers:
+        date = b""
+    return b"%b%b%b%b\r\n" % (head, date, b"" if b"Server" in headers else SERVER, ending)
 
 
 def refusal(refused: RequestError, date: bytes, head_only: bool) -> bytes:

@@ -116,7 +116,7 @@ class _Pump:
         return done
 
     async def _run(self) -> None:
-        reactor = self._channel.site.reactor
+        reactor = self._channel.site.threads
         whole = False
         try:
             while self._left:

@@ -13,7 +13,7 @@ from typing import IO, Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
-from twisted.web import resource, server
+from twisted.web import http, resource, server
 
 from twistedsite.http.accesslog import AccessLog, Entry
 from twistedsite.http.body import MakeBodyCheck
@@ -36,7 +36,7 @@ class Site(server.Site):
     may be set to answer before any Request is made.
     """
 
-    requestFactory = Request
+    requestFactory: Any = Request
     displayTracebacks = False
     _log = Logger()
 
@@ -51,6 +51,8 @@ class Site(server.Site):
         check_body: MakeBodyCheck | None = None,
     ) -> None:
         super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
+        self.threads: Any = reactor
+        """The same reactor, for its threads."""
         self.limits = limits
         self.max_body = max_body
         self.check_body = check_body
@@ -58,7 +60,7 @@ class Site(server.Site):
         self.parser = HeadParser(limits)
         self.watch = Watch(reactor)
         self.draining = False
-        self._access_log = access_log
+        self.access_log = access_log
         self._peers: Counter[str] = Counter()
         self._connections: set[Channel] = set()
         self._drained: Deferred[None] | None = None
@@ -66,7 +68,7 @@ class Site(server.Site):
 
     # Connections
 
-    def buildProtocol(self, addr: IAddress) -> Channel | None:
+    def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the channel of a new connection, or None, which closes it, where there are too many."""
         host = getattr(addr, "host", "")
         if len(self._connections) >= self.limits.connections or self.draining:
@@ -130,23 +132,24 @@ class Site(server.Site):
         """Find the resource at the request's path."""
         request.site = self
         request.sitepath = []
-        return resource.getChildForRequest(self.resource, request)
+        found: resource.IResource = resource.getChildForRequest(self.resource, request)
+        return found
 
     def close_content(self, content: IO[bytes]) -> None:
         """Close a request's content; freeing a large file can take the disk a while."""
         if isinstance(content, BytesIO):
             content.close()
         else:
-            self.reactor.callInThread(content.close)
+            self.threads.callInThread(content.close)
 
     # Logs
 
-    def log(self, request: Request) -> None:
+    def log(self, request: http.Request) -> None:
         """Log a response that went another way than ours."""
 
     def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int) -> None:
         """Put a response into the access log."""
-        log = self._access_log
+        log = self.access_log
         if log is not None:
             fields = head.fields
             log.add(
@@ -165,9 +168,9 @@ class Site(server.Site):
         """Log a request that was refused: in the access log, and once a peer for the operator."""
         if head is not None:
             self.log_response(channel, head, refused.status, 0)
-        elif self._access_log is not None:
+        elif self.access_log is not None:
             peer = getattr(channel.peer, "host", "-")
-            self._access_log.add(Entry(self.watch.now, peer, b"-", refused.status, 0, b"-", b"-"))
+            self.access_log.add(Entry(self.watch.now, peer, b"-", refused.status, 0, b"-", b"-"))
         self._complaints.say(getattr(channel.peer, "host", "-"), str(refused))
 
     def log_closed(self, channel: Channel, why: str) -> None:

@@ -123,10 +123,9 @@ class Spool:
         return current, size
 
     def read(self, start: int, size: int) -> bytes:
-        """Up to `size` bytes of the temporary file from `start`; raises ValueError when it has gone."""
+        """Up to `size` bytes of the temporary file from `start`; for a file that was taken and is still open."""
         with self._lock:
-            if self._disk is None:
-                raise ValueError("the form's files are closed")
+            assert self._disk is not None
             self._disk.seek(start)
             return self._disk.read(size)
 

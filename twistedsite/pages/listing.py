@@ -20,12 +20,12 @@ Order = Literal["asc", "desc"]
 
 _FIRST_ORDER: dict[Sort, Order] = {"name": "asc", "size": "desc", "time": "desc"}
 """The order that a click on a column's head gives first."""
-_DIGITS = re.compile(r"(\d+)")
+_NUMBER = re.compile(r"\d+", re.ASCII)
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """Control characters, bidirectional controls and what is no character: could make a name look like another."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One name in a folder: size in bytes, time in seconds since the epoch."""
 
     name: str
@@ -185,10 +185,17 @@ def listing_text(listing: ListingPage) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Sort key: case does not count, and `file 9` comes before `file 10`."""
-    parts = _DIGITS.split(name.casefold())
-    return [(0, int(p), "") if i % 2 and len(p) < 100 else (1, 0, p) for i, p in enumerate(parts) if p], name
+def natural_key(name: str) -> str:
+    """Sort key: case does not count, and `file 9` comes before `file 10`.
+
+    One string, since a sort holds Python's global lock to its end, and strings compare fastest.
+    """
+    return f"{_NUMBER.sub(_by_length, name.casefold())}\0{name}"
+
+
+def _by_length(number: re.Match[str]) -> str:
+    digits = number[0].lstrip("0")
+    return f"0{chr(len(digits))}{digits}"
 
 
 def visible(name: str) -> str:

@@ -76,10 +76,10 @@ def _style(*names: str) -> Markup:
     return Markup("\n".join((folder / f"{name}.css").read_text("utf-8") for name in names))
 
 
-def _policy(style: str, *more: str) -> bytes:
+def _policy(style: str, *rules: str) -> bytes:
+    """The Content-Security-Policy of `rules`, in which `{style}` stands for the inline style."""
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    rules = ("default-src 'none'", f"style-src 'sha256-{digest}'", "base-uri 'none'", "form-action 'none'", *more)
-    return "; ".join(rules).encode("ascii")
+    return "; ".join(rules).format(style=f"'sha256-{digest}'").encode("ascii")
 
 
 _ERROR_STYLE = _style("base", "error")
@@ -87,14 +87,21 @@ _TRACEBACK_STYLE = _style("base", "traceback")
 _LISTING_STYLE = _style("base", "listing")
 _MARKDOWN_STYLE = _style("base", "markdown")
 
-ERROR_CSP = _policy(_ERROR_STYLE, "frame-ancestors 'self'")
-TRACEBACK_CSP = _policy(_TRACEBACK_STYLE, "frame-ancestors 'none'")
-LISTING_CSP = _policy(_LISTING_STYLE, "img-src 'self'", "frame-ancestors 'self'")
-MARKDOWN_CSP = (
-    b"default-src 'self'; img-src * data:; media-src *; style-src 'self' 'unsafe-inline'; "
-    b"base-uri 'self'; frame-ancestors 'self'"
+_STRICT = ("default-src 'none'", "style-src {style}", "base-uri 'none'", "form-action 'none'")
+ERROR_CSP = _policy(_ERROR_STYLE, *_STRICT, "frame-ancestors 'self'")
+TRACEBACK_CSP = _policy(_TRACEBACK_STYLE, *_STRICT, "frame-ancestors 'none'")
+LISTING_CSP = _policy(_LISTING_STYLE, *_STRICT, "img-src 'self'", "frame-ancestors 'self'")
+MARKDOWN_CSP = _policy(
+    _MARKDOWN_STYLE,
+    "default-src 'self'",
+    "style-src 'self' {style}",
+    "img-src * data:",
+    "media-src *",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'self'",
 )
-"""A Markdown file may hold the HTML of its author: images and styles of theirs work, scripts come from files only."""
+"""A Markdown file may hold the HTML of its author: pictures come from anywhere, scripts from files of the site."""
 
 _error = _environment.get_template("error.html")
 _traceback = _environment.get_template("traceback.html")

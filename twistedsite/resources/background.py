@@ -20,10 +20,14 @@ _Job = Callable[[], None]
 
 
 class Reactor(Protocol):
-    """What is needed of a reactor here: IReactorTime and IReactorFromThreads in terms that a type checker knows."""
+    """What static files need of a reactor: IReactorTime and IReactorFromThreads in terms that a type checker knows."""
 
     def seconds(self) -> float:
         """The time in seconds since the epoch."""
+        ...
+
+    def callLater(self, delay: float, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> object:
+        """Call `work` in `delay` seconds."""
         ...
 
     def callFromThread(self, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -43,7 +43,7 @@ class SiteContext:
         self.origin = origin
         self.runner = runner
         self.reactor = reactor
-        self.delivery = delivery or Delivery(cast(Reactor, reactor))
+        self.delivery = delivery or Delivery(settings, cast(Reactor, reactor))
 
 
 class SiteResource(resource.Resource):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from twistedsite.resources.background import Background, Reactor
+from twistedsite.resources.encoded import EncodedBodies
+from twistedsite.resources.hot import HotResponses
+from twistedsite.resources.turns import Turns
+from twistedsite.settings.server import ServerSettings
 
 
 class Delivery:
-    """Threads that read for the reactor."""
+    """Threads that work for the reactor, and what is kept in memory to send it again."""
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(self, settings: ServerSettings, reactor: Reactor) -> None:
         self.now = reactor.seconds
         """The time in seconds since the epoch."""
-        self.background = Background(reactor)
+        self.background = Background(reactor, settings.static.threads)
+        self.encoded = EncodedBodies(settings.compression.cache, self.background)
+        self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now, Turns(reactor))
 
     def stop(self) -> None:
         """Let go of the threads."""

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
-from twistedsite.origins.interface import Entry, GoneError, Kind
+from twistedsite.origins.interface import GoneError, Kind, arrived
 from twistedsite.pages.accept import Representation, choose
 from twistedsite.pages.render import ERROR_CSP, TRACEBACK_CSP, error_page, traceback_page
 from twistedsite.pages.texts import explanation, reason
@@ -34,6 +34,8 @@ _MEDIA_TYPES: dict[Representation, bytes] = {
     "json": b"application/problem+json",
     "text": b"text/plain; charset=utf-8",
 }
+_FRAMING = frozenset(("connection", "content-encoding", "content-length", "content-range", "date", "transfer-encoding"))
+"""Fields that only the server can know; a folder's `headers` do not touch them."""
 _OF_THE_LOST_ANSWER = (b"etag", b"last-modified", b"accept-ranges", b"expires", b"refresh", b"location")
 
 _log = Logger()
@@ -93,6 +95,13 @@ def abort(request: Request) -> None:
     (cut or request.loseConnection)()
 
 
+def add_folder_headers(request: Request, folder: FolderSettings) -> None:
+    """Set the `headers` of `folder`, before those that a page of the server's own needs to have its way."""
+    for name, value in folder.headers.items():
+        if name.lower() not in _FRAMING:
+            request.responseHeaders.setRawHeaders(name.encode("latin-1"), [value.encode()])
+
+
 async def _answer(request: Request, problem: HttpProblem, site: SiteContext, folder: FolderSettings) -> None:
     form = choose(request.getHeader("accept"), "text")
     report = problem.report if folder.debug else None
@@ -102,6 +111,7 @@ async def _answer(request: Request, problem: HttpProblem, site: SiteContext, fol
     _clear(request)
     request.setResponseCode(problem.status, reason(problem.status).encode("ascii"))
     body = own if own is not None else _built_in(request, problem, report, form)
+    add_folder_headers(request, folder)
     request.setHeader(b"content-type", _MEDIA_TYPES[form])
     request.setHeader(b"content-length", b"%d" % len(body))
     request.setHeader(b"vary", b"Accept")
@@ -185,7 +195,7 @@ def _segments(place: str) -> tuple[str, ...] | None:
 
 
 async def _read(path: tuple[str, ...], site: SiteContext) -> bytes | None:
-    entry: Entry | None = await maybeDeferred(site.origin.lookup, path)
+    entry = await arrived(site.origin.lookup(path))
     if entry is None or entry.kind is not Kind.FILE:
         return None
-    return await maybeDeferred(site.origin.read, entry, OWN_PAGE_LIMIT)
+    return await arrived(site.origin.read(entry, OWN_PAGE_LIMIT))

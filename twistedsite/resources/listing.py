@@ -9,17 +9,16 @@ import hashlib
 from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
-from twisted.internet.defer import maybeDeferred
 from twisted.web.server import Request
 
-from twistedsite.origins.interface import Entry, GoneError, Kind
+from twistedsite.origins.interface import Entry, GoneError, Kind, arrived
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.pages.accept import Representation, choose
 from twistedsite.pages.listing import ListingPage, Row, View, arrange, listing_json, listing_text
 from twistedsite.pages.render import LISTING_CSP, listing_page
 from twistedsite.resources.base import SiteResource
 from twistedsite.resources.conditional import known_by
-from twistedsite.resources.error import HttpProblem
+from twistedsite.resources.error import HttpProblem, add_folder_headers
 
 MAX_QUERY = 1024
 """Longest query string that is looked at, in bytes."""
@@ -43,10 +42,11 @@ class Listing(SiteResource):
             if isinstance(origin, LocalOrigin):
                 children = await background.call(origin.children, self.entry)
             else:
-                children = await maybeDeferred(origin.children, self.entry)
+                children = await arrived(origin.children(self.entry))
         except GoneError:
             raise HttpProblem(404) from None
         listing, body = await background.call(_render, self.entry.path, children, View.of_query(query), form)
+        add_folder_headers(request, self.folder)
         _send(request, listing, form, body)
 
 

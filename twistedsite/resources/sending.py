@@ -7,12 +7,14 @@ import os
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 from zope.interface import implementer
 
+from twistedsite.http.sendfile import ShortFileError
 from twistedsite.resources.background import Background
 from twistedsite.resources.error import abort
 from twistedsite.resources.ranges import ByteRange
@@ -23,18 +25,14 @@ CHUNK: Final = 128 * 1024
 _log = Logger()
 
 
-class ShrunkError(Exception):
-    """A file became shorter than it was when its size was told."""
-
-
 async def read_part(descriptor: int, part: ByteRange, background: Background) -> bytes:
-    """Return the bytes of `part`, which is small; raises ShrunkError where the file ends before."""
+    """Return the bytes of `part`, which is small; raises ShortFileError where the file ends before."""
     data = read_cached(descriptor, part.length, part.start)
     if data is None or len(data) < part.length:
         # A copy of the descriptor, because the caller may close its own while the thread still reads.
         data = await background.call(_read_and_close, os.dup(descriptor), part.length, part.start)
     if len(data) < part.length:
-        raise ShrunkError
+        raise ShortFileError
     return data
 
 
@@ -49,7 +47,9 @@ async def send_part(request: Request, descriptor: int, part: ByteRange, backgrou
             await send_file(descriptor, part.start, part.length)
         else:
             await FileProducer(request, descriptor, part, background).done
-    except (ShrunkError, OSError) as error:
+    except (ConnectionLost, ConnectionError):
+        raise CancelledError from None
+    except (ShortFileError, OSError) as error:
         _log.warn("{path}: sending stopped: {error!r}", path=request.path, error=error)
         abort(request)
         raise CancelledError from error
@@ -59,7 +59,7 @@ async def send_part(request: Request, descriptor: int, part: ByteRange, backgrou
 class FileProducer:
     """Reads a part of a file, a chunk at a time, only while the client takes what was read before.
 
-    `done` fires when all is written; it fails with ShrunkError or OSError. Cancelling it stops the reading.
+    `done` fires when all is written; it fails with ShortFileError or OSError. Cancelling it stops the reading.
     """
 
     def __init__(self, request: Request, descriptor: int, part: ByteRange, background: Background) -> None:
@@ -114,7 +114,7 @@ class FileProducer:
         elif isinstance(result, Failure):
             self._end(result)
         elif not result:
-            self._end(Failure(ShrunkError()))
+            self._end(Failure(ShortFileError()))
         else:
             self._write(result)
             self._produce()

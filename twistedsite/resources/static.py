@@ -1,28 +1,35 @@
-"""Files that are sent as they are: validators, preconditions, ranges, and the choice of what to send."""
+"""Files that are sent as they are: preconditions, ranges, and what is said of them."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from twisted.internet.defer import Deferred
-from twisted.web.http import Request
+from twisted.web.http_headers import Headers
+from twisted.web.server import Request
 
-from twistedsite.origins.interface import Entry, GoneError, OpenFile
+from twistedsite.http.request import Request as EngineRequest
+from twistedsite.http.response import SERVER, FastResponse, status_line
+from twistedsite.http.sendfile import ShortFileError
+from twistedsite.origins.interface import Entry, GoneError
+from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources import conditional, media_types
 from twistedsite.resources.base import SiteContext, SiteResource
+from twistedsite.resources.compression import add_vary, preferred
 from twistedsite.resources.error import HttpProblem
+from twistedsite.resources.hot import Answer
 from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_range, parse_ranges, part_headers
-from twistedsite.resources.sending import ShrunkError, read_part, send_part
+from twistedsite.resources.representation import Representation, select
+from twistedsite.resources.sending import read_part, send_part
 from twistedsite.settings.folder import FolderSettings
-
-SMALL: Final = 64 * 1024
-"""Bodies up to this many bytes are read and written in one piece."""
 
 _FRAMING: Final = frozenset(
     {"connection", "content-encoding", "content-length", "content-range", "date", "transfer-encoding"}
 )
 """Fields that only the server can know; a folder's `headers` do not touch them."""
+
+_NOT_IN_304: Final = (b"accept-ranges", b"content-encoding", b"content-type")
 
 
 class StaticFile(SiteResource):
@@ -32,102 +39,148 @@ class StaticFile(SiteResource):
 
     def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, media_type: str | None = None) -> None:
         super().__init__(site, entry, folder)
-        self._content_type = media_types.content_type(media_type or media_types.media_type_of(entry.name))
+        media_type = media_type or media_types.media_type_of(entry.name)
+        self._content_type = media_types.content_type(media_type)
+        self._codings = site.settings.compression.codings if media_types.is_compressible(media_type) else ()
+        self._asked = site.delivery.now()
 
     async def respond(self, request: Request) -> None:
         """Send the file, a part of it, or that the client has it already (RFC 9110, 13 to 15)."""
-        file = await self._open()
-        try:
-            await self._send(request, file)
-        finally:
-            file.close()
-
-    async def _open(self) -> OpenFile:
-        try:
-            file: OpenFile | Deferred[OpenFile] = self.site.origin.open(self.entry)
-            return await file if isinstance(file, Deferred) else file
-        except GoneError:
-            raise HttpProblem(404) from None
-
-    async def _send(self, request: Request, file: OpenFile) -> None:
         field = _fields(request)
-        now = self.site.delivery.now()
-        etag = conditional.make_etag(file.version)
-        modified = min(file.mtime, now)
-        status = conditional.evaluate(request.method, field, etag, modified)
+        ranged = request.method == b"GET" and field(b"range") is not None
+        codings = () if ranged or not self._codings else preferred(field(b"accept-encoding"), self._codings)
+        try:
+            representation = await select(self.site, self.entry, codings)
+        except (GoneError, ShortFileError):
+            raise HttpProblem(404) from None
+        try:
+            await self._answer(request, field, representation)
+        finally:
+            representation.close()
+
+    async def _answer(self, request: Request, field: conditional.Field, chosen: Representation) -> None:
+        status = conditional.evaluate(request.method, field, chosen.etag, chosen.modified)
         if status == 412:
             raise HttpProblem(412)
-        parts = None
-        if status is None and conditional.range_applies(field, etag, modified, now):
-            parts = self._parts(request, field, file.size)
-
+        parts = None if status else self._parts(request, field, chosen)
         headers = request.responseHeaders
-        headers.setRawHeaders(b"etag", [etag])
-        headers.setRawHeaders(b"last-modified", [conditional.format_date(modified)])
-        headers.setRawHeaders(b"cache-control", [b"no-cache"])
-        headers.setRawHeaders(b"x-content-type-options", [b"nosniff"])
-        headers.setRawHeaders(b"accept-ranges", [b"bytes"])
-        headers.setRawHeaders(b"content-type", [self._content_type])
-        self._add_folder_headers(request)
+        ours_alone = not (request.cookies or any(headers.getAllRawHeaders()))
+        self._set_fields(headers, chosen)
         if status == 304:
             request.setResponseCode(304)
-            headers.removeHeader(b"content-type")
-            headers.removeHeader(b"accept-ranges")
+            for name in _NOT_IN_304:
+                headers.removeHeader(name)
         elif parts is None:
-            headers.setRawHeaders(b"content-length", [b"%d" % file.size])
-            await self._send_body(request, file, ByteRange(0, file.size))
+            headers.setRawHeaders(b"content-length", [b"%d" % chosen.size])
+            body = await self._send(request, chosen, ByteRange(0, chosen.size))
+            if body is not None and ours_alone and chosen.settled:
+                self._offer(request, field, chosen, body)
         elif len(parts) == 1:
             request.setResponseCode(206)
             headers.setRawHeaders(b"content-length", [b"%d" % parts[0].length])
-            headers.setRawHeaders(b"content-range", [content_range(parts[0], file.size)])
-            await self._send_body(request, file, parts[0])
+            headers.setRawHeaders(b"content-range", [content_range(parts[0], chosen.size)])
+            await self._send(request, chosen, parts[0])
         else:
             request.setResponseCode(206)
-            await self._send_parts(request, file, parts)
+            await self._send_parts(request, chosen, parts)
         request.finish()
 
-    def _parts(self, request: Request, field: conditional.Field, size: int) -> list[ByteRange] | None:
+    def _parts(self, request: Request, field: conditional.Field, chosen: Representation) -> list[ByteRange] | None:
+        """What the Range field asks for; None where there is none that counts."""
         value = field(b"range")
         if value is None or request.method != b"GET":
             return None
+        if not conditional.range_applies(field, chosen.etag, chosen.modified, self.site.delivery.now()):
+            return None
         try:
-            return parse_ranges(value, size)
+            return parse_ranges(value, chosen.size)
         except UnsatisfiableError:
-            raise HttpProblem(416, headers={b"content-range": b"bytes */%d" % size}) from None
+            raise HttpProblem(416, headers={b"content-range": b"bytes */%d" % chosen.size}) from None
 
-    def _add_folder_headers(self, request: Request) -> None:
+    def _set_fields(self, headers: Headers, chosen: Representation) -> None:
+        """Say all that does not depend on the part that is sent."""
+        headers.setRawHeaders(b"etag", [chosen.etag])
+        headers.setRawHeaders(b"last-modified", [conditional.format_date(chosen.modified)])
+        headers.setRawHeaders(b"cache-control", [b"no-cache"])
+        headers.setRawHeaders(b"x-content-type-options", [b"nosniff"])
+        headers.setRawHeaders(b"content-type", [self._content_type])
+        if chosen.coding is not None:
+            headers.setRawHeaders(b"content-encoding", [chosen.coding.encode()])
+        else:
+            headers.setRawHeaders(b"accept-ranges", [b"bytes"])
         for name, value in self.folder.headers.items():
             if name.lower() not in _FRAMING:
-                request.setHeader(name.encode("latin-1"), value.encode("utf-8"))
+                headers.setRawHeaders(name.encode("latin-1"), [value.encode()])
+        if self._codings:
+            add_vary(headers)
 
-    async def _send_body(self, request: Request, file: OpenFile, part: ByteRange) -> None:
+    async def _send(self, request: Request, chosen: Representation, part: ByteRange) -> bytes | None:
+        """Send `part`; returns the bytes where they were few."""
         if request.method == b"HEAD":
-            return
-        if part.length > SMALL:
-            await send_part(request, file.fileno(), part, self.site.delivery.background)
-        elif part.length:
-            request.write(await self._small(file, part))
+            return None
+        if chosen.body is None and part.length > self.site.settings.static.hot_file:
+            await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
+            return None
+        body = await self._small(chosen, part) if chosen.body is None else chosen.body
+        request.write(body)
+        return body
 
-    async def _small(self, file: OpenFile, part: ByteRange) -> bytes:
+    async def _small(self, chosen: Representation, part: ByteRange) -> bytes:
+        if not part.length:
+            return b""
         try:
-            return await read_part(file.fileno(), part, self.site.delivery.background)
-        except (ShrunkError, OSError):
+            return await read_part(chosen.file.fileno(), part, self.site.delivery.background)
+        except (ShortFileError, OSError):
             # Nothing has been sent yet, and what was looked up is not there any more.
             raise HttpProblem(404) from None
 
-    async def _send_parts(self, request: Request, file: OpenFile, parts: list[ByteRange]) -> None:
+    async def _send_parts(self, request: Request, chosen: Representation, parts: list[ByteRange]) -> None:
         boundary = secrets.token_hex(16).encode()
-        frames = part_headers(parts, file.size, self._content_type, boundary)
+        frames = part_headers(parts, chosen.size, self._content_type, boundary)
         length = sum(map(len, frames)) + sum(part.length for part in parts)
-        request.setHeader(b"content-type", b"multipart/byteranges; boundary=" + boundary)
-        request.setHeader(b"content-length", b"%d" % length)
+        headers = request.responseHeaders
+        headers.setRawHeaders(b"content-type", [b"multipart/byteranges; boundary=" + boundary])
+        headers.setRawHeaders(b"content-length", [b"%d" % length])
         for frame, part in zip(frames, parts, strict=False):
             request.write(frame)
-            await send_part(request, file.fileno(), part, self.site.delivery.background)
+            await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
         request.write(frames[-1])
+
+    def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes) -> None:
+        """Let the next request for the same get this answer without a Request."""
+        site, origin = self.site, self.site.origin
+        heard = isinstance(request, EngineRequest) and request.site.fast is not None
+        if not heard or len(body) > site.settings.static.hot_file or not isinstance(origin, LocalOrigin):
+            return
+        fields = list(request.responseHeaders.getAllRawHeaders())
+        about = [(name, values) for name, values in fields if name.lower() not in (*_NOT_IN_304, b"content-length")]
+        site.delivery.hot.offer(
+            site.name,
+            request.path,
+            field(b"accept-encoding"),
+            Answer(
+                FastResponse(_head(200, b"OK", fields), body, 200),
+                FastResponse(_head(304, b"Not Modified", about), b"", 304),
+                chosen.etag,
+                int(chosen.modified),
+            ),
+            root=origin.root,
+            path=self.entry.path,
+            versions=chosen.made_from,
+            asked=self._asked,
+        )
+
+
+def _head(status: int, reason: bytes, fields: list[tuple[bytes, Sequence[bytes]]]) -> bytes:
+    lines = [b"%b: %b\r\n" % (name, value) for name, values in fields for value in values]
+    server = b"" if any(name.lower() == b"server" for name, _ in fields) else SERVER
+    return b"".join((status_line(status, reason), *lines, server))
 
 
 def _fields(request: Request) -> conditional.Field:
+    if isinstance(request, EngineRequest):
+        return request.head.fields.get
+
     def value(name: bytes) -> bytes | None:
         lines = request.requestHeaders.getRawHeaders(name)
         return b", ".join(lines) if lines else None

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
+from typing import BinaryIO, Final, cast
 
 from twisted.web.http import Request
 
+from twistedsite.http.forms import FormError, close_all, parse_body, parse_query
 from twistedsite.pages.render import RequestSummary
 from twistedsite.scripts.failures import redact
+from twistedsite.settings.server import FormLimits
 
-FORM_LIMIT = 64 * 1024
+BODY_LIMIT: Final = 64 * 1024
 """Longest body that is shown as a form, in bytes."""
-MAX_FIELDS = 200
+_LIMITS: Final = FormLimits(fields=200)
 
 
 def summarize(request: Request) -> RequestSummary:
-    """Describe `request`; its body is read, where it is a short urlencoded form."""
-    target = _redacted_target(_text(request.uri))
+    """Describe `request`; its body is read where it is a short form."""
+    target = _text(request.uri)
     headers = [
         (name.decode("ascii", "replace"), _redacted_field(name.decode("ascii", "replace"), _text(value)))
         for name, values in request.requestHeaders.getAllRawHeaders()
@@ -24,11 +26,11 @@ def summarize(request: Request) -> RequestSummary:
     ]
     return RequestSummary(
         method=_text(request.method),
-        target=target,
+        target=_redacted_target(target),
         protocol=_text(request.clientproto),
         headers=headers,
-        query=_fields(_text(request.uri).partition("?")[2]),
-        form=_fields(_form(request)),
+        query=_query(target.partition("?")[2]),
+        form=_form(request),
     )
 
 
@@ -37,9 +39,7 @@ def _text(value: bytes) -> str:
 
 
 def _redacted_field(name: str, value: str) -> str:
-    if name.lower() == "referer":
-        return _redacted_target(value)
-    return redact(name.replace("-", "_"), value)
+    return _redacted_target(value) if name.lower() == "referer" else redact(name.replace("-", "_"), value)
 
 
 def _redacted_target(target: str) -> str:
@@ -51,19 +51,26 @@ def _redacted_target(target: str) -> str:
     return path + mark + "&".join(parts)
 
 
-def _fields(encoded: str) -> list[tuple[str, str]]:
+def _query(query: str) -> list[tuple[str, str]]:
     try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="replace")
-    except ValueError:
-        return [("…", f"more than {MAX_FIELDS} fields")]
-    return [(name, redact(name, value)) for name, value in pairs]
+        return _redacted(parse_query(query, _LIMITS.fields))
+    except FormError as error:
+        return [("(not shown)", error.message)]
 
 
-def _form(request: Request) -> str:
-    media_type = (request.getHeader("content-type") or "").partition(";")[0].strip().lower()
-    content = request.content
-    if media_type != "application/x-www-form-urlencoded" or content is None or content.closed:
-        return ""
-    content.seek(0)
-    body = content.read(FORM_LIMIT + 1)
-    return _text(body) if len(body) <= FORM_LIMIT else f"…=more than {FORM_LIMIT} bytes"
+def _form(request: Request) -> list[tuple[str, str]]:
+    body = cast(BinaryIO | None, request.content)
+    if body is None or body.closed:
+        return []
+    if body.seek(0, 2) > BODY_LIMIT:
+        return [("(not shown)", f"The body has more than {BODY_LIMIT} bytes.")]
+    try:
+        fields, uploads = parse_body(body, request.getHeader("content-type") or "", _LIMITS)
+    except FormError as error:
+        return [("(not shown)", error.message)]
+    close_all(uploads)
+    return _redacted(fields) + [(upload.name, repr(upload)) for upload in uploads]
+
+
+def _redacted(fields: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, redact(name, value)) for name, value in fields]

@@ -17,13 +17,14 @@ from typing import Any, Final
 from twistedsite.http.cookies import format_cookie
 from twistedsite.scripts.failures import redact
 from twistedsite.sessions.interface import SessionData, SessionError, SessionStore
-from twistedsite.sessions.values import Frozen, freeze
+from twistedsite.sessions.values import freeze, outline
 
 SESSION_COOKIE: Final = "sessionId"
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 """256 bits in base64: nothing else is ever looked up."""
 
+_OVER: Final = "the request is over, and its session closed"
 _TOO_LATE: Final = (
     "a new session needs a cookie, and the head of this page has been sent: begin the session before the first flush"
 )
@@ -46,15 +47,18 @@ class Session:
         object.__setattr__(self, "_Session__access", access)
         self.__dict__.update(data)
 
+    def __getattr__(self, name: str) -> Any:
+        raise _missing(name)
+
     def __setattr__(self, name: str, value: Any) -> None:
         _refuse_python_name(name)
-        self.__access.check_cookie()
+        self.__access.check_change()
         self.__dict__[name] = value
 
     def __delattr__(self, name: str) -> None:
         _refuse_python_name(name)
         if name not in self.__dict__:
-            raise AttributeError(f"the session has no attribute {name!r}")
+            raise _missing(name)
         del self.__dict__[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -90,7 +94,7 @@ class SessionAccess:
         self._token = token
         self._locks: list[AbstractContextManager[None]] = []
         self._session: Session | None = None
-        self._loaded: Frozen | None = None
+        self._loaded: bytes | None = None
         self._stored = ""
         """The id that the session has in the store; "" while it has none."""
         self._id = ""
@@ -110,7 +114,7 @@ class SessionAccess:
         self._head_sent = self._head_sent or head_sent
         if self._session is None:
             if self._closed:
-                raise SessionError("the request is over, and its session closed")
+                raise SessionError(_OVER)
             self._session = Session(self, self._load())
         return self._session
 
@@ -134,8 +138,10 @@ class SessionAccess:
         vars(session).clear()
         self._id = ""
 
-    def check_cookie(self) -> None:
-        """Raise SessionError where the session would need a cookie, and the head has been sent without one."""
+    def check_change(self) -> None:
+        """Raise SessionError where a change could not be kept: after `close`, or with no way left to send a cookie."""
+        if self._closed:
+            raise SessionError(_OVER)
         if self._head_sent and not self._known:
             raise SessionError(_TOO_LATE)
 
@@ -165,9 +171,7 @@ class SessionAccess:
                 self._save(vars(self._session))
         finally:
             self._closed = True
-            while self._locks:
-                self._locks[-1].__exit__(None, None, None)
-                self._locks.pop()
+            self._release()
 
     def _load(self) -> SessionData:
         if not _ID.fullmatch(self._cookie):
@@ -177,12 +181,12 @@ class SessionAccess:
             self._hold(self._cookie)
             data = self._store.load(self._cookie)
         finally:
-            if data is None and self._locks:
-                self._locks.pop().__exit__(None, None, None)
+            if data is None:
+                self._release()
         if data is None:
             return {}
         self._stored = self._id = self._known = self._cookie
-        self._loaded = freeze(data)
+        self._loaded = outline(data)
         return data
 
     def _save(self, data: SessionData) -> None:
@@ -190,7 +194,7 @@ class SessionAccess:
             if self._stored:
                 self._delete()
             return
-        self.check_cookie()
+        self.check_change()
         self._need_id()
         frozen = freeze(data)
         old = self._stored
@@ -198,7 +202,7 @@ class SessionAccess:
             self._store.rename(old, self._id)
         try:
             # Other values than JSON's may have changed within, unseen by a comparison.
-            if self._loaded is None or frozen.others or frozen.text != self._loaded.text:
+            if frozen.others or frozen.text != self._loaded:
                 self._store.save(self._id, data)
         except BaseException:
             if old and old != self._id:
@@ -227,6 +231,15 @@ class SessionAccess:
         # Noted before it is entered: a script may be interrupted at any point, and `close` must find the lock.
         self._locks.append(lock)
         lock.__enter__()
+
+    def _release(self) -> None:
+        while self._locks:
+            self._locks[-1].__exit__(None, None, None)
+            self._locks.pop()
+
+
+def _missing(name: str) -> AttributeError:
+    return AttributeError(f"the session has no attribute {name!r}")
 
 
 def _refuse_python_name(name: str) -> None:

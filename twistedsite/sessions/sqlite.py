@@ -111,6 +111,9 @@ class SqliteStore:
         with self._guard:
             self._db.close()
 
+    def __len__(self) -> int:
+        return self._count
+
     def _trim(self, db: sqlite3.Connection, now: float) -> int:
         """Drop a batch of what has expired, and what was unused for longest above the limit; return how many went."""
         gone = 0

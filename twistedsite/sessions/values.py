@@ -9,11 +9,15 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 
 from twistedsite.sessions.interface import SessionData, SessionError
+
+_PLAIN: Final = frozenset((str, int, bool, type(None)))
+_NAMES: Final = frozenset((str,))
 
 
 class Frozen(msgspec.Struct, frozen=True):
@@ -30,15 +34,22 @@ def stored_name(id: str) -> bytes:
     return hashlib.sha256(id.encode()).digest()
 
 
+def outline(data: object) -> bytes | None:
+    """JSON of `data` as far as it goes: fast, and enough to see that the JSON values in it have changed."""
+    try:
+        return msgspec.json.encode(data)
+    except Exception:  # whatever a script's own object raises: it is not JSON
+        return None
+
+
 def freeze(data: SessionData) -> Frozen:
     """Put `data` away; raises SessionError for a value that cannot be copied."""
     text = _encode(data)
-    others: SessionData = {}
-    if text is None:
-        encoded = {name: _encode(value) for name, value in data.items()}
-        others = {name: _copied(name, data[name]) for name, text in encoded.items() if text is None}
-        text = msgspec.json.encode({name: msgspec.Raw(text) for name, text in encoded.items() if text is not None})
-    return Frozen(text, others)
+    if text is not None:
+        return Frozen(text, {})
+    encoded = {name: _encode(value) for name, value in data.items()}
+    text = msgspec.json.encode({name: msgspec.Raw(text) for name, text in encoded.items() if text is not None})
+    return Frozen(text, _copied({name: data[name] for name, text in encoded.items() if text is None}))
 
 
 def freeze_json(data: SessionData) -> bytes:
@@ -72,40 +83,41 @@ def thaw_json(text: bytes) -> SessionData:
 
 def _encode(value: object) -> bytes | None:
     """`value` as JSON, or None where it would come back as something else."""
-    try:
-        text = msgspec.json.encode(value)
-    except Exception:  # whatever a script's own object raises: it is not JSON
-        return None
+    text = outline(value)
     # The encoder has also bounded what is walked here: it refuses circles.
-    return text if _is_json(value) else None
+    return text if text is not None and _is_json(value) else None
 
 
 def _is_json(value: Any) -> bool:
-    waiting = [value]
+    waiting: list[Iterable[Any]] = [[value]]
     while waiting:
-        value = waiting.pop()
-        kind = type(value)
-        if kind is dict:
-            if any(type(key) is not str for key in value):
+        for value in waiting.pop():
+            kind = type(value)
+            if kind in _PLAIN:
+                continue
+            if kind is dict:
+                if not _NAMES.issuperset(map(type, value)):
+                    return False
+                waiting.append(value.values())
+            elif kind is list:
+                waiting.append(value)
+            elif kind is not float or not math.isfinite(value):
                 return False
-            waiting.extend(value.values())
-        elif kind is list:
-            waiting.extend(value)
-        elif kind is float:
-            if not math.isfinite(value):
-                return False
-        elif value is not None and kind is not str and kind is not int and kind is not bool:
-            return False
     return True
 
 
-def _copied(name: str, value: object) -> object:
+def _copied(data: SessionData) -> SessionData:
+    name = ""
+    memo: dict[int, Any] = {}
+    copies: SessionData = {}
     try:
-        return copy.deepcopy(value)
+        for name, value in data.items():
+            copies[name] = copy.deepcopy(value, memo)
     except Exception as error:
         raise SessionError(
-            f"session attribute {name!r} ({type(value).__name__}) cannot be kept: it cannot be copied ({error})"
+            f"session attribute {name!r} ({type(data[name]).__name__}) cannot be kept: it cannot be copied ({error})"
         ) from error
+    return copies
 
 
 def check_size(text: bytes, limit: int) -> None:

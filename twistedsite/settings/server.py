@@ -97,6 +97,34 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """`per-request`: a new process for each request."""
 
 
+Coding = Literal["br", "zstd", "gzip"]
+"""A content coding that responses may be sent in."""
+
+
+class CompressionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[compression]`: how texts get smaller on their way."""
+
+    codings: tuple[Coding, ...] = ("br", "zstd", "gzip")
+    """Content codings; of those that a client likes equally, the first is used. Empty: nothing is compressed."""
+    smallest: Size = Size(1024)
+    """Texts of fewer bytes are sent as they are."""
+    largest: Size = Size(8 * 1024 * 1024)
+    """Files of more bytes are sent as they are, unless there is a compressed file beside them."""
+    cache: Size = Size(32 * 1024 * 1024)
+    """Compressed files kept in memory, in bytes."""
+
+
+class StaticSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[static]`: how files are sent."""
+
+    hot_file: Size = Size(128 * 1024)
+    """Files up to this many bytes are sent in one piece, and kept ready to be sent again."""
+    hot_cache: Size = Size(32 * 1024 * 1024)
+    """Responses kept ready to be sent, in bytes; 0: none."""
+    threads: int = 2
+    """Threads that read from slow disks and compress."""
+
+
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[session]`: how long the server remembers a visitor."""
 
@@ -143,7 +171,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How the server's own log is written."""
     health: str = "/.well-known/scriptsite-health"
     """The URL path at which the server tells how it is (to this machine's own addresses only); empty: none."""
-    drain: Duration = Duration(4)
+    drain: Duration = Duration(3)
     """On SIGTERM, how long requests in flight may take to finish."""
     options: dict[str, OptionValue] = {}
     """Names of your own that every script can read."""
@@ -152,6 +180,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     pool: ThreadSettings = ThreadSettings()
     workers: WorkerSettings = WorkerSettings()
     session: SessionSettings = SessionSettings()
+    static: StaticSettings = StaticSettings()
+    compression: CompressionSettings = CompressionSettings()
 
     def __post_init__(self) -> None:
         if not self.timeout:

@@ -6,6 +6,7 @@ Both are plain numbers once parsed (seconds, bytes), so that no other room needs
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Final
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -36,7 +37,7 @@ class Duration(float):
         for unit in ("d", "h", "m", "s"):
             if self and not self % _SECONDS[unit]:
                 return f"{int(self / _SECONDS[unit])}{unit}"
-        return f"{self * 1000:g}ms"
+        return f"{self * 1000:.15g}ms"
 
 
 class Size(int):
@@ -52,7 +53,7 @@ class Size(int):
             if value >= 0:
                 return cls(value)
         elif isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())):
-            return cls(int(float(match[1]) * _BYTES[match[2].upper()]))
+            return cls(int(Fraction(match[1]) * _BYTES[match[2].upper()]))
         raise ValueError(f"expected a size such as 16M, 64K or 1048576, got {value!r}")
 
     @property

@@ -6,6 +6,7 @@ in the `_templates/` of the site; one that begins with `/` is meant from the sit
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
@@ -147,7 +148,8 @@ class SiteLoader(jinja2.BaseLoader):
         for place in (self._root,) if name.startswith("/") else self._places:
             filename = os.path.join(place, *segments)
             if os.path.realpath(filename).startswith(self._inside) and os.path.isfile(filename):
-                return filename, file_version(filename)
+                with contextlib.suppress(FileNotFoundError):
+                    return filename, file_version(filename)
         return None
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
+from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+_SMALL: Final = 1024
+"""Deadlines that are kept without looking for cancelled ones among them."""
 
 
 class Deadline:
@@ -18,7 +22,7 @@ class Deadline:
         self.callback: Callable[[], None] | None = callback
 
     def cancel(self) -> None:
-        """Forget it: its callback is released now, its place in the heap when its time comes."""
+        """Forget it: its callback is released now, its place in the heap later."""
         self.callback = None
 
 
@@ -31,6 +35,7 @@ class Deadlines:
         self._order = itertools.count()
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
+        self._tidy_at = _SMALL
 
     def add(self, seconds: float, callback: Callable[[], None]) -> Deadline:
         """Have `callback()` called in `seconds` from now."""
@@ -39,6 +44,8 @@ class Deadlines:
         heapq.heappush(self._heap, (due, next(self._order), deadline))
         if self._timer is None or due < self._timer_at:
             self._arm()
+        if len(self._heap) > self._tidy_at:
+            self._tidy()
         return deadline
 
     def stop(self) -> None:
@@ -47,6 +54,12 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _tidy(self) -> None:
+        """Drop what has been cancelled: seldom, each time that the heap has doubled, so it costs next to nothing."""
+        self._heap = [entry for entry in self._heap if entry[2].callback is not None]
+        heapq.heapify(self._heap)
+        self._tidy_at = max(_SMALL, 2 * len(self._heap))
 
     def _arm(self) -> None:
         while self._heap and self._heap[0][2].callback is None:

@@ -1,0 +1,38 @@
+"""Sites on real sockets of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.web.resource import IResource
+
+from twistedsite.http.site import Site
+from twistedsite.settings.server import HttpLimits
+
+Serve = Callable[..., tuple[Site, int]]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """A function that serves a resource on a free port of 127.0.0.1, and returns the Site and the port."""
+    from twisted.internet import reactor
+
+    ports: list[Any] = []
+    sites: list[Site] = []
+
+    def start(resource: IResource, **settings: Any) -> tuple[Site, int]:
+        settings = {"limits": HttpLimits(), "max_body": 1024 * 1024, "reactor": reactor, **settings}
+        site = Site(resource, **settings)
+        port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
+        ports.append(port)
+        sites.append(site)
+        return site, port.getHost().port
+
+    yield start
+    for port in ports:
+        pytest_twisted.blockon(port.stopListening())
+    for site in sites:
+        pytest_twisted.blockon(site.drain(0))

@@ -1,0 +1,51 @@
+"""Both stores, under a clock that only the test moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twistedsite.sessions.interface import SessionStore
+from twistedsite.sessions.stores import open_store
+from twistedsite.settings.server import SessionSettings
+
+
+class HandClock:
+    """Seconds that pass when told."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+StoreMaker = Callable[..., SessionStore]
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def make_store(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
+) -> Iterator[Callable[..., SessionStore]]:
+    """Makes a store with the settings given by name."""
+    made: list[SessionStore] = []
+
+    def make(**settings: Any) -> SessionStore:
+        spec = request.param if request.param == "memory" else f"sqlite:{tmp_path}/sessions.db"
+        made.append(open_store(spec, SessionSettings(**settings), clock))
+        return made[-1]
+
+    yield make
+    for store in made:
+        store.close()

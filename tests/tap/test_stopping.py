@@ -1,0 +1,108 @@
+"""The end of the server: what is in flight finishes, what hangs does not keep it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from server_process import ANY_PORT, SERVE, TWISTD, running
+
+STUBBORN = {
+    "loop.py": "print('on', flush=True)\nwhile True: pass",
+    "sleep.py": "import time\nprint('on', flush=True)\ntime.sleep(3600)",
+    "swallow.py": """\
+import time
+print('on', flush=True)
+while True:
+    try:
+        while True: time.sleep(0.01)
+    except BaseException: pass
+""",
+    "thread.py": """\
+import threading, time
+threading.Thread(target=time.sleep, args=(3600,), daemon=False).start()
+print('on', flush=True)
+""",
+}
+
+
+WAITS_FOR_A_FILE = """\
+import os, time
+print('on', flush=True)
+while not os.path.exists({file!r}): time.sleep(0.01)
+print('done')
+"""
+
+
+def _ask(url: str, path: str) -> socket.socket:
+    """Send a GET and return the connection once a part of the body has come."""
+    place = urlsplit(url)
+    client = socket.create_connection((place.hostname, place.port), timeout=20)
+    client.sendall(f"GET /{path} HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
+    received = b""
+    while b"on\n" not in received:
+        piece = client.recv(4096)
+        assert piece, received
+        received += piece
+    return client
+
+
+@pytest.mark.parametrize(("command", "number"), [(TWISTD, signal.SIGTERM), (SERVE, signal.SIGINT)])
+def test_the_process_ends_within_5_seconds_whatever_scripts_do(
+    command: tuple[str, ...], number: int, tmp_path: Path
+) -> None:
+    for name, source in STUBBORN.items():
+        (tmp_path / name).write_text(source)
+    with running(*command, "--root", str(tmp_path), *ANY_PORT) as server:
+        clients = [_ask(server.url, name) for name in STUBBORN]
+        begun = time.monotonic()
+        server.stop(number)
+        assert time.monotonic() - begun < 5
+        for client in clients:
+            client.close()
+    assert server.process.returncode == -number
+
+
+def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
+    (tmp_path / "sleep.py").write_text(STUBBORN["sleep.py"])
+    with running(*SERVE, "--root", str(tmp_path), *ANY_PORT, "--drain", "1h") as server, _ask(server.url, "sleep.py"):
+        server.process.send_signal(signal.SIGINT)
+        place = urlsplit(server.url)
+        _until_refused(place.hostname or "", place.port or 0)
+        assert "Traceback" not in server.stop(signal.SIGINT)
+    assert server.process.returncode == -signal.SIGINT
+
+
+def _until_refused(host: str, port: int) -> None:
+    with contextlib.suppress(ConnectionRefusedError):
+        while True:
+            socket.create_connection((host, port)).close()
+
+
+def test_a_request_in_flight_is_answered_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "wait.py").write_text(WAITS_FOR_A_FILE.format(file=str(tmp_path / "go")))
+    with running(*SERVE, "--root", str(tmp_path), *ANY_PORT) as server:
+        client = _ask(server.url, "wait.py")
+        server.process.send_signal(signal.SIGTERM)
+        place = urlsplit(server.url)
+        _until_refused(place.hostname or "", place.port or 0)
+        (tmp_path / "go").touch()
+        with client:
+            assert b"done" in client.makefile("rb").read()
+        server.process.wait(timeout=5)
+
+
+def test_an_idle_connection_does_not_delay_the_end(site: Path) -> None:
+    with running(*SERVE, "--root", str(site), *ANY_PORT) as server:
+        place = urlsplit(server.url)
+        with socket.create_connection((place.hostname, place.port)) as client:
+            client.sendall(f"GET / HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
+            assert client.recv(4096).startswith(b"HTTP/1.1 200")
+            begun = time.monotonic()
+            server.stop()
+            assert time.monotonic() - begun < 3

@@ -1,0 +1,166 @@
+"""Hot responses: small files whose whole answer lies ready in memory, checked at each use against the disk.
+
+The HTTP engine asks `HotResponses.lookup` before it makes a Request; `StaticFile` offers what it has just sent. An
+answer is kept with the signatures of everything that it was made from: the file, the folders on the way to it, and
+their `_folder.toml`. Nothing that depends on the visitor enters: no cookie, no field but Accept-Encoding.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import attrs
+
+from twistedsite.http.head import RequestHead
+from twistedsite.http.response import FastResponse
+from twistedsite.resources.compression import preferred
+from twistedsite.resources.conditional import known_by, parse_date
+from twistedsite.resources.inheritance import FILE_NAME
+from twistedsite.resources.signatures import FileSignature, FolderSignature, UnsettledError, settled_by
+from twistedsite.resources.turns import Turns
+from twistedsite.settings.server import Coding
+
+_LONG_WAY: Final = (b"range", b"if-match", b"if-unmodified-since", b"authorization")
+"""Fields of requests that are never answered from here."""
+
+_OVERHEAD: Final = 4096
+"""About what an entry costs beside its bytes."""
+
+_Key = tuple[str, bytes, tuple[Coding, ...]]
+
+
+@attrs.frozen
+class Answer:
+    """The answer to a plain GET, and the one that tells that the client has it already."""
+
+    ok: FastResponse
+    not_modified: FastResponse
+    etag: bytes
+    modified: int
+    """Whole seconds since the epoch, as in Last-Modified."""
+
+
+@attrs.define
+class _Hot:
+    """An answer and what it was made from; `checked` is the turn of the reactor in which that was last found true."""
+
+    answer: Answer
+    files: list[FileSignature]
+    folders: list[FolderSignature]
+    by_name: bool
+    """The URL names the file; else another file may become the index of its folder."""
+    size: int
+    checked: int = 0
+
+
+class HotResponses:
+    """A cache of at most `limit` bytes; what was unused for longest goes first.
+
+    `codings` are those that the server may use; `now` gives the time in seconds since the epoch.
+    """
+
+    def __init__(self, limit: int, codings: tuple[Coding, ...], now: Callable[[], float], turns: Turns) -> None:
+        self._limit = limit
+        self._codings = codings
+        self._now = now
+        self._turns = turns
+        self._held: OrderedDict[_Key, _Hot] = OrderedDict()
+        self._size = 0
+
+    def lookup(self, site: str, head: RequestHead, alone: bool = False) -> FastResponse | None:
+        """Return the answer to a GET or HEAD of `site` if it is here and still true, else None.
+
+        `alone` says that `head` is all that came from its connection in this turn of the reactor. Then it was sent
+        before the turn began, and what another request has found true in the same turn is not checked again.
+        """
+        fields = head.fields
+        accepted = fields.get(b"accept-encoding")
+        key = (site, head.path, preferred(accepted, self._codings) if accepted else ())
+        hot = self._held.get(key)
+        if hot is None:
+            return None
+        for name in _LONG_WAY:
+            if name in fields:
+                return None
+        turn = self._turns.current() if alone else 0
+        if not turn or hot.checked != turn:
+            if not self._is_true(hot):
+                self._drop(key)
+                return None
+            hot.checked = turn
+            self._held.move_to_end(key)
+        answer = hot.answer
+        if (known := fields.get(b"if-none-match")) is not None:
+            return answer.not_modified if known_by(known, answer.etag) else answer.ok
+        if (since := fields.get(b"if-modified-since")) is not None:
+            date = parse_date(since)
+            if date is not None and answer.modified <= date:
+                return answer.not_modified
+        return answer.ok
+
+    def offer(
+        self,
+        site: str,
+        url_path: bytes,
+        accept_encoding: bytes | None,
+        answer: Answer,
+        *,
+        root: str,
+        path: tuple[str, ...],
+        versions: Iterable[tuple[str, str]],
+        asked: float,
+    ) -> None:
+        """Keep `answer` for the next requests of `url_path`, if what it was made from is plain and has come to rest.
+
+        `path` is that of its file below the folder `root`. `versions` are the names and versions (`local_version`) of
+        what it was made from in that file's folder. `asked` is the time before which settings may have been read, in
+        seconds since the epoch.
+        """
+        settled = settled_by(asked)
+        try:
+            folders, files = _signatures(root, path, settled)
+            for name, version in versions:
+                files.append(FileSignature.of(f"{folders[-1].path}/{name}", settled, version))
+        except (OSError, UnsettledError):
+            return
+        size = len(answer.ok.head) + len(answer.ok.body) + len(answer.not_modified.head) + _OVERHEAD
+        key = (site, url_path, preferred(accept_encoding, self._codings))
+        self._drop(key)
+        self._held[key] = _Hot(answer, files, folders, not url_path.endswith(b"/"), size)
+        self._size += size
+        while self._size > self._limit:
+            self._drop(next(iter(self._held)))
+
+    def _is_true(self, hot: _Hot) -> bool:
+        try:
+            for file in hot.files:
+                if not file.holds():
+                    return False
+            for folder in hot.folders:
+                if not (folder.holds(self._now) if hot.by_name else folder.is_untouched()):
+                    return False
+        except OSError:
+            return False
+        return True
+
+    def _drop(self, key: _Key) -> None:
+        hot = self._held.pop(key, None)
+        if hot is not None:
+            self._size -= hot.size
+
+
+def _signatures(root: str, path: tuple[str, ...], settled: int) -> tuple[list[FolderSignature], list[FileSignature]]:
+    """Those of the folders from `root` down to the one of `path`, and of the settings that stand in them."""
+    folders: list[FolderSignature] = []
+    files: list[FileSignature] = []
+    for depth in range(len(path)):
+        folder = "/".join((root, *path[:depth]))
+        settings = f"{folder}/{FILE_NAME}"
+        exists = os.path.lexists(settings)
+        if exists:
+            files.append(FileSignature.of(settings, settled))
+        folders.append(FolderSignature.of(folder, None if exists else settings, settled))
+    return folders, files
