@@ -5,6 +5,7 @@ Called by the zygote in the new process. When the server closes the socket, the 
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import io
 import os
@@ -21,7 +22,7 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport, report_stack
 from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.run import Outcome, run_script
+from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners.workers.channel import Channel, LogText
 from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, encode
 from twistedsite.scripts.runners.workers.remote import RemoteBroker
@@ -41,11 +42,8 @@ def serve(connection: socket.socket, stack_file: int) -> None:
     signal.signal(STACK_SIGNAL, worker.tell_stack)
     # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
     faulthandler.register(STACK_SIGNAL, file=stack_file, all_threads=False, chain=True)
-    while (received := channel.next_job()) is not None:
-        job, descriptor = received
-        body: BinaryIO = io.BytesIO(job.body or b"") if descriptor is None else os.fdopen(descriptor, "rb")
-        with body:
-            copy_context().run(worker.run, job, body)
+    while worker.serve_one():
+        pass
 
 
 class Worker:
@@ -56,12 +54,30 @@ class Worker:
         self._interpreters = Interpreters(CodeCache())
         self._request: ScriptRequest | None = None
 
-    def run(self, job: Job, body: BinaryIO) -> None:
-        """Run one script and tell the server how it has ended."""
+    def serve_one(self) -> bool:
+        """Wait for a job and do it; False when the server has gone."""
+        received = self._channel.next_job()
+        if received is None:
+            return False
+        job, descriptor = received
+        body: BinaryIO = io.BytesIO(job.body or b"") if descriptor is None else os.fdopen(descriptor, "rb")
+        with body:
+            copy_context().run(self._run, job, body)
+        return True
+
+    def close(self) -> None:
+        """Forget the site's modules."""
+        self._interpreters.close()
+
+    def _run(self, job: Job, body: BinaryIO) -> None:
         outlet = WorkerOutlet(self._channel)
         broker = RemoteBroker(self._channel)
         self._request = job.request
-        outcome = run_script(Exchange(job.request, body, outlet, broker, job.buffer), self._interpreters)
+        exchange = Exchange(job.request, body, outlet, broker, job.buffer)
+        outcome = Outcome(Ending.STOPPED)
+        with contextlib.suppress(ScriptStop):
+            outcome = run_script(exchange, self._interpreters)
+        outcome = finish_script(exchange, outcome)
         self._request = None
         broker.close()
         sys.stderr.flush()

@@ -33,6 +33,7 @@ from twistedsite.scripts.runners.workers.frames import (
     encode,
     frame,
 )
+from twistedsite.scripts.runners.workers.warmup import warm_up
 from twistedsite.scripts.runners.workers.worker import serve
 
 DATA: Final = 3
@@ -172,6 +173,7 @@ def main() -> None:
             importlib.import_module(name)
     for dialect in {*SCRIPTS.values(), *TEMPLATES.values()}:
         load_dialect(dialect)
+    warm_up()
     gc.collect()
     gc.disable()
     gc.freeze()
