@@ -236,6 +236,15 @@ async def test_a_compressed_file_beside_is_watched_as_well(site: HotSite) -> Non
 
 
 @pytest_twisted.ensureDeferred
+async def test_that_a_large_file_has_not_changed_is_known_without_keeping_it(site: HotSite) -> None:
+    content = site.write("big.bin", bytes(site.settings.static.hot_file + 1))
+    etag = (await site.ask("/big.bin")).headers["etag"]
+    assert await site.is_hot("/big.bin", if_none_match=etag)
+    assert (await site.ask("/big.bin", if_none_match='"x"')).body == content
+    assert site.answers[-1] is None
+
+
+@pytest_twisted.ensureDeferred
 async def test_large_files_scripts_errors_and_listings_are_never_hot(site: HotSite) -> None:
     site.write("big.bin", bytes(site.settings.static.hot_file + 1))
     site.write("page.py", b"print('hello')")
