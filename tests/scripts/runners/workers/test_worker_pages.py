@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_twisted
 from processes import open_descriptors
+from twisted.internet.defer import Deferred, gatherResults
 
 
 @pytest_twisted.ensureDeferred
@@ -119,11 +120,7 @@ async def test_no_change_of_a_session_is_lost_between_workers(write: Any, serve:
     async with serve() as site:
         jar: dict[str, str] = {}
         await site.get("/visits", jar=jar)
-        from twisted.internet.defer import Deferred, gatherResults
-
-        answers = await gatherResults(
-            [Deferred.fromCoroutine(site.get("/visits", jar=dict(jar))) for _ in range(8)]
-        )
+        answers = await gatherResults([Deferred.fromCoroutine(site.get("/visits", jar=dict(jar))) for _ in range(8)])
     assert sorted(int(answer.text) for answer in answers) == list(range(2, 10))
 
 
@@ -140,16 +137,13 @@ async def test_a_value_that_no_session_can_hold_is_an_error_of_the_script(write:
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("page.tpl", "Hello $REQUEST_METHOD", "Hello GET"),
+        ("page.tpl", "Costs $$5", "Costs $5"),
         ("page.jinja", "{{ 6 * 7 }}", "42"),
         ("page.md", "*hi*", "<em>hi</em>"),
     ],
 )
-async def test_templates_are_rendered_in_a_worker(
-    write: Any, serve: Any, name: str, text: str, expected: str
-) -> None:
+async def test_templates_are_rendered_in_a_worker(write: Any, serve: Any, name: str, text: str, expected: str) -> None:
     write(name, text)
-    write("zygote.py", "import os\nprint(os.getppid())")
     async with serve() as site:
         answer = await site.get("/" + name)
     assert answer.status == 200
@@ -180,15 +174,15 @@ async def test_a_long_answer_arrives_whole(write: Any, serve: Any) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_failing_script_shows_its_place_in_debug_mode_only(write: Any, serve: Any) -> None:
-    write("fail.py", "password = 'hush'\nfruit = 'quince'\n1 / 0")
+    write("fail.py", "fruit = 'quin' + 'ce'\npassword = 'hu' + 'sh'\n1 / 0")
     async with serve(debug=True) as site:
-        shown = await site.get("/fail")
+        shown = await site.get("/fail", headers={"Accept": "text/html"})
     async with serve() as site:
         hidden = await site.get("/fail")
     assert (shown.status, hidden.status) == (500, 500)
     assert "ZeroDivisionError" in shown.text
     assert "quince" in shown.text
-    assert "hush" not in shown.text.replace("password = 'hush'", "").replace("&#39;hush&#39;", "")
+    assert "hush" not in shown.text
     assert "ZeroDivisionError" not in hidden.text
 
 

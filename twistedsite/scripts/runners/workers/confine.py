@@ -19,6 +19,9 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 STACK_SIZE: Final = 512 * 1024
 """Bytes of a thread's stack in a worker: with the usual 8 MB a few threads would fill its address space."""
 
+NICE: Final = 5
+"""Steps by which the server goes before its workers where both want the processor."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -37,6 +40,9 @@ def confine(policy: WorkerPolicy, parent: int) -> None:
     ):
         resource.setrlimit(limit, (value, value))
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    # A worker that gets a job does not push the server aside in the middle of its turn, nor does one that spins.
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    os.nice(NICE)
 
 
 def die_with_parent(parent: int) -> None:
