@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import textwrap
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +29,21 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Serve:
-    """`async with serve(**settings) as site`: the site, its scripts in workers."""
-    (tmp_path / "site").mkdir(exist_ok=True)
-    defaults: dict[str, Any] = {"isolation": "workers", "drain": "0s", "timeout": "20s"}
+def serve(tmp_path: Path, write: Write) -> Serve:
+    """`async with serve(**settings) as site`: the site, its scripts in workers, the first of which is there."""
 
-    @functools.wraps(serving)
-    def serve(**settings: Any) -> AbstractAsyncContextManager[ServedSite]:
-        return serving(tmp_path / "site", **{**defaults, **settings})
+    @asynccontextmanager
+    async def serve(**settings: Any) -> AsyncIterator[ServedSite]:
+        write("ready.py", "print('ready')")
+        async with serving(tmp_path / "site", **{"isolation": "workers", "drain": "0s", **settings}) as site:
+            await site.get("/ready")
+            yield site
 
     return serve
+
+
+@pytest.fixture
+def impatient(write: Write) -> str:
+    """The name of a folder whose scripts have 0.3 seconds."""
+    write("impatient/_folder.toml", "timeout = '0.3s'")
+    return "impatient"

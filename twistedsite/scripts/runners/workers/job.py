@@ -169,7 +169,7 @@ class ScriptJob:
             # The time in which the client was slow is not the script's own.
             self._deadline = self._pool.workers.deadlines.add(self._waited - self._credited, self._expired)
             self._credited = self._waited
-        elif self._worker is None:
+        elif self._worker is None or self._worker.pid is None:
             self._stop(RunnerBusyError("no worker was free in time"))
         else:
             self.state = State.ASKED

@@ -34,7 +34,7 @@ from twistedsite.scripts.runners.workers.frames import (
     frame,
 )
 from twistedsite.scripts.runners.workers.warmup import warm_up
-from twistedsite.scripts.runners.workers.worker import serve
+from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL, serve
 
 DATA: Final = 3
 STACK: Final = 4
@@ -162,7 +162,9 @@ def main() -> None:
     """The program: `python -m twistedsite.scripts.runners.workers.zygote DESCRIPTOR PARENT`."""
     control, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A worker that is too young to tell where it stands must not die of the question.
+    for number in (signal.SIGINT, STACK_SIGNAL):
+        signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     for name in ("PYTHONPATH", "MALLOC_ARENA_MAX"):
         os.environ.pop(name, None)  # they were for this process, and scripts need not know them
