@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.logger import formatEvent, globalLogPublisher
 
 from twistedsite.testing.site import ServedSite, serving
 
@@ -47,3 +48,16 @@ def impatient(write: Write) -> str:
     """The name of a folder whose scripts have 0.3 seconds."""
     write("impatient/_folder.toml", "timeout = '0.3s'")
     return "impatient"
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """What the server's log gets while the test runs."""
+    lines: list[str] = []
+
+    def keep(event: Any) -> None:
+        lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(keep)
+    yield lines
+    globalLogPublisher.removeObserver(keep)

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 import pytest_twisted
 from processes import children, ended, is_zombie
+from server_process import ANY_PORT, SERVE, running
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
-
-from server_process import ANY_PORT, SERVE, running
 
 
 async def spinning(site: Any, tmp_path: Path) -> tuple[Deferred[Any], int, int]:

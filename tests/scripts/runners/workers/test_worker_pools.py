@@ -1,0 +1,168 @@
+"""How many workers there are, who gets one, and when one is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from jobs import answer
+from processes import ended
+from twisted.internet.defer import Deferred, gatherResults
+
+from twistedsite.scripts.broker import DirectBroker
+from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError
+from twistedsite.scripts.runners.workers.pool import Workers
+from twistedsite.scripts.runners.workers.runner import WorkerRunner
+from twistedsite.sessions.memory import MemoryStore
+from twistedsite.settings.server import SessionSettings, WorkerSettings
+from twistedsite.settings.units import Duration
+
+Pools = Callable[..., AbstractAsyncContextManager[tuple[Workers, list[tuple[WorkerRunner, Path]]]]]
+
+
+def later(coroutine: Any) -> Deferred[Any]:
+    """`coroutine`, begun."""
+    return Deferred.fromCoroutine(coroutine)
+
+
+@pytest.fixture
+def pools(tmp_path: Path) -> Pools:
+    """`async with pools(3, total=2) as (workers, sites)`: three sites that share the places for workers."""
+
+    @asynccontextmanager
+    async def pools(count: int, **settings: Any) -> AsyncIterator[tuple[Workers, list[tuple[WorkerRunner, Path]]]]:
+        from twisted.internet import reactor
+
+        store = MemoryStore(SessionSettings(), lambda: 0.0)
+        workers = Workers(reactor, WorkerSettings(**settings), 256 * 1024)  # type: ignore[arg-type]  # the module is the reactor
+        sites = []
+        for number in range(count):
+            root = tmp_path / f"site{number}"
+            root.mkdir()
+            (root / "page.py").write_text(f"print({number})")
+            (root / "pid.py").write_text("import os\nprint(os.getpid())")
+            (root / "nap.py").write_text("import os, time\ntime.sleep(0.02)\nprint(os.getpid())")
+            sites.append((WorkerRunner(workers, f"site{number}", str(root), DirectBroker(store)), root))
+        try:
+            yield workers, sites
+        finally:
+            for runner, _ in sites:
+                runner.stop()
+            workers.stop()
+
+    return pools
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_site_has_at_most_its_number_of_workers(pools: Pools) -> None:
+    async with pools(1, max_workers=2) as (workers, [(runner, root)]):
+        asking = [later(answer(runner, root, "nap.py")) for _ in range(8)]
+        assert (workers.size, runner.health()["queued"]) == (2, 6)
+        assert len(set(await gatherResults(asking))) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_worker_used_last_is_used_first(pools: Pools) -> None:
+    async with pools(1) as (workers, [(runner, root)]):
+        await gatherResults([later(answer(runner, root, "nap.py")) for _ in range(3)])
+        assert workers.size == 3
+        assert len({await answer(runner, root, "pid.py") for _ in range(4)}) == 1
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_full_queue_refuses(pools: Pools) -> None:
+    async with pools(1, max_workers=1, queue=2) as (_, [(runner, root)]):
+        asking = [later(answer(runner, root, "nap.py")) for _ in range(3)]
+        with pytest.raises(RunnerBusyError):
+            await answer(runner, root, "nap.py")
+        await gatherResults(asking)
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_does_not_want_to_wait_any_more_leaves_the_queue(pools: Pools) -> None:
+    async with pools(1, max_workers=1) as (_, [(runner, root)]):
+        asking = later(answer(runner, root, "nap.py"))
+        waiting = later(answer(runner, root, "nap.py"))
+        waiting.addErrback(lambda _: None)
+        waiting.cancel()
+        assert runner.health()["queued"] == 0
+        await asking
+
+
+@pytest_twisted.ensureDeferred
+async def test_all_sites_together_have_at_most_the_total(pools: Pools) -> None:
+    async with pools(12, total=3, max_workers=2) as (workers, sites):
+        asking = [later(answer(runner, root, "page.py")) for _ in range(5) for runner, root in sites]
+        assert workers.size == 3
+        texts = await gatherResults(asking)
+        assert workers.size <= 3
+    assert texts == [f"{number}\n" for _ in range(5) for number in range(12)]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_worker_idle_for_longest_makes_room(pools: Pools) -> None:
+    async with pools(3, total=2) as (workers, [(first, a), (second, b), (third, c)]):
+        oldest = int(await answer(first, a, "pid.py"))
+        younger = await answer(second, b, "pid.py")
+        await answer(third, c, "pid.py")
+        await ended(oldest)
+        assert await answer(second, b, "pid.py") == younger
+        assert workers.size == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_busy_site_hands_its_place_on_after_its_turn(pools: Pools) -> None:
+    async with pools(2, total=1) as (_, [(busy, a), (other, b)]):
+        asking = [later(answer(busy, a, "nap.py")) for _ in range(20)]
+        assert await answer(other, b, "page.py") == "1\n"
+        assert sum(not one.called for one in asking) > 5
+        await gatherResults(asking)
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_worker_is_replaced_after_its_number_of_requests(pools: Pools) -> None:
+    async with pools(1, max_requests=2) as (_, [(runner, root)]):
+        pids = [await answer(runner, root, "pid.py") for _ in range(6)]
+    assert pids[0] == pids[1] != pids[2] == pids[3] != pids[4]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_process_for_each_request(pools: Pools) -> None:
+    async with pools(1, reuse="per-request") as (_, [(runner, root)]):
+        pids = [await answer(runner, root, "pid.py") for _ in range(4)]
+    assert len(set(pids)) == 4
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_worker_that_has_grown_is_replaced(pools: Pools) -> None:
+    async with pools(1, memory=60_000_000) as (_, [(runner, root)]):
+        (root / "helper.py").write_text("kept = b'x' * 80_000_000")
+        (root / "grow.py").write_text("import os, helper\nprint(os.getpid())")
+        first = int(await answer(runner, root, "grow.py"))
+        await ended(first)
+        assert int(await answer(runner, root, "pid.py")) != first
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_worker_with_nothing_to_do_is_ended(pools: Pools) -> None:
+    async with pools(1, idle=Duration(0.05)) as (_, [(runner, root)]):
+        await ended(int(await answer(runner, root, "pid.py")))
+        assert runner.health()["workers"] <= 1
+        assert await answer(runner, root, "page.py") == "0\n"
+
+
+@pytest_twisted.ensureDeferred
+async def test_workers_that_die_at_once_are_not_made_again_and_again(pools: Pools, tmp_path: Path) -> None:
+    async with pools(1) as (workers, [(runner, root)]):
+        root.rename(tmp_path / "away")
+        for _ in range(3):
+            with pytest.raises(ScriptCrashedError):
+                await answer(runner, root, "page.py")
+        waiting = later(answer(runner, root, "page.py"))
+        assert (workers.size, runner.health()["queued"]) == (0, 1)
+        (tmp_path / "away").rename(root)
+        assert await waiting == "0\n"
