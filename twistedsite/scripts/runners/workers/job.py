@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
 
 from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport, FrameReport
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.pool import SitePool
     from twistedsite.scripts.runners.workers.process import WorkerProcess
 
-STACK_WAIT: Final = 0.003
+STACK_WAIT: Final = 0.002
 """Seconds after the deadline in which a worker may still tell where its script stands; only then the client is told."""
+STACK_LATE: Final = 0.1
+"""Seconds for which a worker of a busy machine may go on trying, when the client has been told: for the log only."""
 STACK_WAIT_DEBUG: Final = 0.2
 """The same where the client is shown the stack."""
 
@@ -53,11 +56,15 @@ class State(enum.Enum):
     RUNNING = "running"
     ASKED = "asked"
     """Its time is up; where does it stand?"""
+    LATE = "late"
+    """The client has been told that its time is up, the log not yet where it stood."""
     OVER = "over"
 
 
 class ScriptJob:
     """A script to run for the site of `pool`."""
+
+    _log = Logger()
 
     def __init__(self, pool: SitePool, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> None:
         self.result: Deferred[None] = Deferred(self._cancelled)
@@ -96,6 +103,10 @@ class ScriptJob:
 
     def received(self, kind: int, payload: bytes) -> None:
         """Take a frame from the worker; raises FrameError where it must not come."""
+        if self.state is State.LATE:
+            if kind == Kind.STACK:
+                self._log_late(decode(payload, FailureReport).frames)
+            return
         match kind:
             case Kind.END:
                 self._end(decode(payload, End))
@@ -114,8 +125,9 @@ class ScriptJob:
 
     def lost(self, message: str) -> None:
         """The worker is dead, or has sent what it must not."""
-        if self.state is not State.OVER:
-            self._over()
+        late = self.state is State.LATE
+        self._over()
+        if not late:
             self.result.errback(ScriptCrashedError(message))
 
     def _end(self, end: End) -> None:
@@ -178,10 +190,27 @@ class ScriptJob:
             self._deadline = self._pool.workers.deadlines.add(wait, self._time_is_up)
 
     def _time_is_up(self, frames: list[FrameReport] | None = None) -> None:
-        if frames is None and self._worker is not None:
-            frames = self._worker.last_stack(self._request.root)
+        worker = self._worker
+        assert worker is not None
+        frames = frames or worker.last_stack(self._request.root)
         message = f"still running after {self._request.timeout:g} s"
-        self._stop(ScriptTimeoutError(message, FailureReport("Timeout", message, frames or [])))
+        error = ScriptTimeoutError(message, FailureReport("Timeout", message, frames))
+        if frames:
+            self._stop(error)
+            return
+        self._over()
+        self.state, self._worker = State.LATE, worker
+        self._deadline = self._pool.workers.deadlines.add(STACK_LATE, self._log_late)
+        self.result.errback(error)
+
+    def _log_late(self, frames: list[FrameReport] | None = None) -> None:
+        worker, self._worker = self._worker, None
+        assert worker is not None
+        frames = frames or worker.last_stack(self._request.root)
+        report = FailureReport("Timeout", "it is killed", frames)
+        self._log.error("{script} was here:\n{trace}", script="/".join(self._request.script), trace=report.text())
+        self._over()
+        worker.kill()
 
     def _cancelled(self, _: Deferred[None]) -> None:
         self._stop(CancelledError())

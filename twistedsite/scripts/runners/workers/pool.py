@@ -238,8 +238,9 @@ class SitePool:
         for process in list(self.members):
             if process.job is not None:
                 process.job.result.cancel()
-            elif process in self.idle:
-                self.workers.kill(process)
+            self.workers.rouse(process)
+            process.kill()
+        self.idle.clear()
 
     def _grow(self) -> None:
         process = self.workers.spawn(self)
