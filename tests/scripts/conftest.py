@@ -1,0 +1,33 @@
+"""Every statement about scripts that is made of a served site is made twice: with threads and with workers."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from twistedsite.testing import serving
+
+IN_ONE_PROCESS = {
+    "test_an_edit_while_a_neighbour_is_being_loaded_fails_nobody",
+    "test_a_thread_that_a_script_leaves_behind_writes_into_no_page",
+    "test_a_client_that_goes_away_cancels_its_script",
+}
+"""Two scripts that run at once talk to each other by a module: that is possible in threads only."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what serves a site in both ways, but for the tests of the runners themselves."""
+    if getattr(metafunc.module, "serving", None) is serving and "isolation" in metafunc.fixturenames:
+        ways = ["threads"] if metafunc.function.__name__ in IN_ONE_PROCESS else ["threads", "workers"]
+        metafunc.parametrize("isolation", ways, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the scripts of this test run."""
+    where: Any = getattr(request, "param", "")
+    if where:
+        monkeypatch.setattr(request.module, "serving", partial(serving, isolation=where))
+    return str(where)
