@@ -78,3 +78,16 @@ def test_who_gave_up_waiting_blocks_nobody() -> None:
     first.__exit__(None, None, None)
     with table.lock(b"a", 0):
         pass
+
+
+def test_who_is_taken_out_of_the_queue_waits_no_longer() -> None:
+    table = LockTable()
+    with ThreadPoolExecutor(1) as pool, table.lock(b"a", 1):
+        waiting = table.lock(b"a", 1000)
+        noticed = waiting._turn = Noticed(waiting._turn)  # type: ignore[assignment]  # it is as good
+        entered = pool.submit(waiting.__enter__)
+        assert noticed.waiting.wait(10)
+        waiting.__exit__(None, None, None)
+        assert entered.result(10) is None
+        waiting.__exit__(None, None, None)
+    assert len(table) == 0

@@ -48,6 +48,7 @@ VALUES = {
     "symlinks": "none",
     "timeout": "7s",
     "threads": "7",
+    "isolation": "workers",
     "sessions": "sqlite:s.db",
     "max_body": "7M",
     "access_log": "off",

@@ -95,6 +95,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Scripts of one site that may wait for a process; more: 503 with Retry-After."""
     reuse: Literal["always", "per-request"] = "always"
     """`per-request`: a new process for each request."""
+    output: Size = Size(8 * 1024 * 1024)
+    """Output of one script that may wait for a slow client, in bytes, while its process goes on; then it waits too."""
+    output_total: Size = Size(64 * 1024 * 1024)
+    """Output of all scripts together that may wait for slow clients, in bytes."""
 
 
 Coding = Literal["br", "zstd", "gzip"]

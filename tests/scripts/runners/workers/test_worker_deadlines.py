@@ -116,7 +116,7 @@ async def test_a_slow_client_does_not_use_up_the_scripts_time(write: Any, serve:
         f"{impatient}/long.py",
         "import sys\nfor n in range(160): sys.stdout.write('x' * 50_000)\nsys.stdout.write('end')",
     )
-    async with serve() as site:
+    async with serve(workers={"output": "100K"}) as site:
         connection = await site.connect()
         connection.send(b"GET /impatient/long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         await connection.until(b"xxx")

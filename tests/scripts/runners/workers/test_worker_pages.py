@@ -172,6 +172,34 @@ async def test_a_long_answer_arrives_whole(write: Any, serve: Any) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_slow_client_keeps_no_worker_busy(write: Any, serve: Any) -> None:
+    write("long.py", "import sys\nfor n in range(400): sys.stdout.write('x' * 50_000)\nsys.stdout.write('end')")
+    write("well.py", "print('well')")
+    async with serve(workers={"max_workers": 1, "output": "32M"}) as site:
+        connection = await site.connect()
+        connection.send(b"GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await connection.until(b"xxx")
+        connection.pause()
+        assert (await site.get("/well")).text == "well\n"
+        connection.resume()
+        assert (await connection.everything()).endswith(b"end\r\n0\r\n\r\n")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_slow_client_that_goes_away_costs_nothing_any_more(write: Any, serve: Any) -> None:
+    write("long.py", "import sys\nfor n in range(400): sys.stdout.write('x' * 50_000)")
+    async with serve(workers={"output": "32M", "output_total": "20M"}) as site:
+        for _ in range(3):
+            connection = await site.connect()
+            connection.send(b"GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            await connection.until(b"xxx")
+            connection.pause()
+            await site.get("/ready")
+            await connection.close()
+        assert len((await site.get("/long")).body) == 20_000_000
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_failing_script_shows_its_place_in_debug_mode_only(write: Any, serve: Any) -> None:
     write("fail.py", "fruit = 'quin' + 'ce'\npassword = 'hu' + 'sh'\n1 / 0")
     async with serve(debug=True) as site:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -36,6 +37,7 @@ from twistedsite.scripts.runners.workers.frames import (
     frame,
 )
 from twistedsite.scripts.runners.workers.link import reopened
+from twistedsite.scripts.runners.workers.outflow import Outflow
 
 if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.pool import SitePool
@@ -59,6 +61,7 @@ class State(enum.Enum):
     LATE = "late"
     """The client has been told that its time is up, the log not yet where it stood."""
     OVER = "over"
+    """The script has ended; its output may still be on its way."""
 
 
 class ScriptJob:
@@ -77,8 +80,9 @@ class ScriptJob:
         self._worker: WorkerProcess | None = None
         self._broker: JobBroker | None = None
         self._begun = False
+        self._outflow = Outflow(sink, pool.workers.output, self._pause, self._resume)
         self._waited = 0.0
-        """Seconds for which the client was slow, up to now or to the last time that it has caught up."""
+        """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
         self._credited = 0.0
         self._paused_at: float | None = None
         self._deadline = pool.workers.deadlines.add(request.timeout, self._expired)
@@ -116,8 +120,7 @@ class ScriptJob:
                 self._sink.begin(checked_head(decode(payload, ResponseHead)))
                 self._begun = True
             case Kind.DATA if self._begun:
-                self._sink.write(payload)
-                self._keep_pace()
+                self._outflow.write(payload)
             case Kind.STACK if self.state is State.ASKED:
                 self._time_is_up(decode(payload, FailureReport).frames)
             case _:
@@ -137,14 +140,18 @@ class ScriptJob:
         head = checked_head(end.head) if done and end.head is not None else None
         worker = self._worker
         assert worker is not None
-        self._over()
+        self._release()
         worker.pool.freed(worker)
         error = _error(end.outcome)
         if error is not None:
+            self._outflow.drop()
             self.result.errback(error)
         else:
-            self._sink.end(head, end.body)
-            self.result.callback(None)
+            self._outflow.finish(functools.partial(self._finish, head, end.body))
+
+    def _finish(self, head: ResponseHead | None, body: bytes) -> None:
+        self._sink.end(head, body)
+        self.result.callback(None)
 
     def _call(self, payload: bytes) -> None:
         if self._broker is None:
@@ -156,14 +163,12 @@ class ScriptJob:
         if self._worker is not None:
             self._worker.link.send(frame(Kind.ANSWER, encode(answer)))
 
-    def _keep_pace(self) -> None:
-        caught_up = self._sink.when_writable()
-        if caught_up is not None and self._worker is not None:
+    def _pause(self) -> None:
+        if self._worker is not None:
             self._worker.link.pause()
             self._paused_at = self._clock()
-            caught_up.addBoth(self._caught_up)
 
-    def _caught_up(self, _: object) -> None:
+    def _resume(self) -> None:
         self._note_waiting()
         self._paused_at = None
         if self._worker is not None:
@@ -178,7 +183,7 @@ class ScriptJob:
     def _expired(self) -> None:
         self._note_waiting()
         if self._waited > self._credited:
-            # The time in which the client was slow is not the script's own.
+            # The time in which it waited for its client is not the script's own.
             self._deadline = self._pool.workers.deadlines.add(self._waited - self._credited, self._expired)
             self._credited = self._waited
         elif self._worker is None or self._worker.pid is None:
@@ -217,14 +222,19 @@ class ScriptJob:
 
     def _stop(self, error: Exception) -> None:
         worker = self._worker
-        self._over()
         if worker is not None:
             worker.kill()
-        else:
+        elif self.state is State.QUEUED:
             self._pool.withdrawn(self)
+        self._over()
         self.result.errback(error)
 
     def _over(self) -> None:
+        self._release()
+        self._outflow.drop()
+
+    def _release(self) -> None:
+        """The worker has nothing to do with it any more."""
         self.state = State.OVER
         self._worker = None
         self._deadline.cancel()

@@ -19,6 +19,7 @@ from twistedsite.scripts.runners.threads import IThreadReactor
 from twistedsite.scripts.runners.workers.broker import BrokerThreads
 from twistedsite.scripts.runners.workers.frames import WorkerPolicy
 from twistedsite.scripts.runners.workers.job import ScriptJob
+from twistedsite.scripts.runners.workers.outflow import OutputBudget
 from twistedsite.scripts.runners.workers.process import State, WorkerProcess
 from twistedsite.scripts.runners.workers.spawner import Spawner
 from twistedsite.settings.server import WorkerSettings
@@ -41,6 +42,7 @@ class Workers:
         self.settings = settings
         self.output_buffer = output_buffer
         """Bytes that a script may hold back before they are sent."""
+        self.output = OutputBudget(settings.output, settings.output_total)
         self.size = 0
         """Processes there are, those that are being killed among them."""
         self.spawner = Spawner(reactor)

@@ -149,11 +149,11 @@ class WorkerProcess:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
-        if self.link.closed:
-            self._tell_job()
         os.close(self._stack_file)
         self._stack_file = -1
         self.pool.exited(self, was_killed)
+        if self.link.closed:
+            self._tell_job()
 
     def _tell_job(self) -> None:
         job, self.job = self.job, None
