@@ -23,7 +23,8 @@ class ThreadOutlet:
         self._limit = limit
         self._clock = clock
         self._under_way = 0
-        self._room = threading.Condition(threading.Lock())
+        self._room: threading.Condition | None = None
+        """Made when it is needed: most scripts send their answer in one piece."""
         self._waited = 0.0
         self._waiting_since: float | None = None
 
@@ -43,9 +44,11 @@ class ThreadOutlet:
 
     def stop(self) -> None:
         """Nothing is delivered from now on; the script gets ScriptStop at its next write. From the reactor's thread."""
-        with self._room:
-            self.stopped = True
-            self._room.notify_all()
+        # First this, then the question: a script that makes the condition just now sees it.
+        self.stopped = True
+        if self._room is not None:
+            with self._room:
+                self._room.notify_all()
 
     def waited(self) -> float:
         """Seconds that the script has waited for its client, up to now."""
@@ -57,11 +60,12 @@ class ThreadOutlet:
             raise ScriptStop
 
     def _wait_for_room(self, size: int) -> None:
-        with self._room:
+        room = self._room = self._room or threading.Condition(threading.Lock())
+        with room:
             if self._under_way and self._under_way + size > self._limit:
                 self._waiting_since = self._clock()
                 while self._under_way and self._under_way + size > self._limit and not self.stopped:
-                    self._room.wait()
+                    room.wait()
                 self._waited = self.waited()
                 self._waiting_since = None
             self._check()
@@ -82,6 +86,7 @@ class ThreadOutlet:
             caught_up.addBoth(lambda _: self._taken(len(data)))
 
     def _taken(self, size: int) -> None:
+        assert self._room is not None
         with self._room:
             self._under_way -= size
             self._room.notify()

@@ -72,7 +72,7 @@ class ThreadRunner:
         """See `Runner.run`."""
         if self.pool.lost >= self.settings.lost:
             return fail(RunnerBusyError(f"{self.pool.lost} scripts could not be stopped and hold their threads"))
-        if self.pool.queue.qsize() >= self.settings.queue:
+        if self.pool.waiting >= self.settings.queue:
             return fail(RunnerBusyError(f"{self.settings.queue} scripts wait already"))
         job = _Job(self, request, body, sink)
         self._jobs.add(job)
@@ -89,8 +89,8 @@ class ThreadRunner:
         """See `Runner.health`."""
         return {
             "threads": self.pool.size,
-            "running": len(self._jobs) - self.pool.queue.qsize(),
-            "queued": self.pool.queue.qsize(),
+            "running": len(self._jobs) - self.pool.waiting,
+            "queued": self.pool.waiting,
             "lost": self.pool.lost,
             "lost_limit": self.settings.lost,
         }
