@@ -9,9 +9,10 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.web.http_headers import Headers
 
-from twistedsite.resources.compression import CODINGS, StreamEncoder, encode, negotiate, preferred
-from twistedsite.settings.server import Coding
+from twistedsite.resources.compression import CODINGS, StreamEncoder, choose_coding, encode, negotiate, preferred
+from twistedsite.settings.server import Coding, CompressionSettings
 
 
 def decode(coding: Coding, data: bytes) -> bytes:
@@ -108,3 +109,56 @@ def test_a_long_stream_is_made_smaller(coding: Coding) -> None:
     encoded = b"".join(encoder.encode(text[at : at + 5000]) for at in range(0, len(text), 5000)) + encoder.finish()
     assert decode(coding, encoded) == text
     assert len(encoded) < len(text) / 3
+
+
+def made_of(**fields: bytes) -> Headers:
+    given = {"content_type": b"text/html; charset=utf-8", **fields}
+    return Headers({name.replace("_", "-").encode(): [value] for name, value in given.items()})
+
+
+def chosen(headers: Headers, status: int = 200, length: int | None = 5000) -> Coding | None:
+    return choose_coding(status, headers, b"gzip", CompressionSettings(), length)
+
+
+def test_a_response_says_how_it_is_encoded_and_on_what_that_depended() -> None:
+    headers = made_of(content_length=b"5000", etag=b'"x"', vary=b"Cookie")
+    assert chosen(headers) == "gzip"
+    assert headers.getRawHeaders(b"content-encoding") == [b"gzip"]
+    assert headers.getRawHeaders(b"vary") == [b"Cookie, Accept-Encoding"]
+    assert headers.getRawHeaders(b"etag") == [b'W/"x"']
+    assert not headers.hasHeader(b"content-length")
+
+
+def test_a_response_still_to_come_is_encoded_whatever_its_length() -> None:
+    assert chosen(made_of(), length=None) == "gzip"
+
+
+def test_a_short_response_is_left_alone_but_may_differ_when_longer() -> None:
+    headers = made_of(content_length=b"9", etag=b'"x"')
+    assert chosen(headers, length=9) is None
+    assert headers.getRawHeaders(b"vary") == [b"Accept-Encoding"]
+    assert headers.getRawHeaders(b"etag") == [b'"x"']
+    assert headers.hasHeader(b"content-length")
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        (206, {}),
+        (304, {}),
+        (204, {}),
+        (200, {"content_type": b"image/png"}),
+        (200, {"content_encoding": b"br"}),
+        (200, {"cache_control": b"private, no-transform"}),
+    ],
+)
+def test_some_responses_are_never_encoded(status: int, fields: dict[str, bytes]) -> None:
+    headers = made_of(**fields)
+    assert chosen(headers, status) is None
+    assert not headers.hasHeader(b"vary")
+
+
+def test_nothing_is_encoded_where_the_settings_say_so() -> None:
+    headers = made_of()
+    assert choose_coding(200, headers, b"gzip", CompressionSettings(codings=()), 5000) is None
+    assert not headers.hasHeader(b"vary")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,13 +35,15 @@ def clock() -> HandClock:
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> Iterator[StoreMaker]:
+def make_store(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
+) -> Iterator[Callable[..., SessionStore]]:
     """Makes a store with the settings given by name."""
     made: list[SessionStore] = []
 
-    def make(**settings: object) -> SessionStore:
+    def make(**settings: Any) -> SessionStore:
         spec = request.param if request.param == "memory" else f"sqlite:{tmp_path}/sessions.db"
-        made.append(open_store(spec, SessionSettings(**settings), clock))  # type: ignore[arg-type]
+        made.append(open_store(spec, SessionSettings(**settings), clock))
         return made[-1]
 
     yield make

@@ -34,7 +34,7 @@ class Noticed:
         return self._lock.acquire(timeout=timeout)
 
 
-def test_whoever_waits_gets_it_in_turn() -> None:
+def test_whoever_waits_gets_it_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     table = LockTable()
     order: list[int] = []
 
@@ -45,7 +45,8 @@ def test_whoever_waits_gets_it_in_turn() -> None:
     with ThreadPoolExecutor(5) as pool, table.lock(b"a", 1):
         for number in range(5):
             lock = table.lock(b"a", 30)
-            turn = lock._turn = Noticed(lock._turn)
+            turn = Noticed(lock._turn)
+            monkeypatch.setattr(lock, "_turn", turn)
             pool.submit(enter, lock, number)
             assert turn.waiting.wait(30)
         assert order == []

@@ -17,6 +17,7 @@ from twistedsite.sessions.memory import MemoryStore
 from twistedsite.sessions.sqlite import SqliteStore
 from twistedsite.sessions.values import freeze, freeze_json, thaw, thaw_json
 from twistedsite.settings.server import SessionSettings
+from twistedsite.settings.units import Size
 
 
 class Colour(enum.IntEnum):
@@ -103,7 +104,7 @@ def test_a_value_that_cannot_be_copied_is_named() -> None:
 
 
 def test_values_that_are_json_count_beside_others() -> None:
-    store = MemoryStore(SessionSettings(size=50), lambda: 0.0)  # type: ignore[arg-type]
+    store = MemoryStore(SessionSettings(size=Size(50)), lambda: 0.0)
     store.save("a", {"big": b"x" * 1000})
     with pytest.raises(SessionError, match="too large"):
         store.save("a", {"big": b"x", "json": "x" * 50})

@@ -11,14 +11,10 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from twistedsite.origins.interface import Entry, GoneError, Kind
+from twistedsite.origins.version import local_version
 
 _DELETED: Final = " (deleted)"
 """What Linux adds to the link in /proc of a descriptor whose file has no name any more."""
-
-
-def local_version(status: os.stat_result) -> str:
-    """The version of a local file: it changes with every write, and when another file takes the name."""
-    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
 class LocalFile:

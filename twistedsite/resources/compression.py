@@ -1,6 +1,7 @@
 """Content codings: which one a client wants, and how bodies get it (RFC 9110, 8.4 and 12.5.3).
 
-Static files use `preferred` and `encode`; what scripts write goes through `negotiate` and `StreamEncoder`.
+Static files use `preferred` and `encode`; what scripts write goes through `choose_coding`, `encode` where it is all
+there, and `StreamEncoder` where it is still to come.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Final
 
 import brotli
 import zstandard
+from twisted.web.http_headers import Headers
 
-from twistedsite.settings.server import Coding
+from twistedsite.resources.media_types import is_compressible
+from twistedsite.settings.server import Coding, CompressionSettings
 
 CODINGS: Final[tuple[Coding, ...]] = ("br", "zstd", "gzip")
 """What the server can encode, the one it likes best first."""
@@ -25,6 +28,7 @@ SUFFIXES: Final[dict[Coding, str]] = {"br": ".br", "zstd": ".zst", "gzip": ".gz"
 AT_ONCE: Final = 16 * 1024
 """Bodies up to this many bytes take less than a millisecond to encode; larger ones are encoded in a thread."""
 
+_NOT_ENCODED: Final = frozenset({204, 205, 206, 304})
 _BROTLI_QUALITY: Final = 5
 _ZSTD_LEVEL: Final = 6
 _WINDOW_BITS: Final = 18
@@ -70,6 +74,38 @@ def _judged(accept_encoding: bytes, codings: tuple[Coding, ...]) -> tuple[Coding
     weighted = [(weights.get(coding.encode(), others), coding) for coding in codings]
     wanted = [(weight, coding) for weight, coding in weighted if weight > 0 and weight >= unencoded]
     return tuple(coding for _, coding in sorted(wanted, key=lambda pair: -pair[0]))
+
+
+def choose_coding(
+    status: int, headers: Headers, accept_encoding: bytes | None, settings: CompressionSettings, length: int | None
+) -> Coding | None:
+    """Return the coding for a response that is about to be made, and say so in its `headers`.
+
+    `length` is that of the body in bytes, None where it is still to come. `headers` hold all other fields already: they
+    get Vary and Content-Encoding, lose Content-Length, and a strong ETag becomes weak (RFC 9110, 8.8.3.3 and 12.5.5).
+    None: the body is sent as it is.
+    """
+    media_type = (headers.getRawHeaders(b"content-type") or [b""])[-1].decode("latin-1")
+    caching = b",".join(headers.getRawHeaders(b"cache-control") or []).lower()
+    if status in _NOT_ENCODED or not settings.codings or not is_compressible(media_type):
+        return None
+    if headers.hasHeader(b"content-encoding") or b"no-transform" in caching:
+        return None
+    add_vary(headers)
+    coding = negotiate(accept_encoding, settings.codings)
+    if coding is None or (length is not None and length < settings.smallest):
+        return None
+    headers.setRawHeaders(b"content-encoding", [coding.encode()])
+    headers.removeHeader(b"content-length")
+    if etag := headers.getRawHeaders(b"etag"):
+        headers.setRawHeaders(b"etag", [etag[-1] if etag[-1].startswith(b"W/") else b"W/" + etag[-1]])
+    return coding
+
+
+def add_vary(headers: Headers) -> None:
+    """Tell caches that the response depends on Accept-Encoding."""
+    vary = headers.getRawHeaders(b"vary", [])
+    headers.setRawHeaders(b"vary", [b", ".join([*vary, b"Accept-Encoding"])])
 
 
 class StreamEncoder:

@@ -60,22 +60,27 @@ class Inheritance:
             folder = path[:depth]
             entry = await arrived(self._origin.lookup((*folder, FILE_NAME)))
             versions = (*versions, "" if entry is None else entry.version or entry.kind.value)
-            known = self._known.get(folder)
-            if known is None or known[0] != versions:
-                known = self._known[folder] = (versions, await self._inherited(above, entry))
-                if len(self._known) > _CACHE_LIMIT:
-                    self._known.popitem(last=False)
-            above = known[1]
+            if entry is not None:
+                above = await self._with_file(folder, entry, versions, above)
+            elif isinstance(above, FolderSettings):
+                above = above.below()
             steps.append(above)
         return Chain(steps)
 
-    async def _inherited(
-        self, above: FolderSettings | SettingsError, entry: Entry | None
+    async def _with_file(
+        self, folder: tuple[str, ...], entry: Entry, versions: tuple[str, ...], above: FolderSettings | SettingsError
     ) -> FolderSettings | SettingsError:
+        """What holds in `folder`, whose file is `entry`; `versions` are those of all files that have a say."""
+        known = self._known.get(folder)
+        if known is None or known[0] != versions:
+            known = self._known[folder] = (versions, await self._inherited(above, entry))
+            if len(self._known) > _CACHE_LIMIT:
+                self._known.popitem(last=False)
+        return known[1]
+
+    async def _inherited(self, above: FolderSettings | SettingsError, entry: Entry) -> FolderSettings | SettingsError:
         if isinstance(above, SettingsError):
             return above
-        if entry is None:
-            return above.below()
         try:
             return above.with_file(await self._read(entry))
         except SettingsError as error:

@@ -89,19 +89,21 @@ async def _index(path: tuple[str, ...], settings: FolderSettings, origin: Origin
 
 
 async def _from_ancestor(path: tuple[str, ...], slash: bool, origin: Origin, chain: Chain) -> Place | None:
-    """The script at `path` but for its extension, or at one of the paths above, the nearest first."""
-    for depth in range(len(path), 0, -1):
-        rest = path[depth:]
-        entry = await arrived(origin.lookup(path[:depth])) if rest else None
-        if entry is None:
-            entry = await _without_extension(path[:depth], origin)
-        if entry is None:
+    """What ends the way down to `path`, where nothing stands: a script, or a link that may not be followed."""
+    for depth in range(1, len(path) + 1):
+        way, rest = path[:depth], path[depth:]
+        entry = await arrived(origin.lookup(way)) if rest else None
+        if entry is not None and entry.kind is Kind.FOLDER:
             continue
-        takes_rest = extension_of(entry.name) in SCRIPTS or not (rest or slash)
         settings = chain.at(depth - 1)
-        if entry.kind is Kind.FILE and is_runnable(entry.name) and settings.scripts and takes_rest:
-            return Place(path, slash, entry, settings, rest=rest)
-        return None
+        if entry is not None and entry.kind is Kind.OUTSIDE:
+            return Place(path, slash, entry, settings)
+        entry = entry or await _without_extension(way, origin)
+        if entry is None or entry.kind is not Kind.FILE or not (settings.scripts and is_runnable(entry.name)):
+            return None
+        # A template is for its own URL only.
+        takes_rest = extension_of(entry.name) in SCRIPTS or not (rest or slash)
+        return Place(path, slash, entry, settings, rest=rest) if takes_rest else None
     return None
 
 

@@ -9,22 +9,20 @@ from typing import ClassVar, Final
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
+from twistedsite.http.request import Request as EngineRequest
 from twistedsite.http.response import SERVER, FastResponse, status_line
 from twistedsite.http.sendfile import ShortFileError
 from twistedsite.origins.interface import Entry, GoneError
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources import conditional, media_types
 from twistedsite.resources.base import SiteContext, SiteResource
-from twistedsite.resources.compression import preferred
+from twistedsite.resources.compression import add_vary, preferred
 from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.hot import Answer
 from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_range, parse_ranges, part_headers
 from twistedsite.resources.representation import Representation, select
 from twistedsite.resources.sending import read_part, send_part
 from twistedsite.settings.folder import FolderSettings
-
-SMALL: Final = 64 * 1024
-"""Bodies up to this many bytes are read and written in one piece."""
 
 _FRAMING: Final = frozenset(
     {"connection", "content-encoding", "content-length", "content-range", "date", "transfer-encoding"}
@@ -114,14 +112,13 @@ class StaticFile(SiteResource):
             if name.lower() not in _FRAMING:
                 headers.setRawHeaders(name.encode("latin-1"), [value.encode()])
         if self._codings:
-            vary = headers.getRawHeaders(b"vary", [])
-            headers.setRawHeaders(b"vary", [b", ".join([*vary, b"Accept-Encoding"])])
+            add_vary(headers)
 
     async def _send(self, request: Request, chosen: Representation, part: ByteRange) -> bytes | None:
         """Send `part`; returns the bytes where they were few."""
         if request.method == b"HEAD":
             return None
-        if chosen.body is None and part.length > SMALL:
+        if chosen.body is None and part.length > self.site.settings.static.hot_file:
             await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
             return None
         body = await self._small(chosen, part) if chosen.body is None else chosen.body
@@ -152,7 +149,7 @@ class StaticFile(SiteResource):
     def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes) -> None:
         """Let the next request for the same get this answer without a Request."""
         site, origin = self.site, self.site.origin
-        heard = getattr(request.site, "fast", None) is not None
+        heard = isinstance(request, EngineRequest) and request.site.fast is not None
         if not heard or len(body) > site.settings.static.hot_file or not isinstance(origin, LocalOrigin):
             return
         fields = list(request.responseHeaders.getAllRawHeaders())
@@ -181,6 +178,9 @@ def _head(status: int, reason: bytes, fields: list[tuple[bytes, Sequence[bytes]]
 
 
 def _fields(request: Request) -> conditional.Field:
+    if isinstance(request, EngineRequest):
+        return request.head.fields.get
+
     def value(name: bytes) -> bytes | None:
         lines = request.requestHeaders.getRawHeaders(name)
         return b", ".join(lines) if lines else None

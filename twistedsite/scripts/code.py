@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from types import CodeType
+from typing import Final
 
 import msgspec
+
+from twistedsite.origins.version import local_version
+
+_TICK_NS: Final = 20_000_000
+"""Linux before 6.13 stamps files by a clock that moves every 1 to 10 ms only: two writes can look like one."""
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -35,21 +42,35 @@ class CodeCache:
         if kept is not None and kept[0] == version:
             return kept[1]
         with open(filename, "rb") as file:
+            settled = is_settled(os.fstat(file.fileno()))
             source = file.read()
         code = compile(source, filename, "exec", dont_inherit=True)
         compiled = Compiled(code, frozenset(_names(code)))
+        if settled:
+            self._keep(filename, version, compiled)
+        return compiled
+
+    def _keep(self, filename: str, version: str, compiled: Compiled) -> None:
         with self._lock:
             self._kept[filename] = (version, compiled)
             self._kept.move_to_end(filename)
             while len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
-        return compiled
+
+
+def is_settled(status: os.stat_result) -> bool:
+    """Whether a further write would change the version of this file; not so within the tick of its last one."""
+    return abs(time.time_ns() - status.st_ctime_ns) > _TICK_NS
 
 
 def file_version(filename: str) -> str:
-    """The version of a file on this machine; raises FileNotFoundError."""
+    """The version of a file on this machine; never twice the same while it may still be being written.
+
+    Raises FileNotFoundError.
+    """
     status = os.stat(filename)
-    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
+    version = local_version(status)
+    return version if is_settled(status) else f"{version}-{time.time_ns():x}"
 
 
 def _names(code: CodeType) -> set[str]:

@@ -7,7 +7,7 @@ side of one such passage; the dialects put their own names on top of it.
 from __future__ import annotations
 
 import functools
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -16,7 +16,7 @@ from twistedsite.http.forms import Form, Upload, parse_body, parse_query
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.environ import cgi_environ
 from twistedsite.scripts.headers import ResponseHeaders
-from twistedsite.scripts.session import Session, SessionAccess
+from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
 from twistedsite.settings.server import FormLimits, OptionValue
 
 
@@ -85,9 +85,6 @@ class Outlet(Protocol):
     def end(self, head: ResponseHead | None, body: bytes) -> None:
         """Send the last piece; `head` where `begin` was not called: the whole answer is in this call."""
         ...
-
-
-SESSION_COOKIE: Final = "sessionId"
 
 
 class OutputClosedError(ValueError):

@@ -10,6 +10,7 @@ import os
 import re
 import reprlib
 import traceback
+from collections.abc import Callable
 from types import FrameType
 
 import msgspec
@@ -25,6 +26,8 @@ REDACTED = "(redacted)"
 _SECRET = re.compile(
     r"pass(word|wd|phrase)?|secret|token|api_?key|authori[sz]ation|cookie|credential|session_?id", re.I
 )
+
+_PLAIN = frozenset({bool, bytes, float, int, str})
 
 
 class FrameReport(msgspec.Struct):
@@ -61,7 +64,7 @@ class FailureReport(msgspec.Struct):
 def report_exception(error: BaseException, root: str) -> FailureReport:
     """Describe `error` as raised in a script of the site at `root`. Never raises for what a script's objects do."""
     steps = list(traceback.walk_tb(error.__traceback__))
-    report = FailureReport(type(error).__name__, _message(error), _frames(steps, root), _notes(error))
+    report = FailureReport(type(error).__name__, _message(error), _frames(steps, root, _repr), _notes(error))
     if isinstance(error, SyntaxError) and error.filename:
         filename, in_site = _within(error.filename, root)
         line = error.lineno or 0
@@ -70,9 +73,9 @@ def report_exception(error: BaseException, root: str) -> FailureReport:
 
 
 def report_stack(frame: FrameType | None, message: str, root: str, type: str = "Timeout") -> FailureReport:
-    """Describe where a running script stands: `frame` is its innermost one."""
+    """Describe where a running script stands: `frame` is its innermost one. Runs no code of the script's objects."""
     steps = list(traceback.walk_stack(frame))[::-1] if frame else []
-    return FailureReport(type, message, _frames(steps, root))
+    return FailureReport(type, message, _frames(steps, root, _plain_repr))
 
 
 def redact(name: str, value: str) -> str:
@@ -80,7 +83,8 @@ def redact(name: str, value: str) -> str:
     return REDACTED if _SECRET.search(name) else value
 
 
-def _frames(steps: list[tuple[FrameType, int]], root: str) -> list[FrameReport]:
+def _frames(steps: list[tuple[FrameType, int]], root: str, shown: Callable[[object], str]) -> list[FrameReport]:
+    steps = [step for step in steps if not step[0].f_code.co_filename.startswith("<frozen importlib")]
     own = next((i for i, (frame, _) in enumerate(steps) if _within(frame.f_code.co_filename, root)[1]), 0)
     frames = []
     for frame, line in steps[own:][-MAX_FRAMES:]:
@@ -89,7 +93,7 @@ def _frames(steps: list[tuple[FrameType, int]], root: str) -> list[FrameReport]:
         report = FrameReport(filename, line, code.co_name, in_site)
         if in_site:
             report.source = _source(code.co_filename, line)
-            report.locals = _locals(frame)
+            report.locals = _locals(frame, shown)
         frames.append(report)
     return frames
 
@@ -106,10 +110,12 @@ def _source(filename: str, line: int) -> list[tuple[int, str]]:
     return [(n, lines[n - 1].rstrip("\r\n")) for n in range(first, min(len(lines), line + CONTEXT_LINES) + 1)]
 
 
-def _locals(frame: FrameType) -> list[tuple[str, str]]:
+def _locals(frame: FrameType, shown: Callable[[object], str]) -> list[tuple[str, str]]:
     hidden = frame.f_globals.get("__given__", ()) if frame.f_locals is frame.f_globals else ()
-    names = [n for n in frame.f_locals if not n.startswith("__") and n not in hidden]
-    return [(name, redact(name, _repr(frame.f_locals[name]))) for name in names[:MAX_LOCALS]]
+    # A copy, because a frame that is running in another thread goes on changing them.
+    held = dict(frame.f_locals)
+    names = [name for name in held if not name.startswith("__") and name not in hidden]
+    return [(name, redact(name, shown(held[name]))) for name in names[:MAX_LOCALS]]
 
 
 class _Repr(reprlib.Repr):
@@ -122,12 +128,19 @@ class _Repr(reprlib.Repr):
         shown = {k: REDACTED if isinstance(k, str) and _SECRET.search(k) else v for k, v in value.items()}
         return super().repr_dict(shown, level)
 
+    def repr_bytes(self, value: bytes, level: int) -> str:
+        return repr(value if len(value) <= MAX_REPR else value[:MAX_REPR]) + ("..." if len(value) > MAX_REPR else "")
+
 
 def _repr(value: object) -> str:
     try:
         return _Repr().repr(value)[: 4 * MAX_REPR]
     except Exception as error:
         return f"<no repr: {type(error).__name__}>"
+
+
+def _plain_repr(value: object) -> str:
+    return _repr(value) if value is None or type(value) in _PLAIN else f"<{type(value).__name__}>"
 
 
 def _message(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 from typing import TYPE_CHECKING
 
@@ -10,34 +9,6 @@ from twistedsite.scripts.exchange import Exchange
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
-
-
-class PageText(io.TextIOBase):
-    """The `sys.stdout` of a script: text goes into its page as UTF-8."""
-
-    encoding = "utf-8"
-    errors = "replace"
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-
-    def write(self, text: str) -> int:
-        self._exchange.write(text.encode("utf-8", "replace"))
-        return len(text)
-
-    def flush(self) -> None:
-        self._exchange.flush()
-
-    def writable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        """Nothing: the page ends with its script. The base class would flush it, and does so when it is collected."""
-
-    @functools.cached_property
-    def buffer(self) -> PageBytes:
-        """The same page, for bytes."""
-        return PageBytes(self._exchange)
 
 
 class PageBytes(io.RawIOBase):
@@ -59,3 +30,8 @@ class PageBytes(io.RawIOBase):
 
     def close(self) -> None:
         """Nothing: the page ends with its script. The base class would flush it, and does so when it is collected."""
+
+
+def page_text(exchange: Exchange) -> io.TextIOWrapper:
+    """The `sys.stdout` of a script: text goes into its page as UTF-8, at once."""
+    return io.TextIOWrapper(PageBytes(exchange), "utf-8", "replace", newline="\n", write_through=True)  # type: ignore[arg-type]  # typeshed wants a buffered file; a raw one does

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 import msgspec
 
@@ -11,6 +12,9 @@ from twistedsite.scripts.dialects import load_dialect
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.failures import FailureReport, report_exception
 from twistedsite.scripts.interpreters import Interpreters
+
+_GONE: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""What opening a script raises that was deleted or replaced after it had been looked up."""
 
 
 class ScriptStop(BaseException):  # not an error: it ends a script, as SystemExit does
@@ -39,19 +43,44 @@ class Outcome(msgspec.Struct):
 
 
 def run_script(exchange: Exchange, interpreters: Interpreters) -> Outcome:
-    """Run the script of `exchange` in its dialect and send its answer; never raises for what the script does."""
+    """Run the script of `exchange` in its dialect. What it raises is an Outcome, but for a ScriptStop, which goes on.
+
+    It may be interrupted at any point. `finish_script` must follow, whatever has happened.
+    """
     try:
         load_dialect(exchange.request.dialect).run(exchange, interpreters)
-        exchange.finish()
         return Outcome(Ending.DONE)
     except ScriptStop:
-        return Outcome(Ending.STOPPED)
+        raise
     except FormError as error:
         return Outcome(Ending.REFUSED, error.status, error.message)
-    except BaseException as error:
-        if isinstance(error, FileNotFoundError) and error.filename == exchange.request.filename:
+    except _GONE as error:
+        if error.filename == exchange.request.filename:
             return Outcome(Ending.GONE, 404)
-        report = getattr(error, "report", None) or report_exception(error, exchange.request.root)
-        return Outcome(Ending.FAILED, 500, report.message, report)
+        return _failed(error, exchange)
+    except BaseException as error:
+        return _failed(error, exchange)
+
+
+def finish_script(exchange: Exchange, outcome: Outcome) -> Outcome:
+    """Keep the session and send what is left, if the script has ended well; release what it held in any case.
+
+    Not to be interrupted. Returns `outcome`, or what went wrong only now.
+    """
+    try:
+        if outcome.ending is Ending.DONE:
+            exchange.finish()
+        return outcome
+    except ScriptStop:
+        return Outcome(Ending.STOPPED)
+    except Exception as error:
+        return _failed(error, exchange)
     finally:
         exchange.close()
+
+
+def _failed(error: BaseException, exchange: Exchange) -> Outcome:
+    report = getattr(error, "report", None)
+    if not isinstance(report, FailureReport):
+        report = report_exception(error, exchange.request.root)
+    return Outcome(Ending.FAILED, 500, report.message, report)

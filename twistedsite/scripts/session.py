@@ -47,6 +47,9 @@ class Session:
         object.__setattr__(self, "_Session__access", access)
         self.__dict__.update(data)
 
+    def __getattr__(self, name: str) -> Any:
+        raise _missing(name)
+
     def __setattr__(self, name: str, value: Any) -> None:
         _refuse_python_name(name)
         self.__access.check_change()
@@ -55,7 +58,7 @@ class Session:
     def __delattr__(self, name: str) -> None:
         _refuse_python_name(name)
         if name not in self.__dict__:
-            raise AttributeError(f"the session has no attribute {name!r}")
+            raise _missing(name)
         del self.__dict__[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -233,6 +236,10 @@ class SessionAccess:
         while self._locks:
             self._locks[-1].__exit__(None, None, None)
             self._locks.pop()
+
+
+def _missing(name: str) -> AttributeError:
+    return AttributeError(f"the session has no attribute {name!r}")
 
 
 def _refuse_python_name(name: str) -> None:

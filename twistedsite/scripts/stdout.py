@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import IO, Any, Final
 
-from twistedsite.scripts.page import PageText
-
-_page: Final[ContextVar[PageText | None]] = ContextVar("page", default=None)
+_page: Final[ContextVar[IO[str] | None]] = ContextVar("page", default=None)
 
 
 class StdoutProxy:
@@ -32,7 +30,7 @@ class StdoutProxy:
 
 
 @contextlib.contextmanager
-def printing_to(page: PageText) -> Iterator[None]:
+def printing_to(page: IO[str]) -> Iterator[None]:
     """Send what the caller's context prints into `page`."""
     if not isinstance(sys.stdout, StdoutProxy):
         # Again after somebody has replaced it, as twistd does when its log begins.

@@ -98,8 +98,8 @@ class CompressionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 class StaticSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[static]`: how files are sent."""
 
-    hot_file: Size = Size(64 * 1024)
-    """Files up to this many bytes may be kept ready to be sent."""
+    hot_file: Size = Size(128 * 1024)
+    """Files up to this many bytes are sent in one piece, and kept ready to be sent again."""
     hot_cache: Size = Size(32 * 1024 * 1024)
     """Responses kept ready to be sent, in bytes; 0: none."""
     threads: int = 2

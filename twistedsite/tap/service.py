@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import Any
 
 from twisted.application.service import Service
@@ -105,6 +106,8 @@ class ServerService(Service):
             raise StartError(f"scriptsite: {error}") from None
         self._built = build_site(settings, sessions, self._reactor)
         self._site.resource = self._built.resource
+        context = self._built.context
+        self._site.fast = partial(context.delivery.hot.lookup, context.name)
         urls = [_url(text, port.getHost()) for (text, _), port in zip(self._endpoints, self.ports, strict=True)]
         self._log.info("{mode}", mode=_mode(settings))
         self._log.info("Serving {root} at {urls}", root=settings.root, urls=" and ".join(urls))

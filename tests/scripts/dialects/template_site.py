@@ -17,7 +17,7 @@ from twistedsite.scripts.code import CodeCache, file_version
 from twistedsite.scripts.dialects import TEMPLATES
 from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
 from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.run import Outcome, run_script
+from twistedsite.scripts.run import Outcome, finish_script, run_script
 from twistedsite.sessions.memory import MemoryStore
 from twistedsite.settings.server import SessionSettings
 
@@ -101,7 +101,7 @@ class TemplateSite:
         }
         page = Page()
         exchange = Exchange(ScriptRequest(**{**fields, **settings}), io.BytesIO(body), page, DirectBroker(self.store))
-        page.outcome = run_script(exchange, self._interpreters)
+        page.outcome = finish_script(exchange, run_script(exchange, self._interpreters))
         return page
 
 

@@ -1,4 +1,4 @@
-"""What a script sees. A dialect is a module with `run(exchange, interpreters)`; it is chosen by the file's extension."""
+"""What a script sees. A dialect is a module with `run(exchange, interpreters)`; the file's extension chooses it."""
 
 from __future__ import annotations
 

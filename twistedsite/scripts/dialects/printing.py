@@ -1,4 +1,4 @@
-"""The dialect of ScriptServer: what a `.py` file prints is the page; `request`, `Session` and the others are just there.
+"""The dialect of ScriptServer: what a `.py` file prints is the page; `request`, `Session` and others are there.
 
 Only the names that a script mentions are made, so a form is parsed only when the script looks at it.
 """
@@ -13,10 +13,8 @@ from urllib.parse import quote
 
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.page import PageText
+from twistedsite.scripts.page import page_text
 from twistedsite.scripts.stdout import printing_to
-
-NAME: Final = "printing"
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _REFLECTION: Final = frozenset({"globals", "locals", "vars", "dir", "eval", "exec"})
@@ -87,8 +85,8 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
         **given,
     }
     try:
-        with printing_to(PageText(exchange)):
-            exec(compiled.code, namespace)
+        with printing_to(page_text(exchange)):
+            exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
     except SystemExit:
         return
     except HttpRedirection as redirection:

@@ -1,16 +1,21 @@
 """How a running Python thread is made to stop, as far as Python can.
 
-`PyThreadState_SetAsyncExc` raises `ScriptStop` in the thread at its next bytecode boundary. A script may swallow it; so
-the exception, when an `except` clause takes it and the instance is made, in that very thread, sets a trace function
-that raises again at the next line: that is inside the handler, out of reach of the `try` it belongs to. Nothing stops
-a C call (a sleep, a regular expression) before it returns.
+`PyThreadState_SetAsyncExc` raises `ScriptStop` in a thread at the next point where the interpreter looks: at the start
+of a function, at the end of a call, at the jump back of a loop. A well-behaved script ends by it, its `finally` and
+`with` blocks run. One that swallows it is not left alone: `Relentless` has the interpreter call, for every further line
+of the site's own code in that thread, a trace function that makes the exception pending again. That function is in C
+from end to end, because one in Python would be hit by what it raises, and then Python switches tracing off. Nothing
+stops a C call (a sleep, a regular expression) before it returns.
 """
 
 from __future__ import annotations
 
+import builtins
 import ctypes
+import functools
 import os
 import sys
+import threading
 from types import FrameType
 from typing import Any, Final
 
@@ -19,7 +24,6 @@ from twistedsite.scripts.run import ScriptStop
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _INTERRUPTIBLE: Final = (
     os.path.join(_PACKAGE, "scripts", "dialects") + os.sep,
-    os.path.join(_PACKAGE, "scripts", "interpreters.py"),
     os.path.join(_PACKAGE, "scripts", "page.py"),
     os.path.join(_PACKAGE, "scripts", "stdout.py"),
 )
@@ -30,41 +34,51 @@ _set_async_exception.argtypes = (ctypes.c_ulong, ctypes.py_object)
 _NOTHING: Final = ctypes.py_object()
 """A null pointer: takes back a pending exception."""
 
+_trace_by_c: Final = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, *(4 * [ctypes.py_object]))(
+    ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
+)
+"""The same, as a trace function: the three further arguments of one go unread, and it answers None."""
+_trace_nothing: Final[Any] = functools.partial(sys.audit, "twistedsite.stopping")
+"""Lets the interpreter trace the frames that have been given a trace function, and no others. In C, too."""
 
-class _Interrupt(ScriptStop):
-    """What is raised in the thread; see the head of this file for what its construction does."""
+
+class Relentless(ScriptStop):
+    """A ScriptStop whose making, in the thread in which it is raised, lets each further line raise another one."""
 
     def __init__(self) -> None:
+        again: Any = functools.partial(_trace_by_c, threading.get_ident(), ScriptStop)
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
-            frame.f_trace = _raise_at_next_line
+        while frame is not None:
+            if is_site_code(frame):
+                frame.f_trace = again
             frame = frame.f_back
-        sys.settrace(_raise_at_next_line)
+        sys.settrace(_trace_nothing)
 
 
-def interrupt(thread_id: int) -> None:
-    """Raise ScriptStop in the thread, unless it is in the middle of the server's own code just now."""
+def interrupt(thread_id: int, kind: type[ScriptStop]) -> None:
+    """Raise `kind` in the thread, unless it is in the middle of the server's own code just now."""
     if may_interrupt(sys._current_frames().get(thread_id)):
-        _set_async_exception(thread_id, _Interrupt)
+        _set_async_exception(thread_id, kind)
 
 
-def clear_interrupt(thread_id: int) -> None:
-    """Take back an exception that has not been raised yet, and the tracing of one that has. Called in that thread."""
-    _set_async_exception(thread_id, _NOTHING)
+def clear_interrupt() -> None:
+    """Undo, in the thread that calls, what `interrupt` has done and has not been felt yet."""
     sys.settrace(None)
+    _set_async_exception(threading.get_ident(), _NOTHING)
+
+
+def is_site_code(frame: FrameType) -> bool:
+    """Whether `frame` runs a script or one of its neighbours: these have builtins of their own (`Interpreter`)."""
+    return frame.f_builtins is not builtins.__dict__
 
 
 def may_interrupt(frame: FrameType | None) -> bool:
-    """Whether `frame`, where a thread stands, belongs to the script rather than to a session being saved."""
-    while frame is not None:
+    """Whether `frame`, where a thread stands, works for the script rather than on a session or an import."""
+    while frame is not None and not is_site_code(frame):
         filename = frame.f_code.co_filename
         if filename.startswith(_PACKAGE):
             return filename.startswith(_INTERRUPTIBLE)
+        if filename.startswith("<frozen importlib"):
+            return False
         frame = frame.f_back
-    return False
-
-
-def _raise_at_next_line(frame: FrameType, event: str, arg: object) -> Any:
-    if may_interrupt(frame):
-        raise ScriptStop
-    return None
+    return frame is not None

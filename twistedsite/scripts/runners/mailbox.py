@@ -7,6 +7,7 @@ that costs more than the calls. Here one eventfd is written only when the reacto
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -31,6 +32,8 @@ class Mailbox:
         self._calls: SimpleQueue[tuple[Callable[..., object], tuple[Any, ...]]] = SimpleQueue()
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._woken = False
+        self._closing = threading.Lock()
+        """Held while the descriptor is used by a thread: once closed, its number may be another file's."""
         reactor.addReader(self)
 
     def callFromThread(self, function: Callable[..., object], *args: object) -> None:
@@ -41,8 +44,9 @@ class Mailbox:
             self._wake()
 
     def _wake(self) -> None:
-        if self._descriptor >= 0:
-            os.eventfd_write(self._descriptor, 1)
+        with self._closing:
+            if self._descriptor >= 0:
+                os.eventfd_write(self._descriptor, 1)
 
     def doRead(self) -> None:
         """Make the calls that wait."""
@@ -72,9 +76,10 @@ class Mailbox:
         self.close()
 
     def close(self) -> None:
-        """Make the calls that wait, and accept no wake-ups any more."""
+        """Let go of the reactor: calls that wait, and later ones, are not made."""
         if self._descriptor < 0:
             return
         self._reactor.removeReader(self)
-        os.close(self._descriptor)
-        self._descriptor = -1
+        with self._closing:
+            os.close(self._descriptor)
+            self._descriptor = -1

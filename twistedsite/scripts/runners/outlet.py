@@ -12,7 +12,11 @@ from twistedsite.scripts.runners.mailbox import Mailbox
 
 
 class ThreadOutlet:
-    """See `Outlet`. At most `limit` bytes are under way, then the script waits."""
+    """See `Outlet`. At most `limit` bytes are under way, then the script waits.
+
+    `begin`, `write` and `end` are for the script's thread, everything else for the reactor's. A script that is stopped
+    finds out before it touches the mailbox, never within: both happen under one lock.
+    """
 
     def __init__(self, mailbox: Mailbox, sink: ResponseSink, limit: int, clock: Callable[[], float]) -> None:
         self.stopped = False
@@ -23,32 +27,35 @@ class ThreadOutlet:
         self._limit = limit
         self._clock = clock
         self._under_way = 0
-        self._room: threading.Condition | None = None
-        """Made when it is needed: most scripts send their answer in one piece."""
+        self._lock = threading.Lock()
+        """Entered as itself, not by the condition: it is left in one step that no interrupt can divide."""
+        self._changed = threading.Condition(self._lock)
         self._waited = 0.0
         self._waiting_since: float | None = None
 
     def begin(self, head: ResponseHead) -> None:
-        self._check()
-        self._mailbox.callFromThread(self._deliver_head, head)
+        with self._lock:
+            self._check()
+            self._mailbox.callFromThread(self._deliver_head, head)
 
     def write(self, data: bytes) -> None:
         for start in range(0, len(data), self._limit):
             piece = data[start : start + self._limit]
-            self._wait_for_room(len(piece))
-            self._mailbox.callFromThread(self._deliver, piece)
+            with self._lock:
+                self._wait_for_room(len(piece))
+                self._check()
+                self._under_way += len(piece)
+                self._mailbox.callFromThread(self._deliver, piece)
 
     def end(self, head: ResponseHead | None, body: bytes) -> None:
         self._check()
         self.last = (head, body)
 
     def stop(self) -> None:
-        """Nothing is delivered from now on; the script gets ScriptStop at its next write. From the reactor's thread."""
-        # First this, then the question: a script that makes the condition just now sees it.
-        self.stopped = True
-        if self._room is not None:
-            with self._room:
-                self._room.notify_all()
+        """Nothing is delivered from now on; the script gets ScriptStop at its next write."""
+        with self._lock:
+            self.stopped = True
+            self._changed.notify_all()
 
     def waited(self) -> float:
         """Seconds that the script has waited for its client, up to now."""
@@ -60,16 +67,15 @@ class ThreadOutlet:
             raise ScriptStop
 
     def _wait_for_room(self, size: int) -> None:
-        room = self._room = self._room or threading.Condition(threading.Lock())
-        with room:
-            if self._under_way and self._under_way + size > self._limit:
-                self._waiting_since = self._clock()
-                while self._under_way and self._under_way + size > self._limit and not self.stopped:
-                    room.wait()
-                self._waited = self.waited()
-                self._waiting_since = None
-            self._check()
-            self._under_way += size
+        if not self._is_full_for(size):
+            return
+        self._waiting_since = self._clock()
+        self._changed.wait_for(lambda: self.stopped or not self._is_full_for(size))
+        self._waited = self.waited()
+        self._waiting_since = None
+
+    def _is_full_for(self, size: int) -> bool:
+        return self._under_way > 0 and self._under_way + size > self._limit
 
     def _deliver_head(self, head: ResponseHead) -> None:
         if not self.stopped:
@@ -86,7 +92,6 @@ class ThreadOutlet:
             caught_up.addBoth(lambda _: self._taken(len(data)))
 
     def _taken(self, size: int) -> None:
-        assert self._room is not None
-        with self._room:
+        with self._lock:
             self._under_way -= size
-            self._room.notify()
+            self._changed.notify()

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.code import CodeCache
-from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
+from twistedsite.scripts.exchange import Exchange, ScriptRequest
 from twistedsite.scripts.failures import report_stack
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
@@ -42,6 +42,8 @@ from twistedsite.settings.server import ThreadSettings
 
 _INTERRUPT_EVERY: Final = 0.02
 """Seconds between two attempts to interrupt a script."""
+_LOST_EVERY: Final = 0.5
+"""The same, of a script whose thread counts as lost: it may come back from a long sleep or call at any time."""
 _GENTLE: Final = 3
 """Attempts that let the script's own `finally` and `with` blocks end it, before it is forced."""
 
@@ -114,20 +116,26 @@ class ThreadRunner:
         self._stopping.pop(job, None)
 
     def interrupt(self, job: _Job) -> None:
-        """Interrupt `job`, again and again, until it ends or its grace is over."""
+        """Interrupt `job`, again and again until it ends: often until its grace is over, then now and then."""
         self._stopping[job] = self.reactor.seconds() + self.settings.grace
-        if self._interrupting is None:
-            self._interrupt_all()
+        job.interrupt()
+        self._interrupt_again(_INTERRUPT_EVERY)
+
+    def _interrupt_again(self, seconds: float) -> None:
+        timer = self._interrupting
+        if timer is None or not timer.active():
+            self._interrupting = self.reactor.callLater(seconds, self._interrupt_all)
+        elif timer.getTime() > self.reactor.seconds() + seconds:
+            timer.reset(seconds)
 
     def _interrupt_all(self) -> None:
         now = self.reactor.seconds()
-        for job, lost_at in list(self._stopping.items()):
+        for job, lost_at in self._stopping.items():
             job.interrupt()
-            if now >= lost_at:
-                del self._stopping[job]
+            if now >= lost_at and not job.lost:
                 job.lose()
-        again = bool(self._stopping)
-        self._interrupting = self.reactor.callLater(_INTERRUPT_EVERY, self._interrupt_all) if again else None
+        if self._stopping:
+            self._interrupt_again(_LOST_EVERY if all(job.lost for job in self._stopping) else _INTERRUPT_EVERY)
 
 
 class _Job:
@@ -144,6 +152,7 @@ class _Job:
         self._in_script = False
         self._lock = threading.Lock()
         """Guards `_in_script`: while it is held, no exception is sent into the thread."""
+        self.lost = False
         self._attempts = 0
         self._waited = 0.0
         self._deadline = runner.deadlines.add(request.timeout, self._expired)
@@ -155,10 +164,11 @@ class _Job:
         thread = threading.current_thread()
         assert isinstance(thread, ScriptThread)
         with self._lock:
+            # Told first, then asked whether to stop; `_stop` does the reverse, so that one of the two notices.
             self._thread = thread
-            # First this, then the question: `_stop` tells and asks in the other order, so that one of us sees.
-            self._in_script = not self._outlet.stopped
-            if not self._in_script:
+            self._in_script = True
+            if self._outlet.stopped:
+                self._in_script = False
                 return Outcome(Ending.STOPPED)
         exchange = Exchange(
             self.request, self._body, self._outlet, self.runner.broker, self.runner.settings.output_buffer
@@ -189,17 +199,21 @@ class _Job:
         with self._lock:
             if self._in_script and self._thread is not None and self._thread.ident is not None:
                 self._thread.retired = True
-                interrupt(self._thread.ident)
+                self._attempts += 1
+                interrupt(self._thread.ident, ScriptStop if self._attempts <= _GENTLE else Relentless)
 
     def lose(self) -> None:
-        """Give the thread up."""
-        if self._thread is not None:
-            self.runner.pool.lose(self._thread)
-            self.runner._log.warn(
-                "{script} does not stop: its thread is lost, {lost} in all",
-                script="/".join(self.request.script),
-                lost=self.runner.pool.lost,
-            )
+        """Give the thread up, for now."""
+        self.lost = True
+        # A thread that is not retired has left the script and keeps its session: that comes to an end by itself.
+        if self._thread is None or not self._thread.retired:
+            return
+        self.runner.pool.lose(self._thread)
+        self.runner._log.warn(
+            "{script} does not stop: its thread is lost, {lost} in all",
+            script="/".join(self.request.script),
+            lost=self.runner.pool.lost,
+        )
 
     def ended(self, outcome: Outcome | Failure) -> None:
         """The thread has come back."""
@@ -207,14 +221,16 @@ class _Job:
         self.runner.forget(self)
         if self.result.called:
             return
-        if isinstance(outcome, Failure):
-            self.result.errback(outcome)
-        elif (error := _error(outcome)) is not None:
-            self.result.errback(error)
-        else:
-            head, body = self._outlet.last
-            self._sink.end(head, body)
+        error = outcome if isinstance(outcome, Failure) else _error(outcome)
+        if error is None:
+            try:
+                self._sink.end(*self._outlet.last)
+            except Exception:
+                error = Failure()
+        if error is None:
             self.result.callback(None)
+        else:
+            self.result.errback(error)
 
     def _expired(self) -> None:
         waited = self._outlet.waited()
@@ -223,11 +239,11 @@ class _Job:
             self._deadline = self.runner.deadlines.add(waited - self._waited, self._expired)
             self._waited = waited
             return
-        if not self._in_script:
+        if self._thread is None:
             self._stop(RunnerBusyError("no thread was free in time"))
             return
-        frame = sys._current_frames().get(self._thread.ident or 0) if self._thread else None
-        message = f"still running after {self.request.timeout:g} s"
+        frame = sys._current_frames().get(self._thread.ident or 0)
+        message = f"still running {self.request.timeout:g} s after it was asked for"
         report = report_stack(frame, message, self.request.root)
         self._stop(ScriptTimeoutError(message, report))
 
@@ -237,7 +253,7 @@ class _Job:
     def _stop(self, error: Exception) -> None:
         self._outlet.stop()
         self._deadline.cancel()
-        if self._in_script:
+        if self._thread is not None:
             self.runner.interrupt(self)
         self.result.errback(error)
 
@@ -254,6 +270,3 @@ def _error(outcome: Outcome) -> ScriptError | CancelledError | None:
             return CancelledError()
         case Ending.FAILED:
             return ScriptFailedError(outcome.message, outcome.report)
-
-
-__all__ = ["IThreadReactor", "ResponseHead", "ThreadRunner"]
