@@ -10,11 +10,12 @@ import pytest
 import pytest_twisted
 from file_site import TWO_DAYS_AGO, Answer, exchange
 from twisted.internet import reactor, threads
+from twisted.internet.task import deferLater
 
-from twistedsite.http.head import RequestHead
+from twistedsite.http.head import RequestHead, make_head
 from twistedsite.http.response import FastResponse
 from twistedsite.http.site import Site
-from twistedsite.resources import hot, signatures
+from twistedsite.resources import hot, signatures, turns
 from twistedsite.resources.hot import HotResponses
 from twistedsite.resources.tree import build_site
 from twistedsite.resources.turns import Turns
@@ -235,6 +236,15 @@ async def test_a_compressed_file_beside_is_watched_as_well(site: HotSite) -> Non
 
 
 @pytest_twisted.ensureDeferred
+async def test_that_a_large_file_has_not_changed_is_known_without_keeping_it(site: HotSite) -> None:
+    content = site.write("big.bin", bytes(site.settings.static.hot_file + 1))
+    etag = (await site.ask("/big.bin")).headers["etag"]
+    assert await site.is_hot("/big.bin", if_none_match=etag)
+    assert (await site.ask("/big.bin", if_none_match='"x"')).body == content
+    assert site.answers[-1] is None
+
+
+@pytest_twisted.ensureDeferred
 async def test_large_files_scripts_errors_and_listings_are_never_hot(site: HotSite) -> None:
     site.write("big.bin", bytes(site.settings.static.hot_file + 1))
     site.write("page.py", b"print('hello')")
@@ -264,3 +274,29 @@ async def test_the_cache_holds_what_was_used_last_within_its_limit(site: HotSite
     assert await site.is_hot("/a.bin")
     assert await site.is_hot("/c.bin")
     assert not await site.is_hot("/b.bin")
+
+
+@pytest_twisted.ensureDeferred
+async def test_one_turn_of_the_reactor_checks_once_for_requests_sent_before_it(
+    site: HotSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_LONGEST", 1000.0)
+    site.write("a.txt", b"content")
+    await site.ask("/a.txt")
+    head = make_head(b"GET", b"/a.txt", 1, ((b"Host", b"x"), (b"Accept-Encoding", b"identity")), 0)
+    for alone in (False, True):
+        assert site.hot.lookup("site", head, alone) is not None
+    site.write("a.txt", b"changed")
+    assert site.hot.lookup("site", head, alone=True) is not None
+    assert site.hot.lookup("site", head) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_next_turn_of_the_reactor_checks_anew(site: HotSite) -> None:
+    site.write("a.txt", b"content")
+    await site.ask("/a.txt")
+    head = make_head(b"GET", b"/a.txt", 1, ((b"Host", b"x"), (b"Accept-Encoding", b"identity")), 0)
+    assert site.hot.lookup("site", head, alone=True) is not None
+    site.write("a.txt", b"changed")
+    await deferLater(reactor, 0)
+    assert site.hot.lookup("site", head, alone=True) is None

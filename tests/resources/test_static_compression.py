@@ -135,6 +135,23 @@ async def test_the_settings_can_turn_it_off(files: FileSite) -> None:
     assert "vary" not in answer.headers
 
 
+@pytest_twisted.ensureDeferred
+async def test_what_the_author_has_encoded_is_left_alone(files: FileSite) -> None:
+    files.say(headers={"Content-Encoding": "gzip"})
+    content = files.write("a.svg", encode("gzip", TEXT))
+    answer = await files.ask("/a.svg", accept_encoding="br")
+    assert (answer.body, answer.headers["content-encoding"]) == (content, "gzip")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_long_compressed_body_comes_whole(files: FileSite) -> None:
+    text = b"".join(b"%d " % number for number in range(600_000))
+    files.write("a.txt", text)
+    answer = await files.ask("/a.txt", accept_encoding="gzip")
+    assert len(answer.body) > 1_000_000
+    assert decode("gzip", answer.body) == text
+
+
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest_twisted.ensureDeferred
 async def test_a_compressed_file_beside_is_used_while_it_is_newer(files: FileSite, coding: Coding) -> None:

@@ -71,8 +71,24 @@ def test_a_port_in_use_is_told_in_one_line(command: tuple[str, ...], site: Path)
 
 
 @ways
-def test_sessions_that_cannot_be_kept_are_told_in_one_line(command: tuple[str, ...], site: Path) -> None:
-    ended = run(*command, "--root", str(site), *ANY_PORT, "--sessions", "sqlite:/proc/no/sessions.db")
-    (line,) = [line for line in (ended.stdout + ended.stderr).splitlines() if "starting on" not in line]
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("--sessions", "sqlite:/proc/no/sessions.db", "sessions: "),
+        (
+            "--access-log",
+            "/proc/no/access.log",
+            "access_log: /proc/no/access.log: No such file or directory",
+        ),
+    ],
+    ids=["sessions", "access log"],
+)
+def test_what_cannot_be_written_is_told_in_one_line(
+    command: tuple[str, ...], option: str, value: str, problem: str, site: Path
+) -> None:
+    ended = run(*command, "--root", str(site), *ANY_PORT, option, value)
+    (line,) = [
+        line for line in (ended.stdout + ended.stderr).splitlines() if " Port " not in line and " on " not in line
+    ]
     assert ended.returncode == 1
-    assert "scriptsite: sessions: " in line
+    assert problem in line

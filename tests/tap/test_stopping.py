@@ -68,6 +68,16 @@ def test_the_process_ends_within_5_seconds_whatever_scripts_do(
     assert server.process.returncode == -number
 
 
+def test_a_second_signal_ends_the_process_at_once(tmp_path: Path) -> None:
+    (tmp_path / "sleep.py").write_text(STUBBORN["sleep.py"])
+    with running(*SERVE, "--root", str(tmp_path), *ANY_PORT, "--drain", "1h") as server, _ask(server.url, "sleep.py"):
+        server.process.send_signal(signal.SIGINT)
+        place = urlsplit(server.url)
+        _until_refused(place.hostname or "", place.port or 0)
+        assert "Traceback" not in server.stop(signal.SIGINT)
+    assert server.process.returncode == -signal.SIGINT
+
+
 def _until_refused(host: str, port: int) -> None:
     with contextlib.suppress(ConnectionRefusedError):
         while True:

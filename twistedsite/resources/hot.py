@@ -1,4 +1,4 @@
-"""Hot responses: small files whose whole answer lies ready in memory, checked at each use against the disk.
+"""Hot responses: answers about files that lie ready in memory, whole where small, checked at each use against the disk.
 
 The HTTP engine asks `HotResponses.lookup` before it makes a Request; `StaticFile` offers what it has just sent. An
 answer is kept with the signatures of everything that it was made from: the file, the folders on the way to it, and
@@ -36,7 +36,8 @@ _Key = tuple[str, bytes, tuple[Coding, ...]]
 class Answer:
     """The answer to a plain GET, and the one that tells that the client has it already."""
 
-    ok: FastResponse
+    ok: FastResponse | None
+    """None: too long to be kept ready."""
     not_modified: FastResponse
     etag: bytes
     modified: int
@@ -101,6 +102,11 @@ class HotResponses:
                 return answer.not_modified
         return answer.ok
 
+    def has(self, site: str, url_path: bytes, accept_encoding: bytes | None, etag: bytes) -> bool:
+        """Whether an answer with `etag` is here; `lookup` tells whether it is true."""
+        hot = self._held.get((site, url_path, preferred(accept_encoding, self._codings)))
+        return hot is not None and hot.answer.etag == etag
+
     def offer(
         self,
         site: str,
@@ -126,7 +132,8 @@ class HotResponses:
                 files.append(FileSignature.of(f"{folders[-1].path}/{name}", settled, version))
         except (OSError, UnsettledError):
             return
-        size = len(answer.ok.head) + len(answer.ok.body) + len(answer.not_modified.head) + _OVERHEAD
+        ok = answer.ok
+        size = (len(ok.head) + len(ok.body) if ok else 0) + len(answer.not_modified.head) + _OVERHEAD
         key = (site, url_path, preferred(accept_encoding, self._codings))
         self._drop(key)
         self._held[key] = _Hot(answer, files, folders, not url_path.endswith(b"/"), size)

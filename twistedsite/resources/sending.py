@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
@@ -46,7 +46,7 @@ async def send_part(request: Request, descriptor: int, part: ByteRange, backgrou
         if send_file is not None:
             await send_file(descriptor, part.start, part.length)
         else:
-            await FileProducer(request, descriptor, part, background).done
+            await PartProducer(request, FileSource(descriptor, background), part).done
     except (ConnectionLost, ConnectionError):
         raise CancelledError from None
     except (ShortFileError, OSError) as error:
@@ -55,19 +55,66 @@ async def send_part(request: Request, descriptor: int, part: ByteRange, backgrou
         raise CancelledError from error
 
 
+async def send_body(request: Request, body: bytes) -> None:
+    """Write `body` to `request` as fast as the client takes it."""
+    if len(body) <= CHUNK:
+        request.write(body)
+    else:
+        await PartProducer(request, MemorySource(body), ByteRange(0, len(body))).done
+
+
+class Source(Protocol):
+    """Where a producer's bytes come from."""
+
+    def read(self, length: int, offset: int) -> bytes | Deferred[bytes]:
+        """Return up to `length` bytes, none only at the end; raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Called once, when no read is under way."""
+        ...
+
+
+class FileSource:
+    """An open file. The descriptor is copied, so that the caller may close its own while a thread still reads."""
+
+    def __init__(self, descriptor: int, background: Background) -> None:
+        self._descriptor = os.dup(descriptor)
+        self._background = background
+
+    def read(self, length: int, offset: int) -> bytes | Deferred[bytes]:
+        data = read_cached(self._descriptor, length, offset)
+        return self._background.call(os.pread, self._descriptor, length, offset) if data is None else data
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class MemorySource:
+    """A body that is all there."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def read(self, length: int, offset: int) -> bytes:
+        return self._body[offset : offset + length]
+
+    def close(self) -> None:
+        pass
+
+
 @implementer(IPushProducer)
-class FileProducer:
-    """Reads a part of a file, a chunk at a time, only while the client takes what was read before.
+class PartProducer:
+    """Sends a part of what `source` has, a chunk at a time, only while the client takes what was sent before.
 
     `done` fires when all is written; it fails with ShortFileError or OSError. Cancelling it stops the reading.
     """
 
-    def __init__(self, request: Request, descriptor: int, part: ByteRange, background: Background) -> None:
+    def __init__(self, request: Request, source: Source, part: ByteRange) -> None:
         self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._request = request
-        self._descriptor = os.dup(descriptor)
+        self._source = source
         self._position, self._stop = part
-        self._background = background
         self._wanted = True
         self._reading = False
         self._ended = False
@@ -84,44 +131,45 @@ class FileProducer:
         self._wanted = False
 
     def stopProducing(self) -> None:
-        """The client has gone: let go of the file."""
-        self._ended = True
-        if not self._reading and self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """The client has gone: read nothing more at all."""
+        if not self._ended:
+            self._ended = True
+            if not self._reading:
+                self._source.close()
 
     def _produce(self) -> None:
         while self._wanted and not self._reading and not self._ended:
             length = min(self._stop - self._position, CHUNK)
             if not length:
-                return self._end(None)
+                self._end(None)
+                return
             try:
-                data = read_cached(self._descriptor, length, self._position)
+                data = self._source.read(length, self._position)
             except OSError:
-                return self._end(Failure())
-            if data is None:
+                self._end(Failure())
+                return
+            if isinstance(data, Deferred):
                 self._reading = True
-                reading = self._background.call(os.pread, self._descriptor, length, self._position)
-                reading.addCallbacks(self._read, self._read)
+                data.addBoth(self._read)
             else:
                 self._write(data)
-        return None
 
     def _read(self, result: bytes | Failure) -> None:
         self._reading = False
         if self._ended:
-            self.stopProducing()
+            self._source.close()
         elif isinstance(result, Failure):
             self._end(result)
-        elif not result:
-            self._end(Failure(ShortFileError()))
         else:
             self._write(result)
             self._produce()
 
     def _write(self, data: bytes) -> None:
-        self._position += len(data)
-        self._request.write(data)
+        if data:
+            self._position += len(data)
+            self._request.write(data)
+        else:
+            self._end(Failure(ShortFileError()))
 
     def _end(self, failure: Failure | None) -> None:
         self.stopProducing()

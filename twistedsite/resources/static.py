@@ -21,13 +21,8 @@ from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.hot import Answer
 from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_range, parse_ranges, part_headers
 from twistedsite.resources.representation import Representation, select
-from twistedsite.resources.sending import read_part, send_part
+from twistedsite.resources.sending import read_part, send_body, send_part
 from twistedsite.settings.folder import FolderSettings
-
-_FRAMING: Final = frozenset(
-    {"connection", "content-encoding", "content-length", "content-range", "date", "transfer-encoding"}
-)
-"""Fields that only the server can know; a folder's `headers` do not touch them."""
 
 _NOT_IN_304: Final = (b"accept-ranges", b"content-encoding", b"content-type")
 
@@ -41,7 +36,9 @@ class StaticFile(SiteResource):
         super().__init__(site, entry, folder)
         media_type = media_type or media_types.media_type_of(entry.name)
         self._content_type = media_types.content_type(media_type)
-        self._codings = site.settings.compression.codings if media_types.is_compressible(media_type) else ()
+        encoded_by_author = any(name.lower() == "content-encoding" for name in folder.headers)
+        encodable = media_types.is_compressible(media_type) and not encoded_by_author
+        self._codings = site.settings.compression.codings if encodable else ()
         self._asked = site.delivery.now()
 
     async def respond(self, request: Request) -> None:
@@ -73,7 +70,7 @@ class StaticFile(SiteResource):
         elif parts is None:
             headers.setRawHeaders(b"content-length", [b"%d" % chosen.size])
             body = await self._send(request, chosen, ByteRange(0, chosen.size))
-            if body is not None and ours_alone and chosen.settled:
+            if ours_alone and chosen.settled and request.method == b"GET":
                 self._offer(request, field, chosen, body)
         elif len(parts) == 1:
             request.setResponseCode(206)
@@ -109,21 +106,21 @@ class StaticFile(SiteResource):
         else:
             headers.setRawHeaders(b"accept-ranges", [b"bytes"])
         for name, value in self.folder.headers.items():
-            if name.lower() not in _FRAMING:
-                headers.setRawHeaders(name.encode("latin-1"), [value.encode()])
+            headers.setRawHeaders(name, [value])
         if self._codings:
             add_vary(headers)
 
     async def _send(self, request: Request, chosen: Representation, part: ByteRange) -> bytes | None:
-        """Send `part`; returns the bytes where they were few."""
+        """Send `part`; returns the bytes where they are few enough to be kept ready."""
         if request.method == b"HEAD":
             return None
-        if chosen.body is None and part.length > self.site.settings.static.hot_file:
+        few = part.length <= self.site.settings.static.hot_file
+        if chosen.body is None and not few:
             await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
             return None
         body = await self._small(chosen, part) if chosen.body is None else chosen.body
-        request.write(body)
-        return body
+        await send_body(request, body)
+        return body if few else None
 
     async def _small(self, chosen: Representation, part: ByteRange) -> bytes:
         if not part.length:
@@ -146,24 +143,22 @@ class StaticFile(SiteResource):
             await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
         request.write(frames[-1])
 
-    def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes) -> None:
-        """Let the next request for the same get this answer without a Request."""
-        site, origin = self.site, self.site.origin
+    def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:
+        """Let the next request for the same get this answer, or that it has not changed, without a Request."""
+        site, origin, hot = self.site, self.site.origin, self.site.delivery.hot
         heard = isinstance(request, EngineRequest) and request.site.fast is not None
-        if not heard or len(body) > site.settings.static.hot_file or not isinstance(origin, LocalOrigin):
+        accepted = field(b"accept-encoding")
+        if not heard or not isinstance(origin, LocalOrigin) or hot.has(site.name, request.path, accepted, chosen.etag):
             return
         fields = list(request.responseHeaders.getAllRawHeaders())
         about = [(name, values) for name, values in fields if name.lower() not in (*_NOT_IN_304, b"content-length")]
-        site.delivery.hot.offer(
+        ok = None if body is None else FastResponse(_head(200, b"OK", fields), body, 200)
+        not_modified = FastResponse(_head(304, b"Not Modified", about), b"", 304)
+        hot.offer(
             site.name,
             request.path,
-            field(b"accept-encoding"),
-            Answer(
-                FastResponse(_head(200, b"OK", fields), body, 200),
-                FastResponse(_head(304, b"Not Modified", about), b"", 304),
-                chosen.etag,
-                int(chosen.modified),
-            ),
+            accepted,
+            Answer(ok, not_modified, chosen.etag, int(chosen.modified)),
             root=origin.root,
             path=self.entry.path,
             versions=chosen.made_from,

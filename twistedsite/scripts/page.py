@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twistedsite.scripts.exchange import Exchange
 
@@ -32,6 +32,12 @@ class PageBytes(io.RawIOBase):
         """Nothing: the page ends with its script. The base class would flush it, and does so when it is collected."""
 
 
-def page_text(exchange: Exchange) -> io.TextIOWrapper:
+class PageText(io.TextIOWrapper):
     """The `sys.stdout` of a script: text goes into its page as UTF-8, at once."""
-    return io.TextIOWrapper(PageBytes(exchange), "utf-8", "replace", newline="\n", write_through=True)  # type: ignore[arg-type]  # typeshed wants a buffered file; a raw one does
+
+    def __init__(self, exchange: Exchange) -> None:
+        page: Any = PageBytes(exchange)
+        super().__init__(page, "utf-8", "replace", newline="\n", write_through=True)
+
+    def close(self) -> None:
+        """Nothing, for the same reason."""

@@ -43,7 +43,9 @@ def makeService(options: Options) -> IService:
 
 
 def _end_for_certain(seconds: float) -> None:
-    """Let no thread that hangs keep the process: after `seconds` it ends, whatever it is doing."""
+    """Let no thread that hangs keep the process: after `seconds`, or at a second signal, it ends all the same."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     last_resort = threading.Timer(seconds, os._exit, (1,))
     last_resort.daemon = True
     last_resort.start()

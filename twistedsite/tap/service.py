@@ -32,11 +32,15 @@ from twistedsite.settings.server import ServerSettings
 
 
 class StartError(SystemExit, Exception):
-    """The server cannot start; the text says why, in one line.
+    """The server cannot start; the text, which is in the log already, says why, in one line.
 
     It is an Exception, so that `twistd` tells its parent process and removes its pidfile, and a SystemExit, so that
-    the program then ends with the text and status 1 instead of a traceback.
+    the program then ends with status 1 instead of a traceback.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.code = 1
 
 
 def make_service(settings: ServerSettings, reactor: Any) -> ServerService:
@@ -91,26 +95,36 @@ class ServerService(Service):
             endpoint.listen(self._site).addCallbacks(self.ports.append, failures.append)
             if failures:
                 Deferred.fromCoroutine(self._stop_listening())
-                raise StartError(f"scriptsite: {_why_not(text, failures[0])}")
+                raise self._start_error(_why_not(text, failures[0]))
 
     def startService(self) -> None:
         """Open sessions and threads and begin to serve; raises StartError where that is impossible."""
         super().startService()
         if self._site is None:
             self.privilegedStartService()
+        try:
+            self._open()
+        except (SettingsError, OSError) as error:
+            Deferred.fromCoroutine(self._stop_listening())
+            raise self._start_error(str(error)) from None
+        urls = [_url(text, port.getHost()) for (text, _), port in zip(self._endpoints, self.ports, strict=False)]
+        self._log.info("{mode}", mode=_mode(self.settings))
+        self._log.info("Serving {root} at {urls}", root=self.settings.root, urls=" and ".join(urls))
+
+    def _start_error(self, why: str) -> StartError:
+        self._log.critical("{why}", why=why)
+        return StartError(why)
+
+    def _open(self) -> None:
         assert self._site is not None
         settings = self.settings
-        try:
-            sessions = open_store(settings.sessions, settings.session, time.time)
-        except SettingsError as error:
-            raise StartError(f"scriptsite: {error}") from None
+        if settings.access_log not in ("-", "off"):
+            _try_to_append(settings.access_log)
+        sessions = open_store(settings.sessions, settings.session, time.time)
         self._built = build_site(settings, sessions, self._reactor)
         self._site.resource = self._built.resource
         context = self._built.context
         self._site.fast = partial(context.delivery.hot.lookup, context.name)
-        urls = [_url(text, port.getHost()) for (text, _), port in zip(self._endpoints, self.ports, strict=True)]
-        self._log.info("{mode}", mode=_mode(settings))
-        self._log.info("Serving {root} at {urls}", root=settings.root, urls=" and ".join(urls))
 
     def _check_form(self, fields: HeaderFields) -> BodyCheck | None:
         content_type = next((value for name, value in fields if name.lower() == b"content-type"), b"")
@@ -139,6 +153,14 @@ class ServerService(Service):
         for stopped in [port.stopListening() for port in ports]:
             if stopped is not None:
                 await stopped
+
+
+def _try_to_append(path: str) -> None:
+    try:
+        with open(path, "ab"):
+            return
+    except OSError as error:
+        raise SettingsError("access_log", "", f"{path}: {error.strerror}") from None
 
 
 def _why_not(endpoint: str, failure: Failure) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.page import page_text
+from twistedsite.scripts.page import PageText
 from twistedsite.scripts.stdout import printing_to
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
@@ -85,7 +85,7 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
         **given,
     }
     try:
-        with printing_to(page_text(exchange)):
+        with printing_to(PageText(exchange)):
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
     except SystemExit:
         return

@@ -1,0 +1,32 @@
+"""Small helpers of tests that serve a folder by `twistedsite.testing`."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from twisted.internet import threads
+from twisted.logger import capturedLogs, formatEvent
+
+
+def write(root: Path, name: str, content: str | bytes = "") -> Path:
+    """Make or replace the file `name` below `root`."""
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@contextlib.contextmanager
+def logged() -> Iterator[Callable[[], str]]:
+    """Keep what is logged; yields a function that returns all of it so far as text."""
+    with capturedLogs() as events:
+        yield lambda: "\n".join(formatEvent(event) for event in events)
+
+
+async def when(signal: threading.Event) -> None:
+    """Wait for what a thread signals, while the reactor goes on."""
+    if not await threads.deferToThread(signal.wait, 20):
+        raise TimeoutError
