@@ -48,6 +48,7 @@ class Channel(Ending):
         self.factory = site
         self.peer = peer
         self.served = 0
+        self._host: IAddress | None = None
         self._limits = site.limits
         self._memo = site.parser.memo
         self._scanned = 0
@@ -342,8 +343,9 @@ class Channel(Ending):
         return self.peer
 
     def getHost(self) -> IAddress:
-        host: IAddress = self.transport.getHost()
-        return host
+        if self._host is None:
+            self._host = self.transport.getHost()
+        return self._host
 
     def isSecure(self) -> bool:
         return self._secure

@@ -92,6 +92,11 @@ class RequestHead(msgspec.Struct, frozen=True, dict=True):
         return joined
 
     @cached_property
+    def text_headers(self) -> list[tuple[str, str]]:
+        """All fields in their order, names in lower case, decoded as ISO 8859-1. Not to be changed."""
+        return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self.headers]
+
+    @cached_property
     def segments(self) -> tuple[bytes, ...]:
         """The path's segments, percent-decoded; of `/a/b%20c` these are `a` and `b c`."""
         return tuple(unquote_to_bytes(segment) for segment in self.path[1:].split(b"/"))

@@ -32,24 +32,24 @@ class ScriptRequest(msgspec.Struct, kw_only=True):
     version: str
     """The version of the script's content: the code cache's key."""
     dialect: str
-    method: str
-    target: str
+    method: str = ""
+    target: str = ""
     """The request target as it came, path and query (RFC 9112, 3.2)."""
-    scheme: str
-    protocol: str
-    host: str
+    scheme: str = ""
+    protocol: str = ""
+    host: str = ""
     """The Host field, port included where given."""
-    server_name: str
-    server_port: int
-    client: str
+    server_name: str = ""
+    server_port: int = 0
+    client: str = ""
     """The client's address; empty on a UNIX socket."""
     client_port: int = 0
-    script_name: str
+    script_name: str = ""
     """The part of the URL's path that led to the script, decoded (RFC 3875, 4.1.13)."""
-    path_info: str
+    path_info: str = ""
     """The rest of the URL's path, decoded."""
-    query: str
-    headers: list[tuple[str, str]]
+    query: str = ""
+    headers: list[tuple[str, str]] = []
     """Names in lower case, values decoded as ISO 8859-1, in the order in which they came."""
     timeout: float
     """Seconds until the script is stopped."""

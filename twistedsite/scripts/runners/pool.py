@@ -80,7 +80,7 @@ class ScriptPool:
         return len(self._work)
 
     def next_work(self, thread: ScriptThread, woken: bool) -> Work | None:
-        """Wait for work, in `thread`, which has just been started if it is `woken`; None: there will be none any more."""
+        """Wait for work, in `thread`, which is `woken` if it has just been started; None: there will be no more."""
         while True:
             with self._lock:
                 if woken:
