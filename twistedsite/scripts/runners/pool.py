@@ -1,9 +1,12 @@
 """A bounded pool of daemon threads for scripts, apart from the reactor's own pool.
 
 Daemon threads, because a script that cannot be stopped must not keep the process from ending; apart, because DNS and
-files must not wait behind scripts. One thread is woken at a time, the one that slept last: it wakes the next before it
-begins a script while work is left. So a burst of short scripts is done by one warm thread, instead of by as many as
-there are scripts, all of them struggling for the interpreter lock.
+files must not wait behind scripts.
+
+What is submitted in one turn of the reactor is handed over at its end, and one thread is woken for it, the one that
+slept last; it wakes the next before it begins a script while work is left. So a burst of short scripts is read by the
+reactor and done by one warm thread in turn, instead of by as many threads as there are scripts, all struggling with
+the reactor for the interpreter lock.
 """
 
 from __future__ import annotations
@@ -42,8 +45,10 @@ class ScriptThread(threading.Thread):
 class ScriptPool:
     """At most `limit` threads at work, made when they are needed. A lost thread does not count: it is replaced."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, at_end_of_turn: Callable[[Callable[[], None]], object]) -> None:
         self.limit = limit
+        self._at_end_of_turn = at_end_of_turn
+        self._handing_over = False
         self.lost = 0
         self._work: deque[Work] = deque()
         self._threads: set[ScriptThread] = set()
@@ -55,7 +60,10 @@ class ScriptPool:
     def callInThreadWithCallback(
         self, on_result: Callable[[bool, Any], None], function: Callable[..., Any], *args: Any
     ) -> None:
-        """Call `function(*args)` in a thread, then there `on_result(True, result)` or `on_result(False, Failure)`."""
+        """Call `function(*args)` in a thread, then there `on_result(True, result)` or `on_result(False, Failure)`.
+
+        Only for the reactor's thread.
+        """
 
         def work() -> None:
             try:
@@ -65,8 +73,14 @@ class ScriptPool:
             else:
                 on_result(True, result)
 
+        self._work.append(work)
+        if not self._handing_over:
+            self._handing_over = True
+            self._at_end_of_turn(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._handing_over = False
         with self._lock:
-            self._work.append(work)
             self._wake()
 
     @property

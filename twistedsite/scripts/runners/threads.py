@@ -6,6 +6,7 @@ script's thread, everything else on the reactor's.
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from contextvars import copy_context
@@ -64,7 +65,7 @@ class ThreadRunner:
         self.interpreters = Interpreters(CodeCache())
         self.mailbox = Mailbox(reactor)
         self.deadlines = Deadlines(reactor)
-        self.pool = ScriptPool(threads)
+        self.pool = ScriptPool(threads, functools.partial(reactor.callLater, 0))
         self._jobs: set[_Job] = set()
         self._stopping: dict[_Job, float] = {}
         """Job that is being interrupted -> when it counts as lost."""
