@@ -10,15 +10,13 @@ import pytest
 import pytest_twisted
 from file_site import TWO_DAYS_AGO, Answer, exchange
 from twisted.internet import reactor, threads
-from twisted.internet.task import deferLater
 
 from twistedsite.http.head import RequestHead, make_head
 from twistedsite.http.response import FastResponse
 from twistedsite.http.site import Site
-from twistedsite.resources import hot, signatures, turns
+from twistedsite.resources import hot, signatures
 from twistedsite.resources.hot import HotResponses
 from twistedsite.resources.tree import build_site
-from twistedsite.resources.turns import Turns
 from twistedsite.sessions.stores import open_store
 from twistedsite.settings.server import ServerSettings
 
@@ -40,8 +38,8 @@ class HotSite:
         self.engine.fast = self.fast
         self.answers: list[FastResponse | None] = []
 
-    def fast(self, head: RequestHead) -> FastResponse | None:
-        found = self.hot.lookup("site", head)
+    def fast(self, head: RequestHead, batch: int = 0) -> FastResponse | None:
+        found = self.hot.lookup("site", head, batch)
         self.answers.append(found)
         return found
 
@@ -266,7 +264,7 @@ async def test_what_changed_a_moment_ago_is_not_kept(site: HotSite, monkeypatch:
 @pytest_twisted.ensureDeferred
 async def test_the_cache_holds_what_was_used_last_within_its_limit(site: HotSite) -> None:
     room_for_two = 2 * (hot._OVERHEAD + 20_000 + 1_000)
-    site.hot = site.built.context.delivery.hot = HotResponses(room_for_two, ("gzip",), time.time, Turns(reactor))
+    site.hot = site.built.context.delivery.hot = HotResponses(room_for_two, ("gzip",), time.time)
     for name in ("a.bin", "b.bin", "c.bin"):
         site.write(name, bytes(20_000))
     for name in ("a.bin", "b.bin", "a.bin", "c.bin"):
@@ -277,26 +275,21 @@ async def test_the_cache_holds_what_was_used_last_within_its_limit(site: HotSite
 
 
 @pytest_twisted.ensureDeferred
-async def test_one_turn_of_the_reactor_checks_once_for_requests_sent_before_it(
-    site: HotSite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(turns, "_LONGEST", 1000.0)
+async def test_requests_sent_before_one_moment_are_checked_once(site: HotSite) -> None:
     site.write("a.txt", b"content")
     await site.ask("/a.txt")
     head = make_head(b"GET", b"/a.txt", 1, ((b"Host", b"x"), (b"Accept-Encoding", b"identity")), 0)
-    for alone in (False, True):
-        assert site.hot.lookup("site", head, alone) is not None
+    assert site.hot.lookup("site", head, batch=7) is not None
     site.write("a.txt", b"changed")
-    assert site.hot.lookup("site", head, alone=True) is not None
-    assert site.hot.lookup("site", head) is None
+    assert site.hot.lookup("site", head, batch=7) is not None
+    assert site.hot.lookup("site", head, batch=8) is None
 
 
 @pytest_twisted.ensureDeferred
-async def test_the_next_turn_of_the_reactor_checks_anew(site: HotSite) -> None:
+async def test_a_request_that_stands_for_itself_is_always_checked(site: HotSite) -> None:
     site.write("a.txt", b"content")
     await site.ask("/a.txt")
     head = make_head(b"GET", b"/a.txt", 1, ((b"Host", b"x"), (b"Accept-Encoding", b"identity")), 0)
-    assert site.hot.lookup("site", head, alone=True) is not None
+    assert site.hot.lookup("site", head) is not None
     site.write("a.txt", b"changed")
-    await deferLater(reactor, 0)
-    assert site.hot.lookup("site", head, alone=True) is None
+    assert site.hot.lookup("site", head) is None

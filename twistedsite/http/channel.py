@@ -19,7 +19,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twistedsite.http import response
+from twistedsite.http import response, transports
 from twistedsite.http.body import RequestBody
 from twistedsite.http.ending import Ending, State
 from twistedsite.http.head import RequestError, RequestHead
@@ -68,6 +68,7 @@ class Channel(Ending):
     def connectionMade(self) -> None:
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
+        transports.bound_unsent(self.transport)
         self._secure = ISSLTransport.providedBy(self.transport)
         self.begin_output()
         self._watch.add(self)

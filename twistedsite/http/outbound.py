@@ -18,7 +18,7 @@ from twistedsite.http import transports
 from twistedsite.http.timers import NEVER, Watch
 
 JOINED_BYTES = 64 * 1024
-"""Bytes that are gathered before they are sent."""
+"""Pieces up to this many bytes are joined with others before they are sent."""
 
 
 @implementer(IPushProducer)
@@ -87,8 +87,16 @@ class Outbound(Protocol):
     def send_gathered(self) -> None:
         """Send what was held back."""
         gathered, self._gathered = self._gathered, None
-        if gathered:
-            self._send(gathered[0] if len(gathered) == 1 else b"".join(gathered))
+        if not gathered:
+            return
+        if len(gathered) == 1:
+            self._send(gathered[0])
+        elif len(gathered[-1]) <= JOINED_BYTES:
+            self._send(b"".join(gathered))
+        else:
+            # `write` sends after each large piece: it is the last, and not worth copying.
+            self._send(b"".join(gathered[:-1]))
+            self._send(gathered[-1])
 
     def _send(self, data: bytes) -> None:
         """Send at once where nothing waits; Twisted's transport would first go round the reactor's loop."""

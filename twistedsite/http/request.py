@@ -22,6 +22,7 @@ from twisted.web.pages import errorPage
 
 from twistedsite.http import response
 from twistedsite.http.head import RequestHead
+from twistedsite.http.outbound import JOINED_BYTES
 from twistedsite.http.sendfile import send_file
 
 if TYPE_CHECKING:
@@ -256,7 +257,13 @@ class Request(server.Request):
             data, self.chunked = b"", 0
             head = self._head(channel, 0)
             self._silent = True
-        channel.write(head + self._framed(data) if data and not self._silent else head)
+        if not data or self._silent:
+            channel.write(head)
+        elif len(data) <= JOINED_BYTES:
+            channel.write(head + self._framed(data))
+        else:
+            channel.write(head)
+            channel.write(self._framed(data))
 
     def _head(self, channel: Channel, length: int | None) -> bytes:
         """Return the response's head, having chosen the framing of its content (RFC 9112, 6.3)."""

@@ -26,10 +26,6 @@ class Reactor(Protocol):
         """The time in seconds since the epoch."""
         ...
 
-    def callLater(self, delay: float, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> object:
-        """Call `work` in `delay` seconds."""
-        ...
-
     def callFromThread(self, work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Call `work` on the reactor's thread."""
         ...

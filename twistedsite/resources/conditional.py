@@ -110,7 +110,7 @@ def known_by(if_none_match: bytes, etag: bytes) -> bool:
 def _lists(value: bytes, etag: bytes, *, weak: bool) -> bool:
     if value == etag or value == b"*":
         return True
-    return any(match[2] == etag and (weak or not match[1]) for match in _ETAG.finditer(value))
+    return etag in value and any(match[2] == etag and (weak or not match[1]) for match in _ETAG.finditer(value))
 
 
 def _date(field: Field, name: bytes) -> int | None:

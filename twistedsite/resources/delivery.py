@@ -5,7 +5,6 @@ from __future__ import annotations
 from twistedsite.resources.background import Background, Reactor
 from twistedsite.resources.encoded import EncodedBodies
 from twistedsite.resources.hot import HotResponses
-from twistedsite.resources.turns import Turns
 from twistedsite.settings.server import ServerSettings
 
 
@@ -17,7 +16,7 @@ class Delivery:
         """The time in seconds since the epoch."""
         self.background = Background(reactor, settings.static.threads)
         self.encoded = EncodedBodies(settings.compression.cache, self.background)
-        self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now, Turns(reactor))
+        self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
 
     def stop(self) -> None:
         """Let go of the threads."""

@@ -20,7 +20,6 @@ from twistedsite.resources.compression import preferred
 from twistedsite.resources.conditional import known_by, parse_date
 from twistedsite.resources.inheritance import FILE_NAME
 from twistedsite.resources.signatures import FileSignature, FolderSignature, UnsettledError, settled_by
-from twistedsite.resources.turns import Turns
 from twistedsite.settings.server import Coding
 
 _LONG_WAY: Final = (b"range", b"if-match", b"if-unmodified-since", b"authorization")
@@ -46,7 +45,7 @@ class Answer:
 
 @attrs.define
 class _Hot:
-    """An answer and what it was made from; `checked` is the turn of the reactor in which that was last found true."""
+    """An answer and what it was made from; `checked` is the batch of requests for which that was last found true."""
 
     answer: Answer
     files: list[FileSignature]
@@ -63,19 +62,18 @@ class HotResponses:
     `codings` are those that the server may use; `now` gives the time in seconds since the epoch.
     """
 
-    def __init__(self, limit: int, codings: tuple[Coding, ...], now: Callable[[], float], turns: Turns) -> None:
+    def __init__(self, limit: int, codings: tuple[Coding, ...], now: Callable[[], float]) -> None:
         self._limit = limit
         self._codings = codings
         self._now = now
-        self._turns = turns
         self._held: OrderedDict[_Key, _Hot] = OrderedDict()
         self._size = 0
 
-    def lookup(self, site: str, head: RequestHead, alone: bool = False) -> FastResponse | None:
+    def lookup(self, site: str, head: RequestHead, batch: int = 0) -> FastResponse | None:
         """Return the answer to a GET or HEAD of `site` if it is here and still true, else None.
 
-        `alone` says that `head` is all that came from its connection in this turn of the reactor. Then it was sent
-        before the turn began, and what another request has found true in the same turn is not checked again.
+        `batch` may number the requests that had all been sent when the first of them is looked up: what one of them has
+        found true is not checked again for the others. 0: this request stands for itself.
         """
         fields = head.fields
         accepted = fields.get(b"accept-encoding")
@@ -86,12 +84,11 @@ class HotResponses:
         for name in _LONG_WAY:
             if name in fields:
                 return None
-        turn = self._turns.current() if alone else 0
-        if not turn or hot.checked != turn:
+        if not batch or hot.checked != batch:
             if not self._is_true(hot):
                 self._drop(key)
                 return None
-            hot.checked = turn
+            hot.checked = batch
             self._held.move_to_end(key)
         answer = hot.answer
         if (known := fields.get(b"if-none-match")) is not None:
