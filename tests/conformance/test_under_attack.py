@@ -129,7 +129,6 @@ def test_5000_idle_connections_cost_little(server: Server) -> None:
         for client in idle:
             ask(client)
         grown = (server.memory - before) / len(idle)
-        cpu = server.cpu
         began = time.perf_counter()
         for _ in range(100):
             ask(good)

@@ -10,9 +10,10 @@ import pytest
 import pytest_twisted
 from conftest import Serve
 from rawclient import RawClient
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.web.resource import Resource
-from twisted.web.server import Request
+from twisted.web.server import NOT_DONE_YET, Request
 
 from twistedsite.http import accesslog
 from twistedsite.http.accesslog import AccessLog, Entry, combined
@@ -62,6 +63,30 @@ async def test_each_response_is_one_line(serve: Serve, tmp_path: Path) -> None:
     assert '"HEAD /fast HTTP/1.1" 200 0 "-" "-"' in lines[1]
     assert '"GET /fast HTTP/1.1" 200 4 ' in lines[2]
     assert '"-" 400 0 "-" "-"' in lines[3]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_goes_away_is_logged_with_499(serve: Serve, tmp_path: Path) -> None:
+    from twisted.internet import reactor
+
+    class Never(Resource):
+        isLeaf = True
+        arrived: Deferred[None] = Deferred()
+        gone: Deferred[None] = Deferred()
+
+        def render_GET(self, request: Request) -> int:
+            request.notifyFinish().addErrback(lambda _: self.gone.callback(None))
+            self.arrived.callback(None)
+            return NOT_DONE_YET
+
+    log = AccessLog(str(tmp_path / "log"), reactor)  # type: ignore[arg-type]
+    _, port = serve(Never(), access_log=log)
+    client = await RawClient.connect(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    await Never.arrived
+    client.transport.abortConnection()
+    await Never.gone
+    log.close()
+    assert '"GET / HTTP/1.1" 499 0 ' in (tmp_path / "log").read_text()
 
 
 def test_a_line_cannot_be_forged() -> None:

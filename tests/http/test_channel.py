@@ -10,6 +10,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from twistedsite.settings.server import HttpLimits
+from twistedsite.settings.units import Duration
 
 GET = b"GET /%b HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -197,6 +198,25 @@ async def test_connections_are_bounded_in_all(serve: Serve) -> None:
     await first.until(b"</1 >")
     second = await RawClient.connect(port)
     await second.until_closed()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_stops_reading_is_cut_off(serve: Serve) -> None:
+    class Big(Resource):
+        isLeaf = True
+
+        def render_GET(self, request: Request) -> bytes:
+            return b"x" * 50_000_000
+
+    site, port = serve(Big(), limits=HttpLimits(write_idle=Duration(1)))
+    client = await RawClient.connect(port)
+    client.transport.pauseProducing()
+    client.send(GET % b"1")
+    while not site._connections:
+        await _turn()
+    while site._connections:
+        await _turn()
+    client.transport.abortConnection()
 
 
 @pytest_twisted.ensureDeferred

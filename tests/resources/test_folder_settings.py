@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,14 @@ async def test_debug_holds_for_a_folder_and_those_below_until_one_says_otherwise
 async def test_an_edit_is_live_at_the_next_request(tmp_path: Path) -> None:
     write(tmp_path, "a/x.py", "print(options)")
     async with serving(tmp_path, options={"site": "s"}) as site:
-        assert eval((await site.get("/a/x.py")).text) == {"site": "s"}
+        assert literal_eval((await site.get("/a/x.py")).text) == {"site": "s"}
         for value in ("one", "two", "six"):
             write(tmp_path, "a/_folder.toml", f"options = {{ name = '{value}' }}")
-            assert eval((await site.get("/a/x.py")).text) == {"site": "s", "name": value}
+            assert literal_eval((await site.get("/a/x.py")).text) == {"site": "s", "name": value}
         write(tmp_path, "_folder.toml", "options = { name = 'above', more = [ 'a', 'b' ] }")
-        assert eval((await site.get("/a/x.py")).text) == {"site": "s", "name": "six", "more": ["a", "b"]}
+        assert literal_eval((await site.get("/a/x.py")).text) == {"site": "s", "name": "six", "more": ["a", "b"]}
         (tmp_path / "a/_folder.toml").unlink()
-        assert eval((await site.get("/a/x.py")).text) == {"site": "s", "name": "above", "more": ["a", "b"]}
+        assert literal_eval((await site.get("/a/x.py")).text) == {"site": "s", "name": "above", "more": ["a", "b"]}
 
 
 @pytest_twisted.ensureDeferred

@@ -29,7 +29,7 @@ class Case:
     body: bytes | None = None
     """Exactly the content; None: not looked at."""
     location: str | None = None
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = attrs.field(factory=dict)
 
 
 SEGMENT_CASES: dict[str, list[Case]] = {

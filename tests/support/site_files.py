@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from twisted.internet import threads
 from twisted.logger import capturedLogs, formatEvent
 
 
@@ -24,9 +22,3 @@ def logged() -> Iterator[Callable[[], str]]:
     """Keep what is logged; yields a function that returns all of it so far as text."""
     with capturedLogs() as events:
         yield lambda: "\n".join(formatEvent(event) for event in events)
-
-
-async def when(signal: threading.Event) -> None:
-    """Wait for what a thread signals, while the reactor goes on."""
-    if not await threads.deferToThread(signal.wait, 20):
-        raise TimeoutError

@@ -6,7 +6,7 @@ bounded buffer, then reading pauses, as it does while the client does not take w
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import (
@@ -61,11 +61,11 @@ class Channel(Ending):
         self._request: Request | None = None
         self._request_head: RequestHead | None = None
         self._body: RequestBody | None = None
-        self._upgraded: IProtocol | None = None
 
     # From the transport
 
     def connectionMade(self) -> None:
+        self.site.connection_made(self)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         transports.bound_unsent(self.transport)
@@ -73,6 +73,8 @@ class Channel(Ending):
         self.begin_output()
         self._watch.add(self)
         self.deadline = self._watch.now + self._limits.keep_alive
+        if self.site.http2 and self._secure:
+            self._state = State.NEGOTIATING
 
     def dataReceived(self, data: bytes) -> None:
         state = self._state
@@ -86,6 +88,8 @@ class Channel(Ending):
                 self._upgraded.dataReceived(data)
         elif state is State.CLOSING:
             self.discard(data)
+        elif state is State.NEGOTIATING:
+            self._negotiated(data)
         else:
             if state is State.HEAD and not self._buffer:
                 self.deadline = self._watch.now + self._limits.header_deadline
@@ -113,6 +117,9 @@ class Channel(Ending):
             self._body = None
         self._state = State.CLOSING
         if request is not None:
+            if upgraded is None:
+                status = request.code if request.startedWriting else 499
+                self.site.log_response(self, request.head, status, request.sentLength)
             request.connectionLost(reason)
         try:
             if upgraded is not None:
@@ -121,6 +128,15 @@ class Channel(Ending):
             self.site.connection_lost(self)
 
     # Reading
+
+    def _negotiated(self, data: bytes) -> None:
+        """The first bytes under TLS: by now both sides know whether they speak HTTP/2."""
+        self._state = State.HEAD
+        if self.transport.negotiatedProtocol == b"h2":
+            connection = self.site.make_http2()
+            self.hand_over(connection)
+            self.transport.registerProducer(connection, True)
+        self.dataReceived(data)
 
     def _serve_alone(self, head: RequestHead) -> None:
         """Serve a request that came in one piece with nothing after it."""
@@ -225,11 +241,7 @@ class Channel(Ending):
         self._buffer = rest
         self._state = State.BUSY
         self.deadline = NEVER
-        body.finish(self._body_complete)
-
-    def _body_complete(self, head: RequestHead, content: IO[bytes]) -> None:
-        self._body = None
-        self._dispatch(head, content)
+        body.finish(self._dispatch)
 
     def _disk_failed(self, error: OSError) -> None:
         self._refuse(RequestError(507, "The content cannot be stored"), self._request_head)
@@ -271,6 +283,7 @@ class Channel(Ending):
 
     def _dispatch(self, head: RequestHead, content: IO[bytes] | None) -> None:
         """Let the resource answer; it calls `requestDone` now or later."""
+        self._body = None
         self._state = State.BUSY
         self.deadline = self._watch.now + self._limits.handler_time
         self._request_head = head
@@ -345,18 +358,11 @@ class Channel(Ending):
 
     def getHost(self) -> IAddress:
         if self._host is None:
-            self._host = self.transport.getHost()
+            self._host = cast(IAddress, self.transport.getHost())
         return self._host
 
     def isSecure(self) -> bool:
         return self._secure
-
-    def close_if_idle(self) -> bool:
-        """Close where no request is under way; return whether it was so."""
-        if self._state is State.HEAD and not self._buffer:
-            self.loseConnection()
-            return True
-        return False
 
     def deadline_passed(self, now: float) -> None:
         """Something took too long: end it as fits the state."""
@@ -391,12 +397,7 @@ class Channel(Ending):
 
     def _protocolUpgradeForWebsockets(self, protocol: IProtocol) -> None:  # noqa: N802 - what Twisted's resource calls
         """Hand the connection over to `protocol`, with the bytes that came after the request (RFC 9110, 7.8)."""
-        self.send_gathered()
-        self._state = State.UPGRADED
-        self._upgraded = protocol
-        self.deadline = NEVER
-        self.release_transport()
-        protocol.makeConnection(self.transport)
+        self.hand_over(protocol)
         rest, self._buffer = self._buffer, b""
         if rest:
             self.site.reactor.callLater(0, protocol.dataReceived, rest)

@@ -1,14 +1,18 @@
-"""How a connection ends: when all is sent, after a while in which the client can read why, or at once.
+"""How HTTP/1 ends on a connection: when all is sent, after a while in which the client can read why, at once, or by
+handing the connection over to another protocol.
 
-Here stand also the five states of reading (`State`), because the last of them begins here. The channel builds on it.
+Here stand also the states of reading (`State`), because the last of them begin here. The channel builds on it.
 """
 
 from __future__ import annotations
 
 import enum
+from typing import Protocol, runtime_checkable
+
+from twisted.internet.interfaces import IProtocol
 
 from twistedsite.http.outbound import Outbound
-from twistedsite.http.timers import Watch
+from twistedsite.http.timers import NEVER, Watch
 
 LINGER_BYTES = 4 * 1024 * 1024
 LINGER_SECONDS = 3.0
@@ -28,6 +32,16 @@ class State(enum.Enum):
     """Nothing of interest: the last response has been sent."""
     UPGRADED = enum.auto()
     """Of another protocol."""
+    NEGOTIATING = enum.auto()
+    """Of the protocol that TLS has settled on by then (ALPN)."""
+
+
+@runtime_checkable
+class ClosesWhenIdle(Protocol):
+    """A protocol that a connection was handed to, and that knows when it is not needed."""
+
+    def close_if_idle(self) -> bool:
+        """Close where no request is under way; return whether it was so."""
 
 
 class Ending(Outbound):
@@ -35,6 +49,7 @@ class Ending(Outbound):
 
     def __init__(self, watch: Watch, write_idle: float) -> None:
         super().__init__(watch, write_idle)
+        self._upgraded: IProtocol | None = None
         self._state = State.HEAD
         self._buffer = b""
         self._reading = True
@@ -67,6 +82,24 @@ class Ending(Outbound):
         self.release_transport()
         self.regulate()
         self.transport.loseWriteConnection()
+
+    def hand_over(self, protocol: IProtocol) -> None:
+        """Give the connection to `protocol`; the bytes in the buffer are its own."""
+        self.send_gathered()
+        self._state = State.UPGRADED
+        self._upgraded = protocol
+        self.deadline = NEVER
+        self.release_transport()
+        protocol.makeConnection(self.transport)
+
+    def close_if_idle(self) -> bool:
+        """Close where no request is under way; return whether it was so."""
+        if self._state is State.UPGRADED and isinstance(self._upgraded, ClosesWhenIdle):
+            return self._upgraded.close_if_idle()
+        idle = self._state in (State.HEAD, State.NEGOTIATING) and not self._buffer
+        if idle:
+            self.loseConnection()
+        return idle
 
     def discard(self, data: bytes) -> None:
         """Take what comes after the last response."""

@@ -58,12 +58,12 @@ class Outbound(Protocol):
         """See `timers.Watched`."""
         raise NotImplementedError
 
-    def output_changed(self) -> None:
-        """Called when the client has begun or ceased to take what is written."""
-        raise NotImplementedError
-
     def output_stalled(self) -> None:
         """Called when the client has taken nothing for too long."""
+        raise NotImplementedError
+
+    def output_changed(self) -> None:
+        """Called when the client has begun or ceased to take what is written."""
         raise NotImplementedError
 
     def write(self, data: bytes) -> None:

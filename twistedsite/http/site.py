@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from typing import IO, Any
 
@@ -30,10 +31,10 @@ FastAnswer = Callable[[RequestHead], FastResponse | None]
 
 
 class Site(server.Site):
-    """Serves `resource`, any Twisted IResource, by HTTP/1.
+    """Serves `resource`, any Twisted IResource.
 
     `max_body` is the longest content of a request in bytes; `check_body` may look at content while it arrives; `fast`
-    may be set to answer before any Request is made.
+    may be set to answer before any Request is made. `http2` offers HTTP/2 to clients that come by TLS.
     """
 
     requestFactory: Any = Request
@@ -49,6 +50,7 @@ class Site(server.Site):
         reactor: Any,
         access_log: AccessLog | None = None,
         check_body: MakeBodyCheck | None = None,
+        http2: bool = False,
     ) -> None:
         super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
         self.threads: Any = reactor
@@ -59,6 +61,13 @@ class Site(server.Site):
         self.fast: FastAnswer | None = None
         self.parser = HeadParser(limits)
         self.watch = Watch(reactor)
+        self.http2 = http2
+        if http2:
+            # Not at the top: h2 is an optional dependency.
+            from twistedsite.http.http2 import Http2Connection
+
+            self.make_http2: Callable[[], Any] = partial(Http2Connection, self)
+            """Makes the protocol of a connection that has chosen HTTP/2."""
         self.draining = False
         self.access_log = access_log
         self._peers: Counter[str] = Counter()
@@ -76,11 +85,12 @@ class Site(server.Site):
         if host and self._peers[host] >= self.limits.connections_per_peer:
             self._complaints.say(host, "has too many connections")
             return None
-        if host:
-            self._peers[host] += 1
-        channel = Channel(self, addr)
+        return Channel(self, addr)
+
+    def connection_made(self, channel: Channel) -> None:
+        """`channel` is connected."""
         self._connections.add(channel)
-        return channel
+        self._peers[getattr(channel.peer, "host", "")] += 1
 
     def connection_lost(self, channel: Channel) -> None:
         """`channel` is gone."""
@@ -88,10 +98,9 @@ class Site(server.Site):
             return
         self._connections.discard(channel)
         host = getattr(channel.peer, "host", "")
-        if host:
-            self._peers[host] -= 1
-            if not self._peers[host]:
-                del self._peers[host]
+        self._peers[host] -= 1
+        if not self._peers[host]:
+            del self._peers[host]
         if self._drained is not None and not self._connections:
             drained, self._drained = self._drained, None
             drained.callback(None)
@@ -124,7 +133,7 @@ class Site(server.Site):
 
     def acceptableProtocols(self) -> list[bytes]:
         """What is offered by ALPN."""
-        return [b"http/1.1"]
+        return [b"h2", b"http/1.1"] if self.http2 else [b"http/1.1"]
 
     # For requests
 
@@ -145,7 +154,19 @@ class Site(server.Site):
     # Logs
 
     def log(self, request: http.Request) -> None:
-        """Log a response that went another way than ours."""
+        """Put a response by HTTP/2 into the access log."""
+        if self.access_log is not None:
+            self.access_log.add(
+                Entry(
+                    self.watch.now,
+                    getattr(request.client, "host", "-"),
+                    b"%b %b %b" % (request.method, request.uri, request.clientproto),
+                    request.code,
+                    request.sentLength,
+                    request.getHeader(b"referer") or b"-",
+                    request.getHeader(b"user-agent") or b"-",
+                )
+            )
 
     def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int) -> None:
         """Put a response into the access log."""

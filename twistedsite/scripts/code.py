@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -23,6 +24,8 @@ class Compiled(msgspec.Struct, frozen=True):
     code: CodeType
     names: frozenset[str]
     """Every global name that the source mentions, in functions and classes too."""
+    digest: bytes
+    """Of the source."""
 
 
 class CodeCache:
@@ -45,7 +48,7 @@ class CodeCache:
             settled = is_settled(os.fstat(file.fileno()))
             source = file.read()
         code = compile(source, filename, "exec", dont_inherit=True)
-        compiled = Compiled(code, frozenset(_names(code)))
+        compiled = Compiled(code, frozenset(_names(code)), source_digest(source))
         if settled:
             self._keep(filename, version, compiled)
         return compiled
@@ -56,6 +59,11 @@ class CodeCache:
             self._kept.move_to_end(filename)
             while len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
+
+
+def source_digest(source: bytes) -> bytes:
+    """Tells sources apart."""
+    return hashlib.blake2b(source, digest_size=16).digest()
 
 
 def is_settled(status: os.stat_result) -> bool:

@@ -21,11 +21,13 @@ from collections.abc import Mapping, Sequence
 from types import CodeType, ModuleType
 from typing import Any, Final
 
-from twistedsite.scripts.code import CodeCache, file_version
+from twistedsite.scripts.code import CodeCache, file_version, source_digest
 
 _PREFIX: Final = "site_folder_"
 _SERIAL: Final = itertools.count()
 """Tells the packages of two servers in one process apart."""
+_ATTEMPTS: Final = 5
+"""Times that a module is imported again because it went away: its loading failed elsewhere, or it was edited."""
 _EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
@@ -38,12 +40,39 @@ class _SiteLoader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         version = file_version(self.path)
-        self._interpreter.versions[fullname] = (self.path, version)
-        return self._interpreter.code.get(self.path, version).code
+        compiled = self._interpreter.code.get(self.path, version)
+        self._interpreter.loaded[fullname] = _Loaded(self.path, version, compiled.digest)
+        return compiled.code
 
     def exec_module(self, module: ModuleType) -> None:
         module.__dict__["__builtins__"] = self._interpreter.builtins
-        super().exec_module(module)
+        code = self.get_code(module.__name__)
+        try:
+            exec(code, module.__dict__)  # noqa: S102  # as the import system does it
+        finally:
+            _feel_interrupt()
+
+
+class _Loaded:
+    """The file that a module was loaded from."""
+
+    def __init__(self, path: str, version: str, digest: bytes) -> None:
+        self._path = path
+        self._version = version
+        self._digest = digest
+
+    def has_changed(self) -> bool:
+        """Whether the file has other content by now, or none. A new version of the same content is no change."""
+        try:
+            version = file_version(self._path)
+            if version == self._version:
+                return False
+            with open(self._path, "rb") as file:
+                digest = source_digest(file.read())
+        except OSError:
+            return True
+        self._version = version
+        return digest != self._digest
 
 
 class Interpreter:
@@ -54,31 +83,33 @@ class Interpreter:
         self.package = package
         self.code = code
         self.builtins: Final = {**vars(builtins), "__import__": self._import}
-        self.versions: dict[str, tuple[str, str]] = {}
-        """Full module name -> file and version that it was loaded from."""
+        self.loaded: dict[str, _Loaded] = {}
+        """Full module name -> what it was loaded from."""
         self._importers: dict[str, set[str]] = {}
         self._lock = threading.Lock()
         self._make_package()
 
     def refresh(self) -> None:
         """Forget the modules whose files have changed, and those that have imported them."""
-        if not self.versions:
+        if not self.loaded:
             return
         with self._lock:
-            changed = [name for name, (path, version) in self.versions.items() if _changed(path, version)]
+            # Copies, because other threads go on loading.
+            loaded = list(self.loaded.items())
+            changed = [name for name, source in loaded if not _is_loading(name) and source.has_changed()]
             while changed:
                 name = changed.pop()
-                if self.versions.pop(name, None) is not None:
+                if self.loaded.pop(name, None) is not None:
                     self._forget(name)
                     changed.extend(self._importers.pop(name, ()))
-                    changed.extend(inner for inner in self.versions if inner.startswith(name + "."))
+                    changed.extend(inner for inner in list(self.loaded) if inner.startswith(name + "."))
 
     def close(self) -> None:
         """Forget every module."""
         with self._lock:
-            for name in [*self.versions, self.package]:
+            for name in [*list(self.loaded), self.package]:
                 self._forget(name)
-            self.versions.clear()
+            self.loaded.clear()
             self._importers.clear()
 
     def find(self, name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
@@ -120,8 +151,12 @@ class Interpreter:
         if not self._is_neighbour(top):
             return builtins.__import__(name, globals, locals, fromlist or (), 0)
         target = f"{self.package}.{name}"
-        module = self._noting(importer, target, target, globals, locals, fromlist or ("__name__",), 0)
-        return module if fromlist else sys.modules[f"{self.package}.{top}"]
+        for _ in range(_ATTEMPTS):
+            module = self._noting(importer, target, target, globals, locals, fromlist or ("__name__",), 0)
+            # Python hands out a module that another thread was loading even if that has failed in the meantime.
+            if sys.modules.get(target) is module:
+                break
+        return module if fromlist else sys.modules.get(f"{self.package}.{top}", module)
 
     def _noting(
         self,
@@ -210,8 +245,12 @@ class Interpreters:
         interpreter.close()
 
 
-def _changed(path: str, version: str) -> bool:
-    try:
-        return file_version(path) != version
-    except OSError:
-        return True
+def _feel_interrupt() -> None:
+    """Have an interrupt that is pending in this thread raised by this call: in the import system, from which no other
+    is let in, it would leave locks behind.
+    """
+
+
+def _is_loading(name: str) -> bool:
+    """Whether the module is being executed for the first time; the import system would miss it at the end."""
+    return bool(getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False))

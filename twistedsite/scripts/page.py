@@ -37,7 +37,20 @@ class PageText(io.TextIOWrapper):
 
     def __init__(self, exchange: Exchange) -> None:
         page: Any = PageBytes(exchange)
+        self._changing = False
         super().__init__(page, "utf-8", "replace", newline="\n", write_through=True)
+
+    def reconfigure(self, **changes: Any) -> None:
+        """As the base class does, but nothing is sent: header fields may still be set."""
+        self._changing = True
+        try:
+            super().reconfigure(**changes)
+        finally:
+            self._changing = False
+
+    def flush(self) -> None:
+        if not self._changing:
+            super().flush()
 
     def close(self) -> None:
         """Nothing, for the same reason."""

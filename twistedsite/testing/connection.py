@@ -19,7 +19,7 @@ class RawConnection(Protocol):
     """A connection to a server. Reading can be paused, so that the client is a slow one."""
 
     def __init__(self) -> None:
-        self.received = b""
+        self.received = bytearray()
         """All that has come so far."""
         self.closed = False
         """The connection is gone."""
@@ -34,13 +34,13 @@ class RawConnection(Protocol):
         """Wait until `expected` has come, and return all that has; raises ClosedEarlyError where it never will."""
         await self._when(lambda: expected in self.received or self.closed)
         if expected not in self.received:
-            raise ClosedEarlyError(repr(self.received))
-        return self.received
+            raise ClosedEarlyError(repr(bytes(self.received)))
+        return bytes(self.received)
 
     async def everything(self) -> bytes:
         """Wait until the server has closed the connection, and return all that has come."""
         await self._when(lambda: self.closed)
-        return self.received
+        return bytes(self.received)
 
     async def close(self) -> None:
         """Break the connection off, as a client does that goes away, and wait until it is gone."""

@@ -22,7 +22,8 @@ class Response:
 
     status: int
     headers: Mapping[str, str]
-    """Name in lower case -> value; several of one name are joined by a comma."""
+    """Name in lower case -> value; several of one name are joined by a comma. Those of the connection itself, as
+    Content-Length is one, are seen by `ServedSite.raw` only."""
     body: bytes
     """The content, uncompressed."""
     fields: tuple[tuple[str, str], ...]

@@ -180,6 +180,9 @@ class _Job:
             self._leave_script(thread)
         except ScriptStop:
             self._leave_script(thread)
+        if self._outlet.stopped:
+            # It may have ended as if nothing had happened; but nobody gets the answer, so no session is kept either.
+            outcome = Outcome(Ending.STOPPED)
         return finish_script(exchange, outcome)
 
     def _leave_script(self, thread: ScriptThread) -> None:

@@ -1,0 +1,232 @@
+"""How a script's output becomes an answer: streams, bytes, statuses, many scripts at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import pytest_twisted
+from site_files import logged, write
+from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.task import deferLater
+
+from twistedsite.testing import serving
+
+GET = b"GET /%b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_flushed_arrives_while_the_script_still_runs(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    write(
+        tmp_path,
+        "site/x.py",
+        f"import pathlib\nprint('first', flush=True)\nprint(pathlib.Path({str(pipe)!r}).read_text())\nprint('last')",
+    )
+    async with serving(tmp_path / "site") as site:
+        connection = await site.connect()
+        connection.send(GET % b"x.py")
+        assert b"second" not in await connection.until(b"first\n")
+        # The script is in `open` now, which waits for the other end of the pipe: for this.
+        pipe.write_text("second")
+        assert (await connection.everything()).endswith(b"0\r\n\r\n")
+    assert b"second\n" in connection.received
+    assert b"last\n" in connection.received
+
+
+@pytest_twisted.ensureDeferred
+async def test_after_a_flush_the_head_is_fixed(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "x.py",
+        "resp_headers['X-A'] = 1\nprint('a', flush=True)\nresp_headers['X-B'] = 2\nresp_headers['Status'] = 404",
+    )
+    async with serving(tmp_path) as site:
+        answer = await site.get("/x.py")
+    assert (answer.status, answer.text, answer.headers["x-a"]) == (200, "a\n", "1")
+    assert "x-b" not in answer.headers
+
+
+@pytest_twisted.ensureDeferred
+async def test_bytes_and_text_keep_their_order(tmp_path: Path) -> None:
+    script = "import sys\nprint('a', end='')\nsys.stdout.buffer.write(b'\\xff\\x00')\nprint('b', end='')"
+    write(tmp_path, "x.py", script + "\nsys.stdout.buffer.write(memoryview(b'c'))\nsys.stdout.writelines(['d', 'e'])")
+    async with serving(tmp_path) as site:
+        assert (await site.get("/x.py")).body == b"a\xff\x00bcde"
+
+
+@pytest_twisted.ensureDeferred
+async def test_stdout_is_a_text_file_as_scripts_know_them(tmp_path: Path) -> None:
+    lines = [
+        "import sys, io",
+        "sys.stdout.reconfigure(encoding='latin-1', errors='replace')",
+        "resp_headers['X-Late'] = 'not too late'",
+        "print('\\xe9', sys.stdout.encoding, sys.stdout.isatty(), sys.stdout.writable(), '\\u20ac')",
+        "sys.stdout.close()",
+        "print('still open')",
+    ]
+    write(tmp_path, "x.py", "\n".join(lines))
+    async with serving(tmp_path) as site:
+        answer = await site.get("/x.py")
+    assert answer.body == b"\xe9 latin-1 False True ?\nstill open\n"
+    assert answer.headers["x-late"] == "not too late"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_lone_surrogate_is_replaced(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "print('a\\ud800b')")
+    async with serving(tmp_path) as site:
+        assert (await site.get("/x.py")).text == "a?b\n"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_huge_page_arrives_whole(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "for i in range(300):\n    print(str(i % 10) * 99_999)\nprint('y' * 3_000_000)")
+    async with serving(tmp_path) as site:
+        answer = await site.get("/x.py")
+    assert len(answer.body) == 300 * 100_000 + 3_000_001
+    assert answer.body.endswith(b"9" * 99_999 + b"\n" + b"y" * 3_000_000 + b"\n")
+
+
+@pytest_twisted.ensureDeferred
+async def test_scripts_that_print_at_once_never_mix(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "name = form['n']\nfor i in range(400):\n    print(name)\n    print(name, end='\\n')")
+    async with serving(tmp_path, threads=8) as site:
+        asked = [ensureDeferred(site.get(f"/x.py?n=page-{number}")) for number in range(24)]
+        pages = await gatherResults(asked, consumeErrors=True)
+    for number, page in enumerate(pages):
+        assert page.text == f"page-{number}\n" * 800
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_thread_that_a_script_leaves_behind_writes_into_no_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(
+        tmp_path,
+        "left.py",
+        "import threading, gate\n"
+        "def later():\n    print('BEHIND 1')\n    gate.go.wait(20)\n    print('BEHIND 2')\n    gate.done.set()\n"
+        "threading.Thread(target=later).start()\nprint('page')",
+    )
+    write(tmp_path, "gate.py", "import threading\ngo, done = threading.Event(), threading.Event()")
+    write(tmp_path, "next.py", "import gate\ngate.go.set()\nassert gate.done.wait(20)\nprint('another page')")
+    async with serving(tmp_path) as site:
+        assert (await site.get("/left.py")).text == "page\n"
+        assert (await site.get("/next.py")).text == "another page\n"
+    assert "BEHIND 2" in capsys.readouterr().out
+
+
+@pytest_twisted.ensureDeferred
+async def test_who_keeps_a_page_cannot_write_to_it_when_it_is_finished(tmp_path: Path) -> None:
+    write(tmp_path, "keeper.py", "pages = []")
+    write(tmp_path, "x.py", "import keeper, sys\nkeeper.pages.append(sys.stdout.buffer)\nprint('mine')")
+    write(
+        tmp_path,
+        "y.py",
+        "import keeper\ntry:\n    keeper.pages[0].write(b'yours')\nexcept ValueError as e:\n    print(e)",
+    )
+    async with serving(tmp_path) as site:
+        assert (await site.get("/x.py")).text == "mine\n"
+        assert (await site.get("/y.py")).text == "this page is finished: its script has ended\n"
+
+
+@pytest.mark.parametrize("end", ["sys.exit()", "sys.exit(3)", "sys.exit('a message')", "raise SystemExit"])
+@pytest_twisted.ensureDeferred
+async def test_exit_ends_a_script_quietly(tmp_path: Path, end: str) -> None:
+    write(tmp_path, "x.py", f"import sys\nprint('shown')\n{end}\nprint('not shown')")
+    async with serving(tmp_path) as site:
+        with logged() as log:
+            answer = await site.get("/x.py")
+    assert (answer.status, answer.text) == (200, "shown\n")
+    assert "x.py" not in log()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_failure_after_a_flush_does_not_look_like_a_whole_page(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "print('begun', flush=True)\n1 / 0")
+    async with serving(tmp_path) as site:
+        with logged() as log:
+            connection = await site.connect()
+            connection.send(GET % b"x.py")
+            answer = await connection.everything()
+    assert b"begun" in answer
+    assert not answer.endswith(b"0\r\n\r\n")
+    assert "ZeroDivisionError" in log()
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_was_printed_before_a_failure_is_not_shown(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "print('half a page')\nresp_headers['X-A'] = 1\n1 / 0")
+    async with serving(tmp_path) as site:
+        answer = await site.get("/x.py")
+    assert answer.status == 500
+    assert "half a page" not in answer.text
+    assert "x-a" not in answer.headers
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_script_deleted_while_it_runs_still_answers(tmp_path: Path) -> None:
+    path = write(tmp_path, "x.py", "import os\nos.remove(__file__)\nprint('done')")
+    async with serving(tmp_path) as site:
+        assert (await site.get("/x.py")).text == "done\n"
+        assert not path.exists()
+        assert (await site.get("/x.py")).status == 404
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_slow_client_makes_the_script_wait_and_gets_it_all(tmp_path: Path) -> None:
+    write(tmp_path, "watch.py", "done = False")
+    write(tmp_path, "x.py", "import watch\nfor i in range(400): print('z' * 99_999, flush=True)\nwatch.done = True")
+    write(tmp_path, "state.py", "import watch\nprint(watch.done)")
+    async with serving(tmp_path, timeout="500ms", pool={"output_buffer": "200K"}) as site:
+        connection = await site.connect()
+        connection.send(GET % b"x.py")
+        await connection.until(b"zzz")
+        connection.pause()
+        # The deadline passes, and more: the wait is the client's and does not count.
+        await deferLater(reactor, 0.8)
+        assert (await site.get("/state.py")).text == "False\n"
+        connection.resume()
+        answer = await connection.everything()
+    assert answer.count(b"z") == 400 * 99_999
+    assert answer.endswith(b"0\r\n\r\n")
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_goes_away_cancels_its_script(tmp_path: Path) -> None:
+    write(tmp_path, "watch.py", "import threading\nstopped = threading.Event()")
+    write(
+        tmp_path,
+        "x.py",
+        "import watch\nprint('begun', flush=True)\ntry:\n    while True: int()\nfinally:\n    watch.stopped.set()",
+    )
+    write(tmp_path, "wait.py", "import watch\nprint(watch.stopped.wait(10))")
+    async with serving(tmp_path, timeout="60s") as site:
+        connection = await site.connect()
+        connection.send(GET % b"x.py")
+        await connection.until(b"begun")
+        await connection.close()
+        assert (await site.get("/wait.py")).text == "True\n"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_cancelled_script_saves_no_session(tmp_path: Path) -> None:
+    write(tmp_path, "watch.py", "import threading\nstopped = threading.Event()")
+    write(
+        tmp_path,
+        "x.py",
+        "import watch\nSession().n = 1\nprint('begun', flush=True)\n"
+        "try:\n    while True: int()\nexcept BaseException: watch.stopped.set()",
+    )
+    write(tmp_path, "y.py", "import watch\nwatch.stopped.wait(10)\nprint(hasattr(Session(), 'n'))")
+    async with serving(tmp_path, timeout="60s") as site:
+        connection = await site.connect()
+        connection.send(GET % b"x.py")
+        head = await connection.until(b"begun")
+        cookie = head.split(b"sessionId=")[1].split(b";")[0].decode()
+        await connection.close()
+        assert (await site.get("/y.py", jar={"sessionId": cookie})).text == "False\n"
