@@ -29,7 +29,7 @@ class Readiness(FileDescriptor):
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
         self.batch = 0
-        """While data is handed out: a number that stands for the moment at which its sockets were found ready. Else 0."""
+        """While data is handed out: a number for the moment at which its sockets were found ready. Else 0."""
         self._epoll: select.epoll | None = None
         self._reading: dict[int, Any] = {}
 
