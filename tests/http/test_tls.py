@@ -85,7 +85,9 @@ def get(path: bytes) -> bytes:
 
 @pytest_twisted.ensureDeferred
 async def test_requests_on_one_connection(secure: Secure) -> None:
-    secure.site.fast = lambda head: FastResponse(b"HTTP/1.1 200 OK\r\n", b"<fast>") if head.path == b"/fast" else None
+    secure.site.fast = lambda head, batch: (
+        FastResponse(b"HTTP/1.1 200 OK\r\n", b"<fast>") if head.path == b"/fast" else None
+    )
     client = await connect(secure, get(b"/1") + get(b"/fast"))
     await client.until(b"<fast>")
     assert b"<1 >" in client.received

@@ -7,11 +7,10 @@ is left. The file is opened anew when it has been moved away, so that logrotate 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 import time
-from typing import IO, NamedTuple, Protocol
+from typing import IO, Protocol, cast
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -23,8 +22,6 @@ FLUSH_ENTRIES = 512
 MOST_ENTRIES = 100_000
 """Entries that may wait for a disk that hangs; further ones are counted and dropped."""
 
-_UNSAFE = re.compile(rb'[^\x20-\x7e]|["\\]')
-
 
 class LogReactor(ThreadingReactor, Protocol):
     """What the log needs of a reactor."""
@@ -32,18 +29,16 @@ class LogReactor(ThreadingReactor, Protocol):
     def callLater(self, delay: float, callable: object) -> IDelayedCall: ...
 
 
-class Entry(NamedTuple):
-    """One response."""
+Entry = tuple[float, bytes, bytes, int, int, bytes]
+"""One response: seconds since the epoch, peer, quoted request line, status, bytes of content, quoted client fields.
 
-    at: float
-    """Seconds since the epoch."""
-    peer: str
-    request_line: bytes
-    status: int
-    sent: int
-    """Bytes of content."""
-    referer: bytes
-    user_agent: bytes
+The texts are as `printable` leaves them.
+"""
+
+NOTHING = b'"-"'
+"""A request line that is not known."""
+NOBODY = b'"-" "-"'
+"""Client fields that are not known."""
 
 
 class AccessLog:
@@ -126,7 +121,10 @@ class AccessLog:
 
     def _current_file(self) -> IO[bytes]:
         if self._path == "-":
-            return sys.stdout.buffer
+            # Not sys.stdout: twistd makes that its own log.
+            if sys.__stdout__ is None:
+                raise OSError("there is no standard output")
+            return cast(IO[bytes], sys.__stdout__.buffer)
         if self._file is not None:
             opened = os.fstat(self._file.fileno())
             try:
@@ -141,20 +139,9 @@ class AccessLog:
 
 
 def combined(entry: Entry) -> bytes:
-    """Return the line for `entry` in Apache's combined format; what is no printable ASCII is written as `\\xNN`."""
-    return b'%b - - [%b] "%b" %d %d "%b" "%b"\n' % (
-        _escape(entry.peer.encode("utf-8", "replace")),
-        _timestamp(int(entry.at)),
-        _escape(entry.request_line),
-        entry.status,
-        entry.sent,
-        _escape(entry.referer),
-        _escape(entry.user_agent),
-    )
-
-
-def _escape(text: bytes) -> bytes:
-    return _UNSAFE.sub(lambda match: b"\\x%02x" % match[0][0], text)
+    """Return the line for `entry` in Apache's combined format."""
+    at, peer, request, status, sent, client = entry
+    return b"%b - - [%b] %b %d %d %b\n" % (peer, _timestamp(int(at)), request, status, sent, client)
 
 
 _last_timestamp = (0, b"")

@@ -22,7 +22,8 @@ from zope.interface import implementer
 from twistedsite.http import response, transports
 from twistedsite.http.body import RequestBody
 from twistedsite.http.ending import Ending, State
-from twistedsite.http.head import RequestError, RequestHead
+from twistedsite.http.head import RequestError, RequestHead, printable
+from twistedsite.http.parser import HeadReader
 from twistedsite.http.timers import NEVER
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ class Channel(Ending):
         self.site = site
         self.factory = site
         self.peer = peer
+        self.peer_name = printable(getattr(peer, "host", "-").encode())
         self.served = 0
-        self._host: IAddress | None = None
         self._limits = site.limits
         self._memo = site.parser.memo
-        self._scanned = 0
-        self._blank_line = False
+        self._heads = HeadReader(site.parser)
         self._working = False
+        self._batch = 0
         self._postponed = False
         """Complete requests may be in the buffer although none is being answered."""
         self._persistent = True
@@ -71,6 +72,8 @@ class Channel(Ending):
         transports.bound_unsent(self.transport)
         self._secure = ISSLTransport.providedBy(self.transport)
         self.begin_output()
+        if self.socket is not None:
+            self.site.readiness.attach(self.transport)
         self._watch.add(self)
         self.deadline = self._watch.now + self._limits.keep_alive
         if self.site.http2 and self._secure:
@@ -141,6 +144,7 @@ class Channel(Ending):
     def _serve_alone(self, head: RequestHead) -> None:
         """Serve a request that came in one piece with nothing after it."""
         self._working = True
+        self._batch = self.site.readiness.batch
         self.gather()
         try:
             self._begin(head)
@@ -156,6 +160,7 @@ class Channel(Ending):
             return
         self._working = True
         self.gather()
+        self._batch = self.site.pipelined_batch()
         turns = self._limits.pipelined
         try:
             while self._buffer and not self._full:
@@ -181,22 +186,10 @@ class Channel(Ending):
 
     def _read_head(self) -> bool:
         """Take a head off the buffer and begin its request; return False where more bytes are needed."""
-        buffer = self._buffer
-        if not self._scanned and not self._blank_line and buffer.startswith(b"\r"):
-            # RFC 9112, 2.2: one empty line before a request is ignored, for clients that end content with one.
-            if len(buffer) < 2:
-                return False
-            self._blank_line = True
-            if buffer[1] == 0x0A:
-                self._buffer = buffer = buffer[2:]
-        end = self.site.parser.find_end(buffer, self._scanned)
-        if end < 0:
-            self._scanned = len(buffer)
+        head, self._buffer = self._heads.take(self._buffer)
+        if head is None:
             return False
-        self._scanned = 0
-        self._blank_line = False
-        self._buffer = buffer[end:]
-        self._begin(self.site.parser.parse(buffer[:end]))
+        self._begin(head)
         return True
 
     def _begin(self, head: RequestHead) -> None:
@@ -205,7 +198,11 @@ class Channel(Ending):
         find_fast = self.site.fast
         if head.has_body or head.expect:
             self._begin_body(head)
-        elif find_fast is not None and head.method in _FAST_METHODS and (fast := find_fast(head)) is not None:
+        elif (
+            find_fast is not None
+            and head.method in _FAST_METHODS
+            and (fast := find_fast(head, self._batch)) is not None
+        ):
             self._answer_fast(head, fast)
         else:
             self._dispatch(head, None)
@@ -357,9 +354,7 @@ class Channel(Ending):
         return self.peer
 
     def getHost(self) -> IAddress:
-        if self._host is None:
-            self._host = cast(IAddress, self.transport.getHost())
-        return self._host
+        return cast(IAddress, self.transport.getHost())
 
     def isSecure(self) -> bool:
         return self._secure

@@ -43,6 +43,9 @@ ALLOW = (b"Allow", b"GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS")
 """Sent with the 405 that answers TRACE."""
 
 
+_UNPRINTABLE = re.compile(rb'[^\x20-\x7e]|["\\]')
+
+
 class RequestError(Exception):
     """A request that is answered by `status` and a line of text, and whose connection is then closed."""
 
@@ -92,14 +95,29 @@ class RequestHead(msgspec.Struct, frozen=True, dict=True):
         return joined
 
     @cached_property
+<<<<<<< HEAD
     def text_headers(self) -> list[tuple[str, str]]:
         """All fields in their order, names in lower case, decoded as ISO 8859-1. Not to be changed."""
         return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self.headers]
+=======
+    def log_parts(self) -> tuple[bytes, bytes]:
+        """The request line, and Referer and User-Agent, quoted as the access log writes them."""
+        fields = self.fields
+        return (
+            b'"%b %b %b"' % (self.method, printable(self.target), self.version),
+            b'"%b" "%b"' % (printable(fields.get(b"referer", b"-")), printable(fields.get(b"user-agent", b"-"))),
+        )
+>>>>>>> main
 
     @cached_property
     def segments(self) -> tuple[bytes, ...]:
         """The path's segments, percent-decoded; of `/a/b%20c` these are `a` and `b c`."""
         return tuple(unquote_to_bytes(segment) for segment in self.path[1:].split(b"/"))
+
+
+def printable(text: bytes) -> bytes:
+    """Return `text` with all that is not printable ASCII, and quotes and backslashes, written as `\\xNN`."""
+    return _UNPRINTABLE.sub(lambda match: b"\\x%02x" % match[0][0], text)
 
 
 def make_head(method: bytes, target: bytes, minor: int, headers: HeaderFields, size: int) -> RequestHead:

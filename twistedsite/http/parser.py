@@ -98,6 +98,35 @@ class HeadParser:
         return head
 
 
+class HeadReader:
+    """Takes heads off the bytes of one connection."""
+
+    def __init__(self, parser: HeadParser) -> None:
+        self._parser = parser
+        self._scanned = 0
+        self._blank_line = False
+
+    def take(self, buffer: bytes) -> tuple[RequestHead | None, bytes]:
+        """Return the head at the start of `buffer` and the bytes after it, or None and the bytes to come back with.
+
+        Raises RequestError as soon as the bytes cannot become a head.
+        """
+        if not self._scanned and not self._blank_line and buffer.startswith(b"\r"):
+            # RFC 9112, 2.2: one empty line before a request is ignored, for clients that end content with one.
+            if len(buffer) < 2:
+                return None, buffer
+            self._blank_line = True
+            if buffer[1] == 0x0A:
+                buffer = buffer[2:]
+        end = self._parser.find_end(buffer, self._scanned)
+        if end < 0:
+            self._scanned = len(buffer)
+            return None, buffer
+        self._scanned = 0
+        self._blank_line = False
+        return self._parser.parse(buffer[:end]), buffer[end:]
+
+
 class _Fields:
     """llhttp's callbacks."""
 

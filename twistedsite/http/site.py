@@ -16,18 +16,23 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.web import http, resource, server
 
-from twistedsite.http.accesslog import AccessLog, Entry
+from twistedsite.http.accesslog import NOBODY, NOTHING, AccessLog
 from twistedsite.http.body import MakeBodyCheck
 from twistedsite.http.channel import Channel
-from twistedsite.http.head import RequestError, RequestHead
+from twistedsite.http.head import RequestError, RequestHead, printable
 from twistedsite.http.parser import HeadParser
+from twistedsite.http.readiness import Readiness
 from twistedsite.http.request import Request
 from twistedsite.http.response import FastResponse
 from twistedsite.http.timers import Watch
 from twistedsite.settings.server import HttpLimits
 
-FastAnswer = Callable[[RequestHead], FastResponse | None]
-"""Finds a prepared response for a GET or HEAD without content, or None: then the resource tree is asked."""
+FastAnswer = Callable[[RequestHead, int], FastResponse | None]
+"""Finds a prepared response for a GET or HEAD without content, or None: then the resource tree is asked.
+
+The number is of the batch of requests: those of one number had all begun to be sent before the first of them was
+looked at, so what was true then is a true answer to each. 0: the request stands for itself.
+"""
 
 
 class Site(server.Site):
@@ -68,6 +73,8 @@ class Site(server.Site):
 
             self.make_http2: Callable[[], Any] = partial(Http2Connection, self)
             """Makes the protocol of a connection that has chosen HTTP/2."""
+        self.readiness = Readiness(reactor)
+        self._batches = 0
         self.draining = False
         self.access_log = access_log
         self._peers: Counter[str] = Counter()
@@ -137,6 +144,11 @@ class Site(server.Site):
 
     # For requests
 
+    def pipelined_batch(self) -> int:
+        """Return a new number for requests that came in one piece; `readiness` counts upwards from 1, we downwards."""
+        self._batches -= 1
+        return self._batches
+
     def getResourceFor(self, request: Request) -> resource.IResource:
         """Find the resource at the request's path."""
         request.site = self
@@ -156,47 +168,29 @@ class Site(server.Site):
     def log(self, request: http.Request) -> None:
         """Put a response by HTTP/2 into the access log."""
         if self.access_log is not None:
-            self.access_log.add(
-                Entry(
-                    self.watch.now,
-                    getattr(request.client, "host", "-"),
-                    b"%b %b %b" % (request.method, request.uri, request.clientproto),
-                    request.code,
-                    request.sentLength,
-                    request.getHeader(b"referer") or b"-",
-                    request.getHeader(b"user-agent") or b"-",
-                )
-            )
+            line = b'"%b"' % printable(b"%b %b %b" % (request.method, request.uri, request.clientproto))
+            texts = (printable(request.getHeader(name) or b"-") for name in (b"referer", b"user-agent"))
+            peer = printable(getattr(request.client, "host", "-").encode())
+            client = b'"%b" "%b"' % tuple(texts)
+            self.access_log.add((self.watch.now, peer, line, request.code, request.sentLength, client))
 
     def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int) -> None:
         """Put a response into the access log."""
-        log = self.access_log
-        if log is not None:
-            fields = head.fields
-            log.add(
-                Entry(
-                    self.watch.now,
-                    getattr(channel.peer, "host", "-"),
-                    b"%b %b %b" % (head.method, head.target, head.version),
-                    status,
-                    sent,
-                    fields.get(b"referer", b"-"),
-                    fields.get(b"user-agent", b"-"),
-                )
-            )
+        if self.access_log is not None:
+            request, client = head.log_parts
+            self.access_log.add((self.watch.now, channel.peer_name, request, status, sent, client))
 
     def log_refused(self, channel: Channel, head: RequestHead | None, refused: RequestError) -> None:
         """Log a request that was refused: in the access log, and once a peer for the operator."""
         if head is not None:
             self.log_response(channel, head, refused.status, 0)
         elif self.access_log is not None:
-            peer = getattr(channel.peer, "host", "-")
-            self.access_log.add(Entry(self.watch.now, peer, b"-", refused.status, 0, b"-", b"-"))
-        self._complaints.say(getattr(channel.peer, "host", "-"), str(refused))
+            self.access_log.add((self.watch.now, channel.peer_name, NOTHING, refused.status, 0, NOBODY))
+        self._complaints.say(channel.peer_name.decode(), str(refused))
 
     def log_closed(self, channel: Channel, why: str) -> None:
         """Log for the operator that a connection was cut off."""
-        self._complaints.say(getattr(channel.peer, "host", "-"), why)
+        self._complaints.say(channel.peer_name.decode(), why)
 
     def log_disk_error(self, error: OSError) -> None:
         """Log that a request's content could not be stored."""

@@ -196,11 +196,12 @@ class Exchange:
         """Send what has been written so far: the status and header fields are fixed from now on."""
         if self._closed:
             return
+        # Taken out first: where the outlet refuses, what was held is not held for ever.
+        held, self._held = bytes(self._held), bytearray()
         if not self._begun:
             head = self._head()
             self._begun = True
             self._outlet.begin(head)
-        held, self._held = bytes(self._held), bytearray()
         if held:
             self._outlet.write(held)
 

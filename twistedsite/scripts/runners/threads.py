@@ -34,6 +34,7 @@ from twistedsite.scripts.runners import (
     ScriptTimeoutError,
 )
 from twistedsite.scripts.runners.deadlines import Deadlines
+from twistedsite.scripts.runners.fairness import Fairness
 from twistedsite.scripts.runners.interrupt import Relentless, clear_interrupt, interrupt
 from twistedsite.scripts.runners.mailbox import Mailbox
 from twistedsite.scripts.runners.outlet import ThreadOutlet
@@ -65,7 +66,12 @@ class ThreadRunner:
         self.interpreters = Interpreters(CodeCache())
         self.mailbox = Mailbox(reactor)
         self.deadlines = Deadlines(reactor)
+<<<<<<< HEAD
         self.pool = ScriptPool(threads, functools.partial(reactor.callLater, 0))
+=======
+        self.pool = ScriptPool(threads)
+        self._fairness = Fairness(lambda: self._jobs.copy())
+>>>>>>> main
         self._jobs: set[_Job] = set()
         self._stopping: dict[_Job, float] = {}
         """Job that is being interrupted -> when it counts as lost."""
@@ -79,6 +85,7 @@ class ThreadRunner:
             return fail(RunnerBusyError(f"{self.settings.queue} scripts wait already"))
         job = _Job(self, request, body, sink)
         self._jobs.add(job)
+        self._fairness.job_begins()
         work: Deferred[Outcome] = deferToThreadPool(
             self.mailbox,  # type: ignore[arg-type]  # stands for the reactor: it has callFromThread
             self.pool,  # type: ignore[arg-type]  # stands for Twisted's pool: it has callInThreadWithCallback
@@ -106,6 +113,7 @@ class ThreadRunner:
         if self._interrupting is not None and self._interrupting.active():
             self._interrupting.cancel()
         self.pool.stop()
+        self._fairness.stop()
         self.deadlines.stop()
         self.mailbox.close()
         self.interpreters.close()
