@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import time
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -121,7 +121,10 @@ class AccessLog:
 
     def _current_file(self) -> IO[bytes]:
         if self._path == "-":
-            return sys.stdout.buffer
+            # Not sys.stdout: twistd makes that its own log.
+            if sys.__stdout__ is None:
+                raise OSError("there is no standard output")
+            return cast(IO[bytes], sys.__stdout__.buffer)
         if self._file is not None:
             opened = os.fstat(self._file.fileno())
             try:

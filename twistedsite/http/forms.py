@@ -95,6 +95,8 @@ def parse_query(query: str, limit: int) -> list[tuple[str, str]]:
 
     What is not UTF-8 becomes U+FFFD. Raises FormError 413 for more than `limit` fields.
     """
+    if not query:
+        return []
     try:
         return parse_qsl(query, keep_blank_values=True, max_num_fields=limit)
     except ValueError:

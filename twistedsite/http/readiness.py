@@ -8,6 +8,7 @@ a connection (writing, closing, errors, back-pressure) stays with its transport.
 from __future__ import annotations
 
 import select
+import time
 from functools import partial
 from typing import Any
 
@@ -28,8 +29,7 @@ class Readiness(FileDescriptor):
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
         self.batch = 0
-        """While data is handed out: a number for all sockets that were found ready at one moment. Else 0."""
-        self._batches = 0
+        """While data is handed out: a number for the moment at which its sockets were found ready. Else 0."""
         self._epoll: select.epoll | None = None
         self._reading: dict[int, Any] = {}
 
@@ -51,13 +51,14 @@ class Readiness(FileDescriptor):
         if self._epoll is None:
             return
         ready = self._epoll.poll(0, MOST_READY)
-        self._batches += 1
-        self.batch = self._batches
-        for descriptor, _ in ready:
-            transport = self._reading.get(descriptor)
-            if transport is not None:
-                self._read(transport)
-        self.batch = 0
+        self.batch = time.monotonic_ns()
+        try:
+            for descriptor, _ in ready:
+                transport = self._reading.get(descriptor)
+                if transport is not None:
+                    self._read(transport)
+        finally:
+            self.batch = 0
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor disconnects all that it knows: so do we."""

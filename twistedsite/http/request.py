@@ -203,6 +203,19 @@ class Request(server.Request):
             channel.site.log_response(channel, self.head, self.code, self.sentLength)
         self._cleanup()
 
+    def answer(self, status: int, fields: Iterable[tuple[bytes, bytes]], content: bytes) -> None:
+        """Send the whole response and finish; the `fields` come beside what `setHeader` has been given.
+
+        Framing, Date and Connection are the server's own: `fields` name none of them. This is what `setHeader`,
+        `write` and `finish` do, in fewer steps, for an answer that is there in one piece.
+        """
+        self.setResponseCode(status)
+        raw = self.responseHeaders._rawHeaders
+        for name, value in fields:
+            raw.setdefault(response.canonical_name(name), []).append(value)
+        self._begin(content, len(content))
+        self.finish()
+
     def send_file(self, fd: int, offset: int, length: int) -> Deferred[None]:
         """Send `length` bytes at `offset` of the open regular file `fd` as the next bytes of content.
 

@@ -7,10 +7,12 @@ its Transfer-Encoding never (RFC 9112, 6).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 
 import msgspec
 from twisted.web.http import RESPONSES
+from twisted.web.http_headers import Headers
 
 from twistedsite.http.head import RequestError
 
@@ -36,6 +38,12 @@ class FastResponse(msgspec.Struct, frozen=True):
 
 class ResponseError(Exception):
     """A response head that would break its framing: a line break or NUL in a value, or a length that is none."""
+
+
+@lru_cache(1024)
+def canonical_name(name: bytes) -> bytes:
+    """Return a field's name in the spelling that Twisted's headers are kept under: `Content-Type`, `ETag`."""
+    return next(spelled for spelled, _ in Headers({name: [b""]}).getAllRawHeaders())
 
 
 def has_no_content(status: int) -> bool:

@@ -67,11 +67,15 @@ class SiteResource(resource.Resource):
 
     def render(self, request: Request) -> int:
         """Answer `request` by `respond`; a client that goes away cancels it."""
-        answer = Deferred.fromCoroutine(self.answer(request))
+        answer = self.begin(request)
         gone = request.notifyFinish()
         gone.addErrback(lambda _: answer.cancel())
         answer.addErrback(functools.partial(self._failed, request))
         return NOT_DONE_YET
+
+    def begin(self, request: Request) -> Deferred[None]:
+        """`answer` as a Deferred; a resource that needs no coroutine to answer may have a shorter way."""
+        return Deferred.fromCoroutine(self.answer(request))
 
     async def answer(self, request: Request) -> None:
         """`respond`, after the method has been checked (RFC 9110, 15.5.6 and 15.6.2)."""

@@ -13,12 +13,14 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request
 
 from twistedsite.origins.interface import Entry, Kind
+from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem, send_problem
 from twistedsite.resources.health import is_health, send_health
 from twistedsite.resources.inheritance import Inheritance
 from twistedsite.resources.listing import Listing
 from twistedsite.resources.place import Place, find
+from twistedsite.resources.ready import ReadyScripts
 from twistedsite.resources.redirect import Redirect, SlashRedirect
 from twistedsite.resources.script import ScriptResource
 from twistedsite.resources.static import StaticFile
@@ -216,11 +218,21 @@ class FolderTree(SiteResource):
 
     def __init__(self, site: SiteContext) -> None:
         self._inheritance = Inheritance(site.origin, site.settings)
+        self._ready: ReadyScripts | None = None
+        if isinstance(site.origin, LocalOrigin):
+            self._ready = ReadyScripts(site.origin.root, site.delivery.now)
         super().__init__(site, Entry((), Kind.FOLDER), FolderSettings.of_server(site.settings))
+
+    def render(self, request: Request) -> int:
+        """Answer `request`: at once by a script whose place is known, else by looking it up."""
+        if self._ready is not None and (script := self._ready.lookup(request.path)) is not None:
+            return script.render(request)
+        return super().render(request)
 
     async def answer(self, request: Request) -> None:
         """Answer `request`; what goes wrong is answered under the settings of the folder in which it went wrong."""
         folder = self.folder
+        asked = self.site.delivery.now()
         try:
             path, slash = checked_path(request.postpath or [])
             if is_health(self.site.settings, path, request):
@@ -229,6 +241,8 @@ class FolderTree(SiteResource):
             place = await find(path, slash, self.site.origin, self._inheritance)
             folder = place.settings
             found = resource_for(self.site, place)
+            if self._ready is not None and isinstance(found, ScriptResource) and not place.rest:
+                self._ready.offer(request.path, found, asked)
             if isinstance(found, SiteResource):
                 await found.answer(request)
             else:

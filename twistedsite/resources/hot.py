@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -22,11 +22,14 @@ from twistedsite.resources.inheritance import FILE_NAME
 from twistedsite.resources.signatures import FileSignature, FolderSignature, UnsettledError, settled_by
 from twistedsite.settings.server import Coding
 
-_LONG_WAY: Final = (b"range", b"if-match", b"if-unmodified-since", b"authorization")
+_LONG_WAY: Final = frozenset({b"range", b"if-match", b"if-unmodified-since", b"authorization"})
 """Fields of requests that are never answered from here."""
 
 _OVERHEAD: Final = 4096
 """About what an entry costs beside its bytes."""
+
+
+_MOST_RECENT: Final = 1024
 
 _Key = tuple[str, bytes, tuple[Coding, ...]]
 
@@ -47,6 +50,7 @@ class Answer:
 class _Hot:
     """An answer and what it was made from; `checked` is the batch of requests for which that was last found true."""
 
+    key: _Key
     answer: Answer
     files: list[FileSignature]
     folders: list[FolderSignature]
@@ -54,6 +58,15 @@ class _Hot:
     """The URL names the file; else another file may become the index of its folder."""
     size: int
     checked: int = 0
+
+
+class _Recent(NamedTuple):
+    """What a head gets; the engine hands in one head for all requests of the same bytes."""
+
+    site: str
+    head: RequestHead
+    hot: _Hot
+    response: FastResponse | None
 
 
 class HotResponses:
@@ -67,6 +80,7 @@ class HotResponses:
         self._codings = codings
         self._now = now
         self._held: OrderedDict[_Key, _Hot] = OrderedDict()
+        self._recent: dict[int, _Recent] = {}
         self._size = 0
 
     def lookup(self, site: str, head: RequestHead, batch: int = 0) -> FastResponse | None:
@@ -75,29 +89,29 @@ class HotResponses:
         `batch` may number the requests that had all been sent when the first of them is looked up: what one of them has
         found true is not checked again for the others. 0: this request stands for itself.
         """
-        fields = head.fields
-        accepted = fields.get(b"accept-encoding")
-        key = (site, head.path, preferred(accepted, self._codings) if accepted else ())
-        hot = self._held.get(key)
-        if hot is None:
-            return None
-        for name in _LONG_WAY:
-            if name in fields:
+        recent = self._recent.get(id(head))
+        if recent is None or recent.head is not head or recent.site != site:
+            recent = self._find(site, head)
+            if recent is None:
                 return None
+        hot = recent.hot
         if not batch or hot.checked != batch:
             if not self._is_true(hot):
-                self._drop(key)
+                self._drop(hot.key)
                 return None
             hot.checked = batch
-            self._held.move_to_end(key)
-        answer = hot.answer
-        if (known := fields.get(b"if-none-match")) is not None:
-            return answer.not_modified if known_by(known, answer.etag) else answer.ok
-        if (since := fields.get(b"if-modified-since")) is not None:
-            date = parse_date(since)
-            if date is not None and answer.modified <= date:
-                return answer.not_modified
-        return answer.ok
+            self._held.move_to_end(hot.key)
+        return recent.response
+
+    def _find(self, site: str, head: RequestHead) -> _Recent | None:
+        fields = head.fields
+        hot = self._held.get((site, head.path, preferred(fields.get(b"accept-encoding"), self._codings)))
+        if hot is None or not _LONG_WAY.isdisjoint(fields):
+            return None
+        if len(self._recent) >= _MOST_RECENT:
+            self._recent.clear()
+        recent = self._recent[id(head)] = _Recent(site, head, hot, _choose(hot.answer, fields))
+        return recent
 
     def has(self, site: str, url_path: bytes, accept_encoding: bytes | None, etag: bytes) -> bool:
         """Whether an answer with `etag` is here; `lookup` tells whether it is true."""
@@ -133,7 +147,7 @@ class HotResponses:
         size = (len(ok.head) + len(ok.body) if ok else 0) + len(answer.not_modified.head) + _OVERHEAD
         key = (site, url_path, preferred(accept_encoding, self._codings))
         self._drop(key)
-        self._held[key] = _Hot(answer, files, folders, not url_path.endswith(b"/"), size)
+        self._held[key] = _Hot(key, answer, files, folders, not url_path.endswith(b"/"), size)
         self._size += size
         while self._size > self._limit:
             self._drop(next(iter(self._held)))
@@ -154,6 +168,18 @@ class HotResponses:
         hot = self._held.pop(key, None)
         if hot is not None:
             self._size -= hot.size
+            self._recent.clear()
+
+
+def _choose(answer: Answer, fields: Mapping[bytes, bytes]) -> FastResponse | None:
+    """The answer or that it is not modified (RFC 9110, 13.2.2, of which the other steps take the long way)."""
+    if (known := fields.get(b"if-none-match")) is not None:
+        return answer.not_modified if known_by(known, answer.etag) else answer.ok
+    if (since := fields.get(b"if-modified-since")) is not None:
+        date = parse_date(since)
+        if date is not None and answer.modified <= date:
+            return answer.not_modified
+    return answer.ok
 
 
 def _signatures(root: str, path: tuple[str, ...], settled: int) -> tuple[list[FolderSignature], list[FileSignature]]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, cast
+import copy
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NoReturn, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES
 from twisted.web.server import Request
 from zope.interface import implementer
 
+from twistedsite.http.request import Request as OwnRequest
 from twistedsite.origins.interface import Entry
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem
@@ -33,68 +36,88 @@ _FRAMING: Final = frozenset(
 )
 """Fields that only the server can know (RFC 9110, 7.6.1): a script's are dropped."""
 
+_DEFAULT_FIELDS: Final = ((b"cache-control", b"private, no-cache"), (b"x-content-type-options", b"nosniff"))
+"""Sent with every answer of a script that does not set them itself; names in lower case."""
+
 _STATUS: Final = {ScriptFailedError: 500, ScriptCrashedError: 502, ScriptTimeoutError: 504}
 
 
 class ScriptResource(SiteResource):
-    """The script or template `entry`, run in `dialect`."""
+    """The script or template `entry`, run in `dialect`. One object may answer many requests."""
 
     methods: ClassVar[tuple[bytes, ...]] = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS")
 
     def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, dialect: str, place: Place) -> None:
         super().__init__(site, entry, folder)
-        self._dialect = dialect
-        self._place = place
-
-    async def respond(self, request: Request) -> None:
-        """Run the script and send its answer. Raises HttpProblem for every way in which it may fail."""
-        sink = RequestSink(request, self.folder.headers)
-        body = cast(BinaryIO, request.content)
-        try:
-            await self.site.runner.run(self.script_request(request), body, sink)
-        except ScriptError as error:
-            raise self._problem(request, error) from None
-
-    def script_request(self, request: Request) -> ScriptRequest:
-        """What the script is told of `request`."""
-        query = request.uri.partition(b"?")[2]
-        client, host = request.getClientAddress(), request.getHost()
-        place = self._place
         named = place.path[: len(place.path) - len(place.rest)]
-        rest = "/".join(("", *place.rest)) + ("/" if place.slash else "")
-        mounted = [segment.decode("utf-8", "replace") for segment in request.prepath or ()]
-        site, folder = self.site, self.folder
-        return ScriptRequest(
-            root=site.origin.local_path(Entry((), self.entry.kind)).rstrip("/"),
-            script=self.entry.path,
-            filename=site.origin.local_path(self.entry),
-            version=self.entry.version,
-            dialect=self._dialect,
-            method=request.method.decode("ascii"),
-            target=request.uri.decode("latin-1"),
-            scheme="https" if request.isSecure() else "http",
-            protocol=request.clientproto.decode("ascii"),
-            host=(request.getHeader(b"host") or b"").decode("latin-1"),
-            server_name=request.getRequestHostname().decode("latin-1"),
-            server_port=getattr(host, "port", 0),
-            client=getattr(client, "host", None) or "",
-            client_port=getattr(client, "port", 0),
-            script_name="/".join(("", *mounted, *named)),
-            path_info=rest,
-            query=query.decode("latin-1"),
-            headers=[
-                (name.decode("latin-1").lower(), value.decode("latin-1"))
-                for name, values in request.requestHeaders.getAllRawHeaders()
-                for value in values
-            ],
+        self._url_path = "/".join(("", *named))
+        own = ((name.lower().encode(), value.encode()) for name, value in folder.headers.items())
+        self._fields = {**dict(_DEFAULT_FIELDS), **dict(own)}
+        self._same = ScriptRequest(
+            root=site.origin.local_path(Entry((), entry.kind)).rstrip("/"),
+            script=entry.path,
+            filename=site.origin.local_path(entry),
+            version=entry.version,
+            dialect=dialect,
+            path_info="/".join(("", *place.rest)) + ("/" if place.slash else ""),
             timeout=folder.timeout,
             debug=folder.debug,
             autoreload=folder.autoreload,
             options=folder.options,
             form_limits=site.settings.forms,
         )
+        """What is the same in every request to this script."""
 
-    def _problem(self, request: Request, error: ScriptError) -> HttpProblem:
+    def begin(self, request: Request) -> Deferred[None]:
+        """Run the script, with no coroutine in between."""
+        return self._run(request) if request.method in self.methods else super().begin(request)
+
+    async def respond(self, request: Request) -> None:
+        """Run the script and send its answer. Raises HttpProblem for every way in which it may fail."""
+        await self._run(request)
+
+    def _run(self, request: Request) -> Deferred[None]:
+        running = self.site.runner.run(
+            self.script_request(request), cast(BinaryIO, request.content), RequestSink(request, self._fields)
+        )
+        running.addErrback(self._explain)
+        return running
+
+    def script_request(self, request: Request) -> ScriptRequest:
+        """What the script is told of `request`."""
+        told = copy.copy(self._same)
+        told.method = request.method.decode("ascii")
+        told.target = target = request.uri.decode("latin-1")
+        told.query = target.partition("?")[2]
+        told.script_name = self._url_path
+        if request.prepath:
+            mounted = [segment.decode("utf-8", "replace") for segment in request.prepath]
+            told.script_name = "/".join(("", *mounted)) + self._url_path
+        told.scheme = "https" if request.isSecure() else "http"
+        told.protocol = request.clientproto.decode("ascii")
+        if isinstance(request, OwnRequest):
+            told.headers = request.head.text_headers
+            told.host = request.head.host.decode("ascii")
+        else:
+            told.headers = [
+                (name.decode("latin-1").lower(), value.decode("latin-1"))
+                for name, values in request.requestHeaders.getAllRawHeaders()
+                for value in values
+            ]
+            told.host = told.header("host")
+        client, server = request.getClientAddress(), request.getHost()
+        told.server_port = getattr(server, "port", 0)
+        told.server_name = _host_name(told.host) or getattr(server, "host", "")
+        told.client = getattr(client, "host", None) or ""
+        told.client_port = getattr(client, "port", 0)
+        return told
+
+    def _explain(self, failure: Failure) -> NoReturn:
+        if isinstance(failure.value, ScriptError):
+            raise self._problem(failure.value) from None
+        failure.raiseException()
+
+    def _problem(self, error: ScriptError) -> HttpProblem:
         match error:
             case RunnerBusyError():
                 problem = HttpProblem(503, headers={b"retry-after": b"%d" % error.retry_after})
@@ -115,13 +138,18 @@ class ScriptResource(SiteResource):
         return problem
 
 
+def _host_name(host: str) -> str:
+    """The value of a Host field without its port; an IPv6 literal without its brackets."""
+    return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+
+
 @implementer(IPushProducer)
 class RequestSink:
     """Puts a script's answer into a Twisted request. See `ResponseSink`."""
 
-    def __init__(self, request: Request, extra: dict[str, str]) -> None:
+    def __init__(self, request: Request, fields: dict[bytes, bytes]) -> None:
         self._request = request
-        self._extra = extra
+        self._fields = fields
         self._caught_up: Deferred[None] | None = None
 
     def begin(self, head: ResponseHead) -> None:
@@ -138,12 +166,15 @@ class RequestSink:
             if body:
                 request.write(body)
             request.unregisterProducer()
+            request.finish()
+        elif isinstance(request, OwnRequest):
+            request.answer(head.status, self._all_fields(head), body)
         else:
             self._send_head(head)
             if head.status not in NO_BODY_CODES:
                 request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(body)])
                 request.write(body if request.method != b"HEAD" else b"")
-        request.finish()
+            request.finish()
 
     def when_writable(self) -> Deferred[None] | None:
         return self._caught_up
@@ -161,16 +192,13 @@ class RequestSink:
         self.resumeProducing()
 
     def _send_head(self, head: ResponseHead) -> None:
-        request = self._request
-        request.setResponseCode(head.status)
-        headers = request.responseHeaders
-        own = {name.lower() for name, _ in head.headers}
-        headers.setRawHeaders(b"cache-control", [b"private, no-cache"])
-        headers.setRawHeaders(b"x-content-type-options", [b"nosniff"])
-        for field, text in self._extra.items():
-            headers.setRawHeaders(field, [text])
-        for name in own:
-            headers.removeHeader(name)
-        for name, value in head.headers:
-            if name.lower() not in _FRAMING:
-                headers.addRawHeader(name, value)
+        self._request.setResponseCode(head.status)
+        for name, value in self._all_fields(head):
+            self._request.responseHeaders.addRawHeader(name, value)
+
+    def _all_fields(self, head: ResponseHead) -> list[tuple[bytes, bytes]]:
+        """The script's own fields, and those that it leaves to the folder and the server."""
+        own = [(name.lower(), value) for name, value in head.headers]
+        names = {name for name, _ in own}
+        left = [field for field in self._fields.items() if field[0] not in names]
+        return left + [field for field in own if field[0] not in _FRAMING]

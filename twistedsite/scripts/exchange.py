@@ -6,7 +6,6 @@ side of one such passage; the dialects put their own names on top of it.
 
 from __future__ import annotations
 
-import functools
 from typing import BinaryIO, Protocol
 
 import msgspec
@@ -16,6 +15,7 @@ from twistedsite.http.forms import Form, Upload, parse_body, parse_query
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.environ import cgi_environ
 from twistedsite.scripts.headers import ResponseHeaders
+from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
 from twistedsite.settings.server import FormLimits, OptionValue
 
@@ -32,24 +32,24 @@ class ScriptRequest(msgspec.Struct, kw_only=True):
     version: str
     """The version of the script's content: the code cache's key."""
     dialect: str
-    method: str
-    target: str
+    method: str = ""
+    target: str = ""
     """The request target as it came, path and query (RFC 9112, 3.2)."""
-    scheme: str
-    protocol: str
-    host: str
+    scheme: str = ""
+    protocol: str = ""
+    host: str = ""
     """The Host field, port included where given."""
-    server_name: str
-    server_port: int
-    client: str
+    server_name: str = ""
+    server_port: int = 0
+    client: str = ""
     """The client's address; empty on a UNIX socket."""
     client_port: int = 0
-    script_name: str
+    script_name: str = ""
     """The part of the URL's path that led to the script, decoded (RFC 3875, 4.1.13)."""
-    path_info: str
+    path_info: str = ""
     """The rest of the URL's path, decoded."""
-    query: str
-    headers: list[tuple[str, str]]
+    query: str = ""
+    headers: list[tuple[str, str]] = []
     """Names in lower case, values decoded as ISO 8859-1, in the order in which they came."""
     timeout: float
     """Seconds until the script is stopped."""
@@ -87,6 +87,10 @@ class Outlet(Protocol):
         ...
 
 
+_HTML = (b"content-type", b"text/html; charset=utf-8")
+"""The default, of ScriptServer and of the other ancestors too."""
+
+
 class OutputClosedError(ValueError):
     """Something was written to a page that is finished."""
 
@@ -121,26 +125,27 @@ class Exchange:
         self._closed = False
         self._session: SessionAccess | None = None
 
-    @functools.cached_property
+    @lazy
     def query(self) -> list[tuple[str, str]]:
         """The fields of the query string, in order; blank values are kept."""
         return parse_query(self.request.query, self.request.form_limits.fields)
 
-    @functools.cached_property
+    @lazy
     def _posted(self) -> tuple[list[tuple[str, str]], list[Upload]]:
-        return parse_body(self.body, self.request.header("content-type"), self.request.form_limits)
+        content_type = self.request.header("content-type")
+        return parse_body(self.body, content_type, self.request.form_limits) if content_type else ([], [])
 
     @property
     def posted(self) -> list[tuple[str, str]]:
         """The fields of a form in the body; raises FormError where it is malformed or too large."""
         return self._posted[0]
 
-    @functools.cached_property
+    @lazy
     def files(self) -> dict[str, Upload]:
         """The uploaded files by field name; of several with one name the last."""
         return {upload.name: upload for upload in self._posted[1]}
 
-    @functools.cached_property
+    @lazy
     def form(self) -> Form:
         """The fields of the query string and of the body."""
         return Form([*self.query, *self.posted])
@@ -149,12 +154,12 @@ class Exchange:
         """Every field's values by name, of the query string and of the body."""
         return self.form.lists()
 
-    @functools.cached_property
+    @lazy
     def cookies(self) -> dict[str, str]:
         """The cookies that came."""
         return parse_cookies(self.request.header("cookie"))
 
-    @functools.cached_property
+    @lazy
     def environ(self) -> dict[str, str]:
         """The CGI environment of the request (RFC 3875, 4.1)."""
         return cgi_environ(self.request)
@@ -191,11 +196,12 @@ class Exchange:
         """Send what has been written so far: the status and header fields are fixed from now on."""
         if self._closed:
             return
+        # Taken out first: where the outlet refuses, what was held is not held for ever.
+        held, self._held = bytes(self._held), bytearray()
         if not self._begun:
             head = self._head()
             self._begun = True
             self._outlet.begin(head)
-        held, self._held = bytes(self._held), bytearray()
         if held:
             self._outlet.write(held)
 
@@ -228,10 +234,11 @@ class Exchange:
 
     def _head(self) -> ResponseHead:
         # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
-        if (status := self.headers.pop("status", None)) is not None:
-            self.status = checked_status(status)
-        self.headers.setdefault("content-type", "text/html; charset=utf-8")
+        if "status" in self.headers:
+            self.status = checked_status(self.headers.pop("status"))
         headers = self.headers.encoded()
+        if "content-type" not in self.headers:
+            headers.append(_HTML)
         if self._session is not None and (cookie := self._session.set_cookie_value()):
             headers.append((b"set-cookie", cookie.encode("ascii")))
         return ResponseHead(self.status, headers)

@@ -201,12 +201,17 @@ class Interpreters:
         self._limit = limit
         self._serial = next(_SERIAL)
         self._by_folder: OrderedDict[str, Interpreter] = OrderedDict()
+        self._last = ""
+        """The folder asked for last: it need not be moved to the end again."""
         self._by_package: dict[str, Interpreter] = {}
         self._lock = threading.Lock()
         sys.meta_path.insert(0, self)
 
     def get(self, folder: str) -> Interpreter:
         """The interpreter of `folder`, an absolute path."""
+        if folder == self._last and (interpreter := self._by_folder.get(folder)) is not None:
+            return interpreter
+        self._last = folder
         with self._lock:
             interpreter = self._by_folder.get(folder)
             if interpreter is None:

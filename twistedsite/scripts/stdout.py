@@ -6,9 +6,7 @@ that a script leaves behind, which has a context of its own, writes to the serve
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import IO, Any, Final
 
@@ -29,17 +27,20 @@ class StdoutProxy:
         return getattr(_page.get() or self.original, name)
 
 
-@contextlib.contextmanager
-def printing_to(page: IO[str]) -> Iterator[None]:
-    """Send what the caller's context prints into `page`."""
-    if not isinstance(sys.stdout, StdoutProxy):
-        # Again after somebody has replaced it, as twistd does when its log begins.
-        sys.stdout = StdoutProxy(sys.stdout)
-    token = _page.set(page)
-    try:
-        yield
-    finally:
-        _page.reset(token)
+class printing_to:  # noqa: N801  # used as a function, like contextlib's own
+    """A context in which what the caller prints goes into `page`."""
+
+    def __init__(self, page: IO[str]) -> None:
+        self._page = page
+
+    def __enter__(self) -> None:
+        if not isinstance(sys.stdout, StdoutProxy):
+            # Again after somebody has replaced it, as twistd does when its log begins.
+            sys.stdout = StdoutProxy(sys.stdout)
+        self._token = _page.set(self._page)
+
+    def __exit__(self, *raised: object) -> None:
+        _page.reset(self._token)
 
 
 def restore_stdout() -> None:

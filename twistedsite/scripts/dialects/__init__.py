@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import Final, Protocol, cast
 
@@ -32,6 +33,7 @@ class Dialect(Protocol):
         ...
 
 
+@functools.cache
 def load_dialect(name: str) -> Dialect:
     """The dialect `name`; its module is imported on first use."""
     return cast(Dialect, importlib.import_module(f"{__name__}.{name}"))

@@ -72,7 +72,7 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Run the script of `exchange`; what it prints is the body."""
     request = exchange.request
-    interpreter = interpreters.get(os.path.dirname(request.filename))
+    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0])
     if request.autoreload:
         interpreter.refresh()
     compiled = interpreters.code.get(request.filename, request.version)

@@ -1,81 +1,72 @@
-"""Deadlines of many jobs on one timer of the reactor: a job that ends in time costs no timer of its own."""
+"""Deadlines of many jobs on one timer of the reactor: a job that ends in time costs no timer of its own.
+
+Deadlines of one length fall due in the order in which they were made, so each length has a queue, and only the heads
+of the queues are ever compared. There are few lengths: the `timeout` of some folders.
+"""
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections.abc import Callable
-from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-
-_SMALL: Final = 1024
-"""Deadlines that are kept without looking for cancelled ones among them."""
 
 
 class Deadline:
     """One deadline; `cancel()` makes it nothing."""
 
-    __slots__ = ("callback",)
+    __slots__ = ("_queue", "callback", "due")
 
-    def __init__(self, callback: Callable[[], None]) -> None:
-        self.callback: Callable[[], None] | None = callback
+    def __init__(self, queue: dict[Deadline, None], due: float, callback: Callable[[], None]) -> None:
+        self._queue = queue
+        self.due = due
+        self.callback = callback
+        queue[self] = None
 
     def cancel(self) -> None:
-        """Forget it: its callback is released now, its place in the heap later."""
-        self.callback = None
+        """Forget it, now; a second call does nothing."""
+        self._queue.pop(self, None)
 
 
 class Deadlines:
-    """Calls back what is due. Most deadlines are never reached and are dropped unseen."""
+    """Calls back what is due."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
-        self._heap: list[tuple[float, int, Deadline]] = []
-        self._order = itertools.count()
+        self._queues: dict[float, dict[Deadline, None]] = {}
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
-        self._tidy_at = _SMALL
 
     def add(self, seconds: float, callback: Callable[[], None]) -> Deadline:
         """Have `callback()` called in `seconds` from now."""
-        deadline = Deadline(callback)
         due = self._reactor.seconds() + seconds
-        heapq.heappush(self._heap, (due, next(self._order), deadline))
+        queue = self._queues.get(seconds)
+        if queue is None:
+            queue = self._queues[seconds] = {}
+        deadline = Deadline(queue, due, callback)
         if self._timer is None or due < self._timer_at:
             self._arm()
-        if len(self._heap) > self._tidy_at:
-            self._tidy()
         return deadline
 
     def stop(self) -> None:
         """Forget all deadlines."""
-        self._heap.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _tidy(self) -> None:
-        """Drop what has been cancelled: seldom, each time that the heap has doubled, so it costs next to nothing."""
-        self._heap = [entry for entry in self._heap if entry[2].callback is not None]
-        heapq.heapify(self._heap)
-        self._tidy_at = max(_SMALL, 2 * len(self._heap))
+        self._queues.clear()
+        self._arm()
 
     def _arm(self) -> None:
-        while self._heap and self._heap[0][2].callback is None:
-            heapq.heappop(self._heap)
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
-        if self._heap:
-            self._timer_at = self._heap[0][0]
-            self._timer = self._reactor.callLater(max(0.0, self._timer_at - self._reactor.seconds()), self._due)
+        first = min((next(iter(queue)).due for queue in self._queues.values() if queue), default=None)
+        if first is not None:
+            self._timer_at = first
+            self._timer = self._reactor.callLater(max(0.0, first - self._reactor.seconds()), self._due)
 
     def _due(self) -> None:
-        self._timer = None
         now = self._reactor.seconds()
-        while self._heap and (self._heap[0][0] <= now or self._heap[0][2].callback is None):
-            callback = heapq.heappop(self._heap)[2].callback
-            if callback is not None:
-                callback()
+        for seconds, queue in list(self._queues.items()):
+            while queue and (first := next(iter(queue))).due <= now:
+                first.cancel()
+                first.callback()
+            if not queue:
+                del self._queues[seconds]
         self._arm()

@@ -24,6 +24,7 @@ from twistedsite.scripts.run import ScriptStop
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _INTERRUPTIBLE: Final = (
     os.path.join(_PACKAGE, "scripts", "dialects") + os.sep,
+    os.path.join(_PACKAGE, "scripts", "exchange.py"),
     os.path.join(_PACKAGE, "scripts", "page.py"),
     os.path.join(_PACKAGE, "scripts", "stdout.py"),
 )

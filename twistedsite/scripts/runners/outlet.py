@@ -29,7 +29,8 @@ class ThreadOutlet:
         self._under_way = 0
         self._lock = threading.Lock()
         """Entered as itself, not by the condition: it is left in one step that no interrupt can divide."""
-        self._changed = threading.Condition(self._lock)
+        self._changed: threading.Condition | None = None
+        """Made when it is needed, under the lock: most scripts send their answer in one piece and never wait."""
         self._waited = 0.0
         self._waiting_since: float | None = None
 
@@ -55,7 +56,8 @@ class ThreadOutlet:
         """Nothing is delivered from now on; the script gets ScriptStop at its next write."""
         with self._lock:
             self.stopped = True
-            self._changed.notify_all()
+            if self._changed is not None:
+                self._changed.notify_all()
 
     def waited(self) -> float:
         """Seconds that the script has waited for its client, up to now."""
@@ -69,6 +71,8 @@ class ThreadOutlet:
     def _wait_for_room(self, size: int) -> None:
         if not self._is_full_for(size):
             return
+        if self._changed is None:
+            self._changed = threading.Condition(self._lock)
         self._waiting_since = self._clock()
         self._changed.wait_for(lambda: self.stopped or not self._is_full_for(size))
         self._waited = self.waited()
@@ -94,4 +98,5 @@ class ThreadOutlet:
     def _taken(self, size: int) -> None:
         with self._lock:
             self._under_way -= size
-            self._changed.notify()
+            if self._changed is not None:
+                self._changed.notify()

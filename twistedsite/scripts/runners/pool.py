@@ -2,19 +2,23 @@
 
 Daemon threads, because a script that cannot be stopped must not keep the process from ending; apart, because DNS and
 files must not wait behind scripts.
+
+What is submitted in one turn of the reactor is handed over at its end, and one thread is woken for it, the one that
+slept last; it wakes the next before it begins a script while work is left. So a burst of short scripts is read by the
+reactor and done by one warm thread in turn, instead of by as many threads as there are scripts, all struggling with
+the reactor for the interpreter lock.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any
 
 from twisted.python.failure import Failure
 
 Work = Callable[[], None]
-_END: Final = None
 
 
 class ScriptThread(threading.Thread):
@@ -25,33 +29,41 @@ class ScriptThread(threading.Thread):
         self._pool = pool
         self.retired = False
         self.lost = False
+        self.baton = threading.Lock()
+        """Always held: the thread sleeps by acquiring it, until somebody releases it."""
+        self.baton.acquire()
 
     def run(self) -> None:
-        while (work := self._pool.queue.get()) is not _END:
+        woken = True
+        while not self.retired and (work := self._pool.next_work(self, woken)) is not None:
             work()
             del work
-            if self.retired:
-                return self._pool.left(self)
-            self._pool.free()
-        return None
+            woken = False
+        self._pool.left(self)
 
 
 class ScriptPool:
     """At most `limit` threads at work, made when they are needed. A lost thread does not count: it is replaced."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, at_end_of_turn: Callable[[Callable[[], None]], object]) -> None:
         self.limit = limit
+        self._at_end_of_turn = at_end_of_turn
+        self._handing_over = False
         self.lost = 0
-        self.queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._work: deque[Work] = deque()
         self._threads: set[ScriptThread] = set()
-        self._spare = 0
-        """Threads that wait for work, less the work that waits for a thread."""
+        self._asleep: list[ScriptThread] = []
+        self._waking = False
+        """A thread has been woken or started and has not come for work yet."""
         self._lock = threading.Lock()
 
     def callInThreadWithCallback(
         self, on_result: Callable[[bool, Any], None], function: Callable[..., Any], *args: Any
     ) -> None:
-        """Call `function(*args)` in a thread, then there `on_result(True, result)` or `on_result(False, Failure)`."""
+        """Call `function(*args)` in a thread, then there `on_result(True, result)` or `on_result(False, Failure)`.
+
+        Only for the reactor's thread.
+        """
 
         def work() -> None:
             try:
@@ -61,20 +73,41 @@ class ScriptPool:
             else:
                 on_result(True, result)
 
-        self.queue.put(work)
+        self._work.append(work)
+        if not self._handing_over:
+            self._handing_over = True
+            self._at_end_of_turn(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._handing_over = False
         with self._lock:
-            self._spare -= 1
-            self._grow()
+            self._wake()
 
     @property
     def size(self) -> int:
         """Threads there are, the lost ones among them."""
         return len(self._threads)
 
-    def free(self) -> None:
-        """A thread is ready for more work."""
-        with self._lock:
-            self._spare += 1
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a thread."""
+        return len(self._work)
+
+    def next_work(self, thread: ScriptThread, woken: bool) -> Work | None:
+        """Wait for work, in `thread`, which is `woken` if it has just been started; None: there will be no more."""
+        while True:
+            with self._lock:
+                if woken:
+                    self._waking = False
+                if self._work and self.limit:
+                    work = self._work.popleft()
+                    self._wake()
+                    return work
+                if not self.limit:
+                    return None
+                self._asleep.append(thread)
+            thread.baton.acquire()
+            woken = True
 
     def lose(self, thread: ScriptThread) -> None:
         """Count `thread`, which does not come back from a script, as lost, and make room for another."""
@@ -82,25 +115,32 @@ class ScriptPool:
             if thread in self._threads and not thread.lost:
                 thread.lost = True
                 self.lost += 1
-                self._grow()
+                self._wake()
 
     def left(self, thread: ScriptThread) -> None:
-        """A retired thread is about to end."""
+        """`thread` is about to end."""
         with self._lock:
             self._threads.discard(thread)
             self.lost -= thread.lost
-            self._grow()
+            self._wake()
 
     def stop(self) -> None:
-        """Let idle threads end; those at work are not waited for."""
+        """Let idle threads end, and others after their script; what waits is dropped."""
         with self._lock:
             self.limit = 0
-            for _ in self._threads:
-                self.queue.put(_END)
+            self._work.clear()
+            while self._asleep:
+                self._asleep.pop().baton.release()
 
-    def _grow(self) -> None:
-        if self._spare < 0 and len(self._threads) - self.lost < self.limit:
-            self._spare += 1
+    def _wake(self) -> None:
+        """Have one more thread come for work, if there is work and nobody is coming."""
+        if not self._work or self._waking:
+            return
+        if self._asleep:
+            self._waking = True
+            self._asleep.pop().baton.release()
+        elif len(self._threads) - self.lost < self.limit:
+            self._waking = True
             thread = ScriptThread(self)
             self._threads.add(thread)
             thread.start()

@@ -6,6 +6,7 @@ script's thread, everything else on the reactor's.
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 from contextvars import copy_context
@@ -33,6 +34,7 @@ from twistedsite.scripts.runners import (
     ScriptTimeoutError,
 )
 from twistedsite.scripts.runners.deadlines import Deadlines
+from twistedsite.scripts.runners.fairness import Fairness
 from twistedsite.scripts.runners.interrupt import Relentless, clear_interrupt, interrupt
 from twistedsite.scripts.runners.mailbox import Mailbox
 from twistedsite.scripts.runners.outlet import ThreadOutlet
@@ -64,7 +66,12 @@ class ThreadRunner:
         self.interpreters = Interpreters(CodeCache())
         self.mailbox = Mailbox(reactor)
         self.deadlines = Deadlines(reactor)
+<<<<<<< HEAD
+        self.pool = ScriptPool(threads, functools.partial(reactor.callLater, 0))
+=======
         self.pool = ScriptPool(threads)
+        self._fairness = Fairness(lambda: self._jobs.copy())
+>>>>>>> main
         self._jobs: set[_Job] = set()
         self._stopping: dict[_Job, float] = {}
         """Job that is being interrupted -> when it counts as lost."""
@@ -74,10 +81,11 @@ class ThreadRunner:
         """See `Runner.run`."""
         if self.pool.lost >= self.settings.lost:
             return fail(RunnerBusyError(f"{self.pool.lost} scripts could not be stopped and hold their threads"))
-        if self.pool.queue.qsize() >= self.settings.queue:
+        if self.pool.waiting >= self.settings.queue:
             return fail(RunnerBusyError(f"{self.settings.queue} scripts wait already"))
         job = _Job(self, request, body, sink)
         self._jobs.add(job)
+        self._fairness.job_begins()
         work: Deferred[Outcome] = deferToThreadPool(
             self.mailbox,  # type: ignore[arg-type]  # stands for the reactor: it has callFromThread
             self.pool,  # type: ignore[arg-type]  # stands for Twisted's pool: it has callInThreadWithCallback
@@ -91,8 +99,8 @@ class ThreadRunner:
         """See `Runner.health`."""
         return {
             "threads": self.pool.size,
-            "running": len(self._jobs) - self.pool.queue.qsize(),
-            "queued": self.pool.queue.qsize(),
+            "running": len(self._jobs) - self.pool.waiting,
+            "queued": self.pool.waiting,
             "lost": self.pool.lost,
             "lost_limit": self.settings.lost,
         }
@@ -105,6 +113,7 @@ class ThreadRunner:
         if self._interrupting is not None and self._interrupting.active():
             self._interrupting.cancel()
         self.pool.stop()
+        self._fairness.stop()
         self.deadlines.stop()
         self.mailbox.close()
         self.interpreters.close()

@@ -1,0 +1,50 @@
+"""Scripts whose place is known: what a URL has led to, kept with the signatures of everything that made it so.
+
+Most requests of a busy site go to a few scripts. The look-ups on the way to one (settings of every folder, the file,
+other files that could stand at this URL) are then replaced by an `lstat` of each folder and file, as for hot responses.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from twistedsite.resources.grounds import Grounds
+from twistedsite.resources.script import ScriptResource
+
+_LIMIT: Final = 4096
+"""Scripts that are kept; the one that came first goes first."""
+
+
+class ReadyScripts:
+    """The known scripts of one site on the local disk, by URL path. `now` gives seconds since the epoch."""
+
+    def __init__(self, root: str, now: Callable[[], float]) -> None:
+        self._root = root
+        self._now = now
+        self._held: OrderedDict[bytes, tuple[ScriptResource, Grounds]] = OrderedDict()
+
+    def lookup(self, url_path: bytes) -> ScriptResource | None:
+        """The script that answers `url_path`, if it is here and still the one."""
+        held = self._held.get(url_path)
+        if held is None:
+            return None
+        script, grounds = held
+        if grounds.hold(self._now):
+            return script
+        del self._held[url_path]
+        return None
+
+    def offer(self, url_path: bytes, script: ScriptResource, asked: float) -> None:
+        """Keep `script` for the next requests of `url_path`, if what led to it has come to rest.
+
+        `asked` is the time, in seconds since the epoch, at which the look-ups began.
+        """
+        entry = script.entry
+        by_name = url_path.endswith(entry.name.encode())
+        grounds = Grounds.of(self._root, entry.path, [(entry.name, entry.version)], by_name=by_name, asked=asked)
+        if grounds is not None:
+            self._held[url_path] = (script, grounds)
+            while len(self._held) > _LIMIT:
+                self._held.popitem(last=False)
