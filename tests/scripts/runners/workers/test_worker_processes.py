@@ -155,6 +155,25 @@ async def test_a_zygote_that_is_killed_while_nothing_runs_is_replaced(write: Any
 
 
 @pytest_twisted.ensureDeferred
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 502)])
+async def test_what_waited_for_a_worker_of_a_killed_zygote_runs_where_twice_does_no_harm(
+    write: Any, serve: Any, method: str, status: int
+) -> None:
+    write("zygote.py", "import os\nprint(os.getppid())")
+    async with serve(workers={"reuse": "per-request"}) as site:
+        zygote = int((await site.get("/zygote")).text)
+        os.kill(zygote, signal.SIGSTOP)
+        connection = await site.connect()
+        connection.send(
+            method.encode() + b" /zygote HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        # Once a page that needs no script is there, the request above has been handed to the zygote.
+        await site.get("/nothing")
+        os.kill(zygote, signal.SIGKILL)
+        assert (await connection.everything()).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("spin")
 async def test_a_worker_that_is_killed_from_outside_is_answered_502(serve: Any, tmp_path: Path) -> None:
     async with serve() as site:

@@ -101,6 +101,17 @@ class ScriptJob:
         self._worker = worker
         return True
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it does no harm if it should run twice (RFC 9110, 9.2.1)."""
+        return self.state is State.RUNNING and self._request.method in ("GET", "HEAD", "OPTIONS")
+
+    def requeue(self) -> None:
+        """Wait for another worker, first of all that wait."""
+        self.state = State.QUEUED
+        self._worker = None
+        self._pool.put_back(self)
+
     def withdraw(self) -> None:
         """It was refused, and will not run."""
         self._over()

@@ -91,6 +91,11 @@ class Workers:
             self._waiting.append(pool)
         self.make_room()
 
+    def forget(self, pool: SitePool) -> None:
+        """`pool` takes no turns any more."""
+        if pool in self._waiting:
+            self._waiting.remove(pool)
+
     def make_room(self) -> None:
         """Where all places are taken, have idle workers killed: one for each site that waits for a place."""
         if not self._idle or self.has_place():
@@ -194,6 +199,12 @@ class SitePool:
         if job in self.queue:
             self.queue.remove(job)
 
+    def put_back(self, job: ScriptJob) -> None:
+        """`job` is the next one again."""
+        self.queue.appendleft(job)
+        self.workers.wait(self)
+        self.workers.share_places()
+
     def take_place(self) -> bool:
         """Use a free place, if there is need; tells whether scripts wait even so."""
         if self.could_grow:
@@ -243,6 +254,7 @@ class SitePool:
             self.workers.rouse(process)
             process.kill()
         self.idle.clear()
+        self.workers.forget(self)
 
     def _grow(self) -> None:
         process = self.workers.spawn(self)
@@ -252,8 +264,7 @@ class SitePool:
     def _give_next(self, process: WorkerProcess) -> None:
         job = self.queue.popleft()
         if not process.give(job):
-            self.queue.appendleft(job)
-            self.workers.wait(self)
+            self.put_back(job)
 
     def _is_used_up(self, process: WorkerProcess) -> bool:
         settings = self.workers.settings

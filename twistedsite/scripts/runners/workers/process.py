@@ -157,7 +157,12 @@ class WorkerProcess:
 
     def _tell_job(self) -> None:
         job, self.job = self.job, None
-        if job is not None:
+        if job is None:
+            return
+        if self.pid is None and job.is_repeatable:
+            # Its zygote has died before it told of this worker: as good as certainly there has been none.
+            job.requeue()
+        else:
             job.lost(f"the worker process has ended: {_ending(self._status)}")
 
     def _signal(self, number: int) -> None:

@@ -136,6 +136,13 @@ class Spawner:
         """The reactor has stopped."""
         self._end()
 
+    def _restart(self) -> None:
+        try:
+            self._start()
+        except OSError as error:
+            self._log.error("the zygote cannot be started: {error}", error=error)
+            self._again = self._reactor.callLater(_LONGEST_PAUSE, self._restart)
+
     def _start(self) -> None:
         self._again = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -169,7 +176,7 @@ class Spawner:
         self._pause = 0.0 if lived >= _STEADY else min(max(0.1, 2 * self._pause), _LONGEST_PAUSE)
         self.restarts += 1
         self._log.error("the zygote has died after {lived:.1f} s; its workers with it", lived=lived)
-        self._again = self._reactor.callLater(self._pause, self._start)
+        self._again = self._reactor.callLater(self._pause, self._restart)
         self._lose_all(still_unsent={serial for serial, _, _ in self._unsent})
 
     def _lose_all(self, still_unsent: Collection[int] = ()) -> None:
