@@ -47,8 +47,9 @@ class Channel(Ending):
         super().__init__(site.watch, site.limits.write_idle)
         self.site = site
         self.factory = site
-        self.peer = peer
-        self.peer_name = printable(getattr(peer, "host", "-").encode())
+        self._came_from(peer)
+        self.counted_for = self.peer_name
+        """The peer on whose account the connection is."""
         self.served = 0
         self._limits = site.limits
         self._memo = site.parser.memo
@@ -76,7 +77,7 @@ class Channel(Ending):
             self.site.readiness.attach(self.transport)
         self._watch.add(self)
         self.deadline = self._watch.now + self._limits.keep_alive
-        if self.site.http2 and self._secure:
+        if self.socket is None:
             self._state = State.NEGOTIATING
 
     def dataReceived(self, data: bytes) -> None:
@@ -132,10 +133,15 @@ class Channel(Ending):
 
     # Reading
 
+    def _came_from(self, peer: IAddress | None) -> None:
+        self.peer = peer
+        self.peer_name = printable(getattr(peer, "host", "-").encode())
+
     def _negotiated(self, data: bytes) -> None:
-        """The first bytes under TLS: by now both sides know whether they speak HTTP/2."""
+        """The first bytes: by now the layers below (TLS, PROXY protocol) know who speaks, and which protocol."""
         self._state = State.HEAD
-        if self.transport.negotiatedProtocol == b"h2":
+        self._came_from(self.transport.getPeer())
+        if self.site.http2 and getattr(self.transport, "negotiatedProtocol", None) == b"h2":
             connection = self.site.make_http2()
             self.hand_over(connection)
             self.transport.registerProducer(connection, True)
@@ -364,7 +370,7 @@ class Channel(Ending):
         self.deadline = NEVER
         if self._state is State.CLOSING:
             self.closing_overdue(now)
-        elif self._state is State.HEAD:
+        elif self._state in (State.HEAD, State.NEGOTIATING):
             if self._buffer:
                 self._refuse(RequestError(408, "The request did not come in time"), None)
             else:
