@@ -64,14 +64,11 @@ class Channel(Ending):
         self._request_head: RequestHead | None = None
         self._body: RequestBody | None = None
 
-    # From the transport
-
     def connectionMade(self) -> None:
         self.site.connection_made(self)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         transports.bound_unsent(self.transport)
-        self._secure = ISSLTransport.providedBy(self.transport)
         self.begin_output()
         if self.socket is not None:
             self.site.readiness.attach(self.transport)
@@ -273,13 +270,11 @@ class Channel(Ending):
         if wanted == self._reading or self._read_ended:
             return
         self._reading = wanted
+        if self._state is State.BODY:
+            self.deadline = self._watch.now + self._limits.body_idle if wanted else NEVER
         if wanted:
-            if self._state is State.BODY:
-                self.deadline = self._watch.now + self._limits.body_idle
             self.transport.resumeProducing()
         else:
-            if self._state is State.BODY:
-                self.deadline = NEVER
             self.transport.pauseProducing()
 
     # Answering
@@ -297,11 +292,10 @@ class Channel(Ending):
 
     def _answer_fast(self, head: RequestHead, fast: FastResponse) -> None:
         ending = self.persist(head, self.may_persist)
-        self.write(
-            b"".join((fast.head, self._watch.date, ending, b"\r\n", b"" if head.method == b"HEAD" else fast.body))
-        )
+        content = b"" if head.method == b"HEAD" else fast.body
+        self.write(b"".join((fast.head, self._watch.date, ending, b"\r\n", content)))
         if self.site.access_log is not None:
-            self.site.log_response(self, head, fast.status, 0 if head.method == b"HEAD" else len(fast.body))
+            self.site.log_response(self, head, fast.status, len(content))
         self._next_request()
 
     @property
@@ -363,7 +357,7 @@ class Channel(Ending):
         return cast(IAddress, self.transport.getHost())
 
     def isSecure(self) -> bool:
-        return self._secure
+        return ISSLTransport.providedBy(self.transport)
 
     def deadline_passed(self, now: float) -> None:
         """Something took too long: end it as fits the state."""
