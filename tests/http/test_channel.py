@@ -6,9 +6,11 @@ import pytest_twisted
 from conftest import Serve
 from rawclient import RawClient
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Duration
 
@@ -189,6 +191,24 @@ async def test_connections_are_bounded_for_each_peer(serve: Serve) -> None:
         await _turn()
     third = await RawClient.connect(port, GET % b"3")
     await third.until(b"</3 >")
+
+
+@pytest_twisted.ensureDeferred
+async def test_behind_the_proxy_protocol_the_client_is_the_one_that_the_proxy_names() -> None:
+    from twisted.internet import reactor
+
+    class Who(Resource):
+        isLeaf = True
+
+        def render_GET(self, request: Request) -> bytes:
+            return b"<%b>" % request.getClientAddress().host.encode()
+
+    site = Site(Who(), limits=HttpLimits(connections_per_peer=1), max_body=0, reactor=reactor)
+    port = await serverFromString(reactor, "haproxy:tcp:0:interface=127.0.0.1").listen(site)
+    client = await RawClient.connect(port.getHost().port, b"PROXY TCP4 203.0.113.7 127.0.0.1 1234 80\r\n", GET % b"")
+    await client.until(b"<203.0.113.7>")
+    await port.stopListening()
+    await site.drain(0)
 
 
 @pytest_twisted.ensureDeferred

@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from file_site import serving
 from twisted.internet import reactor
-with serving(Path(sys.argv[1]), reactor) as files:
+with serving(Path(sys.argv[1]), reactor, engine=sys.argv[2] == "engine") as files:
     print(files.port, flush=True)
     reactor.run()
     reactor.disconnectAll()
@@ -83,12 +83,13 @@ def download(port: int, path: str) -> int:
     return total
 
 
-def test_two_gigabytes_add_less_than_4_megabytes_to_the_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["stock", "engine"])
+def test_two_gigabytes_add_less_than_4_megabytes_to_the_process(tmp_path: Path, kind: str) -> None:
     with (tmp_path / "huge.bin").open("wb") as file:
         file.truncate(2 * 1024**3)
     (tmp_path / "small.bin").write_bytes(bytes(100_000))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    command = [sys.executable, "-c", SERVER, str(tmp_path)]
+    command = [sys.executable, "-c", SERVER, str(tmp_path), kind]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
         try:
             assert server.stdout

@@ -47,8 +47,9 @@ class Channel(Ending):
         super().__init__(site.watch, site.limits.write_idle)
         self.site = site
         self.factory = site
-        self.peer = peer
-        self.peer_name = printable(getattr(peer, "host", "-").encode())
+        self._came_from(peer)
+        self.counted_for = self.peer_name
+        """The peer on whose account the connection is."""
         self.served = 0
         self._limits = site.limits
         self._memo = site.parser.memo
@@ -63,20 +64,17 @@ class Channel(Ending):
         self._request_head: RequestHead | None = None
         self._body: RequestBody | None = None
 
-    # From the transport
-
     def connectionMade(self) -> None:
         self.site.connection_made(self)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         transports.bound_unsent(self.transport)
-        self._secure = ISSLTransport.providedBy(self.transport)
         self.begin_output()
         if self.socket is not None:
             self.site.readiness.attach(self.transport)
         self._watch.add(self)
         self.deadline = self._watch.now + self._limits.keep_alive
-        if self.site.http2 and self._secure:
+        if self.socket is None:
             self._state = State.NEGOTIATING
 
     def dataReceived(self, data: bytes) -> None:
@@ -132,10 +130,15 @@ class Channel(Ending):
 
     # Reading
 
+    def _came_from(self, peer: IAddress | None) -> None:
+        self.peer = peer
+        self.peer_name = printable(getattr(peer, "host", "-").encode())
+
     def _negotiated(self, data: bytes) -> None:
-        """The first bytes under TLS: by now both sides know whether they speak HTTP/2."""
+        """The first bytes: by now the layers below (TLS, PROXY protocol) know who speaks, and which protocol."""
         self._state = State.HEAD
-        if self.transport.negotiatedProtocol == b"h2":
+        self._came_from(self.transport.getPeer())
+        if self.site.http2 and getattr(self.transport, "negotiatedProtocol", None) == b"h2":
             connection = self.site.make_http2()
             self.hand_over(connection)
             self.transport.registerProducer(connection, True)
@@ -267,13 +270,11 @@ class Channel(Ending):
         if wanted == self._reading or self._read_ended:
             return
         self._reading = wanted
+        if self._state is State.BODY:
+            self.deadline = self._watch.now + self._limits.body_idle if wanted else NEVER
         if wanted:
-            if self._state is State.BODY:
-                self.deadline = self._watch.now + self._limits.body_idle
             self.transport.resumeProducing()
         else:
-            if self._state is State.BODY:
-                self.deadline = NEVER
             self.transport.pauseProducing()
 
     # Answering
@@ -291,11 +292,10 @@ class Channel(Ending):
 
     def _answer_fast(self, head: RequestHead, fast: FastResponse) -> None:
         ending = self.persist(head, self.may_persist)
-        self.write(
-            b"".join((fast.head, self._watch.date, ending, b"\r\n", b"" if head.method == b"HEAD" else fast.body))
-        )
+        content = b"" if head.method == b"HEAD" else fast.body
+        self.write(b"".join((fast.head, self._watch.date, ending, b"\r\n", content)))
         if self.site.access_log is not None:
-            self.site.log_response(self, head, fast.status, 0 if head.method == b"HEAD" else len(fast.body))
+            self.site.log_response(self, head, fast.status, len(content))
         self._next_request()
 
     @property
@@ -357,14 +357,14 @@ class Channel(Ending):
         return cast(IAddress, self.transport.getHost())
 
     def isSecure(self) -> bool:
-        return self._secure
+        return ISSLTransport.providedBy(self.transport)
 
     def deadline_passed(self, now: float) -> None:
         """Something took too long: end it as fits the state."""
         self.deadline = NEVER
         if self._state is State.CLOSING:
             self.closing_overdue(now)
-        elif self._state is State.HEAD:
+        elif self._state in (State.HEAD, State.NEGOTIATING):
             if self._buffer:
                 self._refuse(RequestError(408, "The request did not come in time"), None)
             else:

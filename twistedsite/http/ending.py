@@ -33,7 +33,7 @@ class State(enum.Enum):
     UPGRADED = enum.auto()
     """Of another protocol."""
     NEGOTIATING = enum.auto()
-    """Of the protocol that TLS has settled on by then (ALPN)."""
+    """The first, above TLS or another layer that settles by then who speaks, and which protocol."""
 
 
 @runtime_checkable

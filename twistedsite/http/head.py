@@ -95,11 +95,11 @@ class RequestHead(msgspec.Struct, frozen=True, dict=True):
         return joined
 
     @cached_property
-<<<<<<< HEAD
     def text_headers(self) -> list[tuple[str, str]]:
         """All fields in their order, names in lower case, decoded as ISO 8859-1. Not to be changed."""
         return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self.headers]
-=======
+
+    @cached_property
     def log_parts(self) -> tuple[bytes, bytes]:
         """The request line, and Referer and User-Agent, quoted as the access log writes them."""
         fields = self.fields
@@ -107,7 +107,6 @@ class RequestHead(msgspec.Struct, frozen=True, dict=True):
             b'"%b %b %b"' % (self.method, printable(self.target), self.version),
             b'"%b" "%b"' % (printable(fields.get(b"referer", b"-")), printable(fields.get(b"user-agent", b"-"))),
         )
->>>>>>> main
 
     @cached_property
     def segments(self) -> tuple[bytes, ...]:

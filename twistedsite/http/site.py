@@ -77,7 +77,7 @@ class Site(server.Site):
         self._batches = 0
         self.draining = False
         self.access_log = access_log
-        self._peers: Counter[str] = Counter()
+        self._peers: Counter[bytes] = Counter()
         self._connections: set[Channel] = set()
         self._drained: Deferred[None] | None = None
         self._complaints = Complaints(self._log, reactor)
@@ -86,28 +86,27 @@ class Site(server.Site):
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make the channel of a new connection, or None, which closes it, where there are too many."""
-        host = getattr(addr, "host", "")
+        host = printable(getattr(addr, "host", "-").encode())
         if len(self._connections) >= self.limits.connections or self.draining:
             return None
-        if host and self._peers[host] >= self.limits.connections_per_peer:
-            self._complaints.say(host, "has too many connections")
+        if self._peers[host] >= self.limits.connections_per_peer and hasattr(addr, "host"):
+            self._complaints.say(host.decode(), "has too many connections")
             return None
         return Channel(self, addr)
 
     def connection_made(self, channel: Channel) -> None:
         """`channel` is connected."""
         self._connections.add(channel)
-        self._peers[getattr(channel.peer, "host", "")] += 1
+        self._peers[channel.counted_for] += 1
 
     def connection_lost(self, channel: Channel) -> None:
         """`channel` is gone."""
         if channel not in self._connections:
             return
         self._connections.discard(channel)
-        host = getattr(channel.peer, "host", "")
-        self._peers[host] -= 1
-        if not self._peers[host]:
-            del self._peers[host]
+        self._peers[channel.counted_for] -= 1
+        if not self._peers[channel.counted_for]:
+            del self._peers[channel.counted_for]
         if self._drained is not None and not self._connections:
             drained, self._drained = self._drained, None
             drained.callback(None)

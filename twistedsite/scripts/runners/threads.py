@@ -66,12 +66,8 @@ class ThreadRunner:
         self.interpreters = Interpreters(CodeCache())
         self.mailbox = Mailbox(reactor)
         self.deadlines = Deadlines(reactor)
-<<<<<<< HEAD
         self.pool = ScriptPool(threads, functools.partial(reactor.callLater, 0))
-=======
-        self.pool = ScriptPool(threads)
         self._fairness = Fairness(lambda: self._jobs.copy())
->>>>>>> main
         self._jobs: set[_Job] = set()
         self._stopping: dict[_Job, float] = {}
         """Job that is being interrupted -> when it counts as lost."""
