@@ -5,9 +5,11 @@ Whose call it is, is known by the socket that it came through, never by what it 
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from queue import SimpleQueue
 from typing import Any, Final
 
 from twisted.logger import Logger
@@ -15,7 +17,6 @@ from twisted.python.failure import Failure
 
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.runners.mailbox import Mailbox
-from twistedsite.scripts.runners.pool import ScriptPool
 from twistedsite.scripts.runners.workers.frames import (
     Answer,
     Call,
@@ -38,21 +39,42 @@ _MAX_ID: Final = 256
 
 
 class BrokerThreads:
-    """Where calls are made: at most one for each worker, so nobody waits for a thread."""
+    """Daemon threads in which calls are made, up to `limit` of them: enough that no call waits for a thread."""
 
     def __init__(self, limit: int, mailbox: Mailbox) -> None:
-        self._pool = ScriptPool(limit)
+        self._limit = limit
         self._mailbox = mailbox
+        self._work: SimpleQueue[tuple[Callable[[Any], object], Callable[[], Any]] | None] = SimpleQueue()
+        self._threads = 0
+        self._spare = 0
+        """Threads that wait for work, less the work that waits for a thread."""
+        self._lock = threading.Lock()
 
     def call(self, done: Callable[[Any], object], function: Callable[..., Any], *args: object) -> None:
         """Call `function(*args)` in a thread, and then `done` on the reactor's with its result or Failure."""
-        self._pool.callInThreadWithCallback(
-            lambda _, result: self._mailbox.callFromThread(done, result), function, *args
-        )
+        self._work.put((done, functools.partial(function, *args)))
+        with self._lock:
+            self._spare -= 1
+            if self._spare < 0 and self._threads < self._limit:
+                self._spare += 1
+                self._threads += 1
+                threading.Thread(target=self._run, name="broker", daemon=True).start()
 
     def stop(self) -> None:
         """Let the threads end once what was asked for is done."""
-        self._pool.stop()
+        for _ in range(self._threads):
+            self._work.put(None)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            done, function = work
+            try:
+                result = function()
+            except Exception:
+                result = Failure()
+            self._mailbox.callFromThread(done, result)
+            with self._lock:
+                self._spare += 1
 
 
 class JobBroker:
