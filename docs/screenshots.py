@@ -1,4 +1,4 @@
-"""Makes the pictures of the documentation anew: `python docs/screenshots.py`. Needs Debian's chromium and playwright."""
+"""Makes the documentation's pictures anew: `python docs/screenshots.py`. Needs playwright and Debian's chromium."""
 
 from __future__ import annotations
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import pytest_twisted
+from serving import Serve
 from twisted.web.resource import IResource
 
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
-
-Serve = Callable[..., tuple[Site, int]]
 
 
 @pytest.fixture

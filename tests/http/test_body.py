@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from conftest import Serve
 from rawclient import RawClient
+from serving import Serve
 from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 from twisted.web.server import Request

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest_twisted
-from conftest import Serve
 from rawclient import RawClient
+from serving import Serve
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.web.resource import Resource

@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import pytest_twisted
 import treq
-from conftest import Serve
 from klein import Klein
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.twisted import MetricsResource
 from rawclient import RawClient
+from serving import Serve
 from twisted.internet.defer import Deferred
 from twisted.web.resource import EncodingResourceWrapper, Resource
 from twisted.web.server import GzipEncoderFactory, Request

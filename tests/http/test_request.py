@@ -263,8 +263,10 @@ def test_arguments_come_from_the_query() -> None:
     def render(request: Request) -> bytes:
         return repr(request.args).encode()
 
-    result = ask(render, target=b"/?a=1&a=2&b=&c=%20+x;d=3")
-    assert result.content == b"{b'a': [b'1', b'2'], b'b': [b''], b'c': [b'  x;d=3']}"
+    result = ask(render, target=b"/?a=1&a=2&&b=&c=%20+x;d=3&%e4=%C3%A4&e")
+    assert result.content == (
+        b"{b'a': [b'1', b'2'], b'b': [b''], b'c': [b'  x;d=3'], b'\\xe4': [b'\\xc3\\xa4'], b'e': [b'']}"
+    )
 
 
 def test_a_request_looks_like_twisteds_own() -> None:

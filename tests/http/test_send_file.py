@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from conftest import Serve
 from rawclient import RawClient
+from serving import Serve
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.web.resource import Resource

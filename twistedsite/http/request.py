@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -37,6 +37,7 @@ class Request(server.Request):
     sitepath: list[bytes]
     queued = False
     _content: IO[bytes] | None
+    _args: dict[bytes, list[bytes]]
     _left: int | None = None
     """Bytes of content still to be written; None: as many as come."""
     _silent = False
@@ -96,10 +97,7 @@ class Request(server.Request):
         try:
             return self._args
         except AttributeError:
-            query = self.head.query
-            self._args: dict[bytes, list[bytes]] = (
-                parse_qs(query, keep_blank_values=True, max_num_fields=10_000) if query else {}
-            )
+            self._args = _parse_query(self.head.query or b"")
             return self._args
 
     @args.setter
@@ -346,6 +344,16 @@ class Request(server.Request):
         notifications, self.notifications = self.notifications, []
         for waiting in notifications:
             waiting.errback(reason)
+
+
+def _parse_query(query: bytes) -> dict[bytes, list[bytes]]:
+    """Return names and values in the order of arrival. `urllib.parse.parse_qs` would decode bytes as ASCII only."""
+    found: dict[bytes, list[bytes]] = {}
+    for pair in query.replace(b"+", b" ").split(b"&"):
+        if pair:
+            name, _, value = pair.partition(b"=")
+            found.setdefault(unquote_to_bytes(name), []).append(unquote_to_bytes(value))
+    return found
 
 
 def _says_close(values: Iterable[bytes]) -> bool:

@@ -47,6 +47,10 @@ class Deadlines:
             self._arm()
         return deadline
 
+    def __len__(self) -> int:
+        """Deadlines that wait."""
+        return sum(map(len, self._queues.values()))
+
     def stop(self) -> None:
         """Forget all deadlines."""
         self._queues.clear()

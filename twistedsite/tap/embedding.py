@@ -1,0 +1,49 @@
+"""The server as a part of somebody else's Twisted program: what `twistedsite.site_resource` and `make_service` do."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from twisted.application.service import IService
+from twisted.web.resource import IResource
+
+from twistedsite.resources.tree import build_site
+from twistedsite.sessions.stores import open_store
+from twistedsite.settings.load import SettingsError, convert
+from twistedsite.settings.server import ServerSettings
+from twistedsite.tap import service
+
+_WORDS = "settings"
+"""What a SettingsError names as its source."""
+
+
+def site_resource(root: str | os.PathLike[str], reactor: Any, settings: Mapping[str, object]) -> IResource:
+    """See `twistedsite.site_resource`."""
+    found = _settings({**settings, "root": os.fspath(root)})
+    reactor = reactor or _running_reactor()
+    built = build_site(found, open_store(found.sessions, found.session, time.time), reactor)
+    reactor.addSystemEventTrigger("during", "shutdown", built.stop)
+    return built.resource
+
+
+def make_service(settings: ServerSettings | Mapping[str, object], reactor: Any) -> IService:
+    """See `twistedsite.make_service`."""
+    return service.make_service(_settings(settings), reactor or _running_reactor())
+
+
+def _settings(given: ServerSettings | Mapping[str, object]) -> ServerSettings:
+    settings = given if isinstance(given, ServerSettings) else convert(given, ServerSettings, _WORDS)
+    root = os.path.abspath(settings.root)
+    if not settings.root or not os.path.isdir(root):
+        raise SettingsError(_WORDS, "root", f"expected a folder that exists, got {settings.root!r}")
+    return msgspec.structs.replace(settings, root=root)
+
+
+def _running_reactor() -> Any:
+    from twisted.internet import reactor
+
+    return reactor
