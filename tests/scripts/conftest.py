@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ IN_ONE_PROCESS = {
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what serves a site in both ways, but for the tests of the runners themselves."""
-    if getattr(metafunc.module, "serving", None) is serving and "isolation" in metafunc.fixturenames:
+    of_a_runner = "runners" in Path(metafunc.module.__file__ or "").parts
+    if getattr(metafunc.module, "serving", None) is serving and not of_a_runner:
         ways = ["threads"] if metafunc.function.__name__ in IN_ONE_PROCESS else ["threads", "workers"]
         metafunc.parametrize("isolation", ways, indirect=True)
 
