@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 STACK_WAIT: Final = 0.002
 """Seconds after the deadline in which a worker may still tell where its script stands; only then the client is told."""
+START_TIME: Final = 10.0
+"""Seconds for which a script waits in all for its worker to start, at the start of the server for instance."""
 STACK_LATE: Final = 0.1
 """Seconds for which a worker of a busy machine may go on trying, when the client has been told: for the log only."""
 STACK_WAIT_DEBUG: Final = 0.2
@@ -80,6 +82,8 @@ class ScriptJob:
         self._worker: WorkerProcess | None = None
         self._broker: JobBroker | None = None
         self._begun = False
+        self._starting = False
+        """Its time was up before its worker had started."""
         self._outflow = Outflow(sink, pool.workers.output, self._pause, self._resume)
         self._waited = 0.0
         """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
@@ -100,6 +104,12 @@ class ScriptJob:
         self.state = State.RUNNING
         self._worker = worker
         return True
+
+    def worker_started(self) -> None:
+        """The process of its worker is there. If that took all of the script's time, this begins only now."""
+        if self._starting and self.state is State.RUNNING:
+            self._deadline.cancel()
+            self._deadline = self._pool.workers.deadlines.add(self._request.timeout, self._expired)
 
     @property
     def is_repeatable(self) -> bool:
@@ -197,6 +207,9 @@ class ScriptJob:
             # The time in which it waited for its client is not the script's own.
             self._deadline = self._pool.workers.deadlines.add(self._waited - self._credited, self._expired)
             self._credited = self._waited
+        elif self._worker is not None and self._worker.pid is None and not self._starting:
+            self._starting = True
+            self._deadline = self._pool.workers.deadlines.add(START_TIME, self._expired)
         elif self._worker is None or self._worker.pid is None:
             self._stop(RunnerBusyError("no worker was free in time"))
         else:

@@ -140,6 +140,8 @@ class WorkerProcess:
         self.pid, self._pidfd = pid, pidfd
         if self.state is State.DOOMED:
             self._signal(signal.SIGKILL)
+        elif self.job is not None:
+            self.job.worker_started()
 
     def exited(self, status: int | None) -> None:
         """See `Nursling`."""
