@@ -11,6 +11,8 @@ import pytest
 from doc_pages import DOCS, ROOT, blocks, links, name_of, pages
 from doc_play import playing
 
+from twistedsite.scripts.dialects import jinja, printing
+
 sys.path.append(str(DOCS))
 from generated import with_generated_parts
 
@@ -28,6 +30,16 @@ def test_every_block_that_names_a_test_has_it() -> None:
     named = {block.value for page in PAGES for block in blocks(page) if block.kind == "tested-by"}
     code = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     assert named == {name for name in re.findall(r"^(?:async )?def (test_\w+)", code, re.M) if f'"{name}"' in code}
+
+
+def test_every_name_that_a_script_finds_is_described() -> None:
+    headings = " ".join(re.findall(r"^### (.*)$", (DOCS / "reference" / "scripts.md").read_text(), re.M))
+    assert {name for name in printing.GIVEN if f"`{name}`" not in headings} == set()
+
+
+def test_every_name_that_a_template_finds_is_described() -> None:
+    page = (DOCS / "reference" / "templates.md").read_text()
+    assert {name for name in jinja.GIVEN if f"`{name}`" not in page} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
