@@ -79,7 +79,7 @@ def test_settings_that_cannot_be_used_are_named(site: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="settings: root: expected a folder that exists, got '.*/nowhere'"):
+    with pytest.raises(SettingsError, match=r"settings: root: expected a folder that exists, got '.*/nowhere'"):
         site_resource(tmp_path / "nowhere")
     with pytest.raises(SettingsError, match="settings: root: expected a folder that exists, got ''"):
         make_service({})
