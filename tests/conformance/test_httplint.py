@@ -15,7 +15,7 @@ from twistedsite.testing import serving
 
 HTTPLINT = Path(sys.executable).with_name("httplint")
 BROWSER = "Accept: text/html\r\n"
-# Not among them: multipart/byteranges, of which httplint wants the Content-Range that RFC 9110 (15.3.7.2) forbids there.
+# No multipart/byteranges: httplint wants the Content-Range there that RFC 9110 (15.3.7.2) forbids.
 ANSWERS = {
     "page": ("GET /page.html", "", 200),
     "static file": ("GET /big.txt", "", 200),
