@@ -8,7 +8,7 @@ PYTHON ?= python3
 PORT ?= 8080
 
 BIN := .venv/bin
-TEST_PACKAGES := curl chromium fonts-dejavu-core nginx-light haproxy slowhttptest
+TEST_PACKAGES := curl chromium fonts-dejavu-core nghttp2-client nginx-light haproxy openssl slowhttptest
 BENCH_PACKAGES := wrk nginx-light
 
 .PHONY: serve test check docs bench clean

@@ -14,6 +14,8 @@ exclude_patterns = ["_build"]
 nitpicky = False
 myst_heading_anchors = 3
 
+# In docstrings, single backticks stand for code.
+default_role = "code"
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 

@@ -35,6 +35,8 @@ class Block:
     exit: int
     """The status with which its command ends."""
     text: str
+    before: str
+    """What stands between the block before and this one."""
 
     @property
     def place(self) -> str:
@@ -56,10 +58,14 @@ def name_of(page: Path) -> str:
 def blocks(page: Path) -> list[Block]:
     """The code blocks of `page`; raises ValueError for one that no test knows what to do with."""
     found = []
+    lines = page.read_text("utf-8").splitlines()
+    end = 0
     for token in MarkdownIt("commonmark").enable("table").parse(page.read_text("utf-8")):
         if token.type not in ("fence", "code_block"):
             continue
-        place = f"{name_of(page)}:{token.map[0] + 1 if token.map else 0}"
+        start, after = token.map or (0, 0)
+        before, end = "\n".join(lines[end:start]), after
+        place = f"{name_of(page)}:{start + 1}"
         language, *words = token.info.split() or [""]
         if language in DIRECTIVES:
             if "```" in token.content:
@@ -70,8 +76,7 @@ def blocks(page: Path) -> list[Block]:
         if len(options) != 1 or not language or not KINDS.issuperset(options):
             raise ValueError(f"{place}: say what the tests do with this block: one of {', '.join(sorted(KINDS))}")
         ((kind, value),) = options.items()
-        line = int(place.rpartition(":")[2])
-        found.append(Block(name_of(page), line, language, kind, value or "", status, token.content))
+        found.append(Block(name_of(page), start + 1, language, kind, value or "", status, token.content, before))
     return found
 
 

@@ -11,6 +11,8 @@ import pytest
 from doc_pages import DOCS, ROOT, blocks, links, name_of, pages
 from doc_play import playing
 
+from twistedsite.scripts.dialects import jinja, printing
+
 sys.path.append(str(DOCS))
 from generated import with_generated_parts
 
@@ -24,10 +26,26 @@ def test_what_a_page_tells_its_reader_to_do_works(page: Path, tmp_path: Path) ->
             player.play(block)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_reader_is_told_the_name_of_each_file(page: Path) -> None:
+    unnamed = [b.place for b in blocks(page) if b.kind == "file" and b.value.rpartition("/")[2] not in b.before]
+    assert unnamed == []
+
+
 def test_every_block_that_names_a_test_has_it() -> None:
     named = {block.value for page in PAGES for block in blocks(page) if block.kind == "tested-by"}
     code = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     assert named == {name for name in re.findall(r"^(?:async )?def (test_\w+)", code, re.M) if f'"{name}"' in code}
+
+
+def test_every_name_that_a_script_finds_is_described() -> None:
+    headings = " ".join(re.findall(r"^### (.*)$", (DOCS / "reference" / "scripts.md").read_text(), re.M))
+    assert {name for name in printing.GIVEN if f"`{name}`" not in headings} == set()
+
+
+def test_every_name_that_a_template_finds_is_described() -> None:
+    page = (DOCS / "reference" / "templates.md").read_text()
+    assert {name for name in jinja.GIVEN if f"`{name}`" not in page} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -41,9 +59,9 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 
 def test_every_page_is_reached_from_the_index() -> None:
-    (told,) = [re.findall(r"^[\w/*-]+$", block, re.M) for block in [_toctrees((DOCS / "index.md").read_text())]]
-    listed = {path.relative_to(DOCS).as_posix() for pattern in told for path in DOCS.glob(f"{pattern}.md")}
-    assert listed == {page.relative_to(DOCS).as_posix() for page in PAGES if DOCS in page.parents} - {"index.md"}
+    patterns = re.findall(r"^[\w/*-]+$", _toctrees((DOCS / "index.md").read_text()), re.M)
+    listed = {path for pattern in patterns for path in DOCS.glob(f"{pattern}.md")}
+    assert listed == {page for page in PAGES if DOCS in page.parents}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

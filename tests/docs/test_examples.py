@@ -31,7 +31,11 @@ def test_the_systemd_unit_starts_and_stops_the_server(tmp_path: Path) -> None:
     unit = configparser.RawConfigParser()
     unit.optionxform = str  # type: ignore[assignment,method-assign]  # configparser's own way to keep upper case
     unit.read_string(block_tested_by("test_the_systemd_unit_starts_and_stops_the_server").text)
-    for name, here in {"/opt/twistedsite/.venv/bin": BIN, "/srv/mysite": tmp_path, "/var/lib/scriptsite": tmp_path}.items():
+    for name, here in {
+        "/opt/twistedsite/.venv/bin": BIN,
+        "/srv/mysite": tmp_path,
+        "/var/lib/scriptsite": tmp_path,
+    }.items():
         assert name in unit["Service"]["ExecStart"]
         unit["Service"]["ExecStart"] = unit["Service"]["ExecStart"].replace(name, str(here))
     (tmp_path / "index.py").write_text("print('It runs.')")
@@ -77,7 +81,17 @@ def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
     (tmp_path / "site" / "greet.py").write_text("print(f\"Hello, {form['name']}\")")
     (tmp_path / "test_site.py").write_text(block_tested_by("test_the_example_of_a_test_passes").text)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_site.py"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--quiet",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(tmp_path),
+            "test_site.py",
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -118,9 +118,8 @@ class Channel(Ending):
             self._body = None
         self._state = State.CLOSING
         if request is not None:
-            if upgraded is None:
-                status = request.code if request.startedWriting else 499
-                self.site.log_response(self, request.head, status, request.sentLength)
+            status = request.code if request.startedWriting else 499 if upgraded is None else 101
+            self.site.log_response(self, request.head, status, request.sentLength)
             request.connectionLost(reason)
         try:
             if upgraded is not None:

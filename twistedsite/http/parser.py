@@ -66,6 +66,9 @@ class HeadParser:
 
     def parse(self, data: bytes) -> RequestHead:
         """Return the head that `data`, a complete head with its empty line, holds; raises RequestError."""
+        head = self.memo.get(data)
+        if head is not None:
+            return head
         head = self._parse(data)
         if len(data) <= MEMO_HEAD and not head.has_body:
             if len(self.memo) >= MEMO_ENTRIES:

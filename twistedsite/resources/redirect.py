@@ -28,7 +28,7 @@ class Redirect(Resource):
         request.setResponseCode(self.status)
         request.setHeader(b"location", location)
         request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-        request.setHeader(b"cache-control", b"no-cache")
+        request.setHeader(b"cache-control", b"max-age=0, must-revalidate")
         request.setHeader(b"x-content-type-options", b"nosniff")
         return b"See " + location + b"\n"
 

@@ -6,17 +6,15 @@ import copy
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NoReturn, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
-from twisted.web.http import NO_BODY_CODES
 from twisted.web.server import Request
-from zope.interface import implementer
 
 from twistedsite.http.request import Request as OwnRequest
 from twistedsite.origins.interface import Entry
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem
-from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
+from twistedsite.resources.sink import RequestSink
+from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners import (
     RunnerBusyError,
     ScriptCrashedError,
@@ -31,12 +29,7 @@ from twistedsite.settings.folder import FolderSettings
 if TYPE_CHECKING:
     from twistedsite.resources.place import Place
 
-_FRAMING: Final = frozenset(
-    {b"connection", b"content-length", b"date", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
-)
-"""Fields that only the server can know (RFC 9110, 7.6.1): a script's are dropped."""
-
-_DEFAULT_FIELDS: Final = ((b"cache-control", b"private, no-cache"), (b"x-content-type-options", b"nosniff"))
+_DEFAULT_FIELDS: Final = ((b"cache-control", b"private, max-age=0, must-revalidate"), (b"x-content-type-options", b"nosniff"))
 """Sent with every answer of a script that does not set them itself; names in lower case."""
 
 _STATUS: Final = {ScriptFailedError: 500, ScriptCrashedError: 502, ScriptTimeoutError: 504}
@@ -77,9 +70,8 @@ class ScriptResource(SiteResource):
         await self._run(request)
 
     def _run(self, request: Request) -> Deferred[None]:
-        running = self.site.runner.run(
-            self.script_request(request), cast(BinaryIO, request.content), RequestSink(request, self._fields)
-        )
+        sink = RequestSink(request, self._fields, self.site.settings.compression, self.site.delivery.background)
+        running = self.site.runner.run(self.script_request(request), cast(BinaryIO, request.content), sink)
         running.addErrback(self._explain)
         return running
 
@@ -141,64 +133,3 @@ class ScriptResource(SiteResource):
 def _host_name(host: str) -> str:
     """The value of a Host field without its port; an IPv6 literal without its brackets."""
     return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
-
-
-@implementer(IPushProducer)
-class RequestSink:
-    """Puts a script's answer into a Twisted request. See `ResponseSink`."""
-
-    def __init__(self, request: Request, fields: dict[bytes, bytes]) -> None:
-        self._request = request
-        self._fields = fields
-        self._caught_up: Deferred[None] | None = None
-
-    def begin(self, head: ResponseHead) -> None:
-        self._send_head(head)
-        self._request.registerProducer(self, True)
-        self._request.write(b"")
-
-    def write(self, data: bytes) -> None:
-        self._request.write(data)
-
-    def end(self, head: ResponseHead | None, body: bytes) -> None:
-        request = self._request
-        if head is None:
-            if body:
-                request.write(body)
-            request.unregisterProducer()
-            request.finish()
-        elif isinstance(request, OwnRequest):
-            request.answer(head.status, self._all_fields(head), body)
-        else:
-            self._send_head(head)
-            if head.status not in NO_BODY_CODES:
-                request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(body)])
-                request.write(body if request.method != b"HEAD" else b"")
-            request.finish()
-
-    def when_writable(self) -> Deferred[None] | None:
-        return self._caught_up
-
-    def pauseProducing(self) -> None:
-        if self._caught_up is None:
-            self._caught_up = Deferred()
-
-    def resumeProducing(self) -> None:
-        caught_up, self._caught_up = self._caught_up, None
-        if caught_up is not None:
-            caught_up.callback(None)
-
-    def stopProducing(self) -> None:
-        self.resumeProducing()
-
-    def _send_head(self, head: ResponseHead) -> None:
-        self._request.setResponseCode(head.status)
-        for name, value in self._all_fields(head):
-            self._request.responseHeaders.addRawHeader(name, value)
-
-    def _all_fields(self, head: ResponseHead) -> list[tuple[bytes, bytes]]:
-        """The script's own fields, and those that it leaves to the folder and the server."""
-        own = [(name.lower(), value) for name, value in head.headers]
-        names = {name for name, _ in own}
-        left = [field for field in self._fields.items() if field[0] not in names]
-        return left + [field for field in own if field[0] not in _FRAMING]

@@ -72,10 +72,13 @@ def report_exception(error: BaseException, root: str) -> FailureReport:
     return report
 
 
-def report_stack(frame: FrameType | None, message: str, root: str, type: str = "Timeout") -> FailureReport:
-    """Describe where a running script stands: `frame` is its innermost one. Runs no code of the script's objects."""
+def report_stack(frame: FrameType | None, message: str, root: str, *, source: bool = True) -> FailureReport:
+    """Describe where a running script stands: `frame` is its innermost one.
+
+    Runs no code of the script's objects, and reads no file where `source` is off.
+    """
     steps = list(traceback.walk_stack(frame))[::-1] if frame else []
-    return FailureReport(type, message, _frames(steps, root, _plain_repr))
+    return FailureReport("Timeout", message, _frames(steps, root, _plain_repr, source))
 
 
 def redact(name: str, value: str) -> str:
@@ -83,7 +86,9 @@ def redact(name: str, value: str) -> str:
     return REDACTED if _SECRET.search(name) else value
 
 
-def _frames(steps: list[tuple[FrameType, int]], root: str, shown: Callable[[object], str]) -> list[FrameReport]:
+def _frames(
+    steps: list[tuple[FrameType, int]], root: str, shown: Callable[[object], str], source: bool = True
+) -> list[FrameReport]:
     steps = [step for step in steps if not step[0].f_code.co_filename.startswith("<frozen importlib")]
     own = next((i for i, (frame, _) in enumerate(steps) if _within(frame.f_code.co_filename, root)[1]), 0)
     frames = []
@@ -92,7 +97,7 @@ def _frames(steps: list[tuple[FrameType, int]], root: str, shown: Callable[[obje
         filename, in_site = _within(code.co_filename, root)
         report = FrameReport(filename, line, code.co_name, in_site)
         if in_site:
-            report.source = _source(code.co_filename, line)
+            report.source = _source(code.co_filename, line) if source else []
             report.locals = _locals(frame, shown)
         frames.append(report)
     return frames

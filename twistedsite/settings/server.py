@@ -177,6 +177,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The URL path at which the server tells how it is (to this machine's own addresses only); empty: none."""
     drain: Duration = Duration(3)
     """On SIGTERM, how long requests in flight may take to finish."""
+    http2: bool = False
+    """Offer HTTP/2 to clients that come by TLS. Needs `twistedsite[http2]`."""
     options: dict[str, OptionValue] = {}
     """Names of your own that every script can read."""
     http: HttpLimits = HttpLimits()

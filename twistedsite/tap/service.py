@@ -5,6 +5,7 @@ Sockets are bound in `privilegedStartService`; all else is opened in `startServi
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 from functools import partial
@@ -46,8 +47,10 @@ class StartError(SystemExit, Exception):
 def make_service(settings: ServerSettings, reactor: Any) -> ServerService:
     """Return the service that serves `settings.root` at `settings.listen`.
 
-    Raises SettingsError for an endpoint that `reactor` cannot make.
+    Raises SettingsError for an endpoint that `reactor` cannot make, and for HTTP/2 where its library is missing.
     """
+    if settings.http2 and importlib.util.find_spec("h2") is None:
+        raise SettingsError("", "http2", "expected the library for it: pip install 'twistedsite[http2]'")
     endpoints = [(text, _endpoint(text, reactor)) for text in settings.listen]
     return ServerService(settings, endpoints, reactor)
 
@@ -88,6 +91,7 @@ class ServerService(Service):
             reactor=self._reactor,
             access_log=self._access_log,
             check_body=self._check_form,
+            http2=settings.http2,
         )
         self._site.noisy = False
         for text, endpoint in self._endpoints:

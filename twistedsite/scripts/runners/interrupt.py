@@ -32,8 +32,6 @@ _INTERRUPTIBLE: Final = (
 
 _set_async_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_async_exception.argtypes = (ctypes.c_ulong, ctypes.py_object)
-_NOTHING: Final = ctypes.py_object()
-"""A null pointer: takes back a pending exception."""
 
 _trace_by_c: Final = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, *(4 * [ctypes.py_object]))(
     ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
@@ -63,9 +61,18 @@ def interrupt(thread_id: int, kind: type[ScriptStop]) -> None:
 
 
 def clear_interrupt() -> None:
-    """Undo, in the thread that calls, what `interrupt` has done and has not been felt yet."""
+    """Undo, in the thread that calls, what `interrupt` has done and has not been felt yet.
+
+    The exception is felt here instead of being taken back: after that, with a null pointer, Python 3.11 would go on
+    looking for one at every call in the whole process, and a thread that is traced, or profiled, would do only that.
+    """
     sys.settrace(None)
-    _set_async_exception(threading.get_ident(), _NOTHING)
+    try:
+        _set_async_exception(threading.get_ident(), ScriptStop)
+        while True:
+            pass
+    except ScriptStop:
+        return
 
 
 def is_site_code(frame: FrameType) -> bool:

@@ -159,6 +159,8 @@ class _Job:
         """Guards `_in_script`: while it is held, no exception is sent into the thread."""
         self.lost = False
         self._attempts = 0
+        self._verdict: ScriptError | None = None
+        """What becomes of it, where its time is up."""
         self._waited = 0.0
         self._deadline = runner.deadlines.add(request.timeout, self._expired)
 
@@ -229,7 +231,7 @@ class _Job:
         self.runner.forget(self)
         if self.result.called:
             return
-        error = outcome if isinstance(outcome, Failure) else _error(outcome)
+        error = self._verdict or (outcome if isinstance(outcome, Failure) else _error(outcome))
         if error is None:
             try:
                 self._sink.end(*self._outlet.last)
@@ -248,22 +250,29 @@ class _Job:
             self._waited = waited
             return
         if self._thread is None:
-            self._stop(RunnerBusyError("no thread was free in time"))
-            return
-        frame = sys._current_frames().get(self._thread.ident or 0)
-        message = f"still running {self.request.timeout:g} s after it was asked for"
-        report = report_stack(frame, message, self.request.root)
-        self._stop(ScriptTimeoutError(message, report))
+            self._verdict = RunnerBusyError("no thread was free in time")
+        else:
+            frame = sys._current_frames().get(self._thread.ident or 0)
+            message = f"still running {self.request.timeout:g} s after it was asked for"
+            report = report_stack(frame, message, self.request.root, source=self.request.debug)
+            self._verdict = ScriptTimeoutError(message, report)
+        self._stop()
+        # Later, because to answer takes much longer than to stop others whose time is up too.
+        self.runner.reactor.callLater(0, self._tell)
+
+    def _tell(self) -> None:
+        if not self.result.called and self._verdict is not None:
+            self.result.errback(self._verdict)
 
     def _cancelled(self, result: Deferred[None]) -> None:
-        self._stop(CancelledError())
+        self._stop()
+        result.errback(CancelledError())
 
-    def _stop(self, error: Exception) -> None:
+    def _stop(self) -> None:
         self._outlet.stop()
         self._deadline.cancel()
         if self._thread is not None:
             self.runner.interrupt(self)
-        self.result.errback(error)
 
 
 def _error(outcome: Outcome) -> ScriptError | CancelledError | None:
