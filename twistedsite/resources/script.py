@@ -29,7 +29,10 @@ from twistedsite.settings.folder import FolderSettings
 if TYPE_CHECKING:
     from twistedsite.resources.place import Place
 
-_DEFAULT_FIELDS: Final = ((b"cache-control", b"private, max-age=0, must-revalidate"), (b"x-content-type-options", b"nosniff"))
+_DEFAULT_FIELDS: Final = (
+    (b"cache-control", b"private, max-age=0, must-revalidate"),
+    (b"x-content-type-options", b"nosniff"),
+)
 """Sent with every answer of a script that does not set them itself; names in lower case."""
 
 _STATUS: Final = {ScriptFailedError: 500, ScriptCrashedError: 502, ScriptTimeoutError: 504}

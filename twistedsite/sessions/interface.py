@@ -1,4 +1,4 @@
-"""The words that every session store speaks. Called from script threads: a store may block, the reactor never calls it."""
+"""The words that every session store speaks. A store may block: script threads call it, never the reactor's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class SessionStore(Protocol):
     def lock(self, id: str, timeout: float) -> AbstractContextManager[None]:
         """Hold the session `id` for one request at a time, waiting at most `timeout` seconds.
 
-        Raises SessionBusyError. Between two holders of one id no change is lost.
+        Raises SessionBusyError. Between two holders of one id no change is lost. Leaving it
+        is harmless before it was entered, and twice.
         """
         ...
 
