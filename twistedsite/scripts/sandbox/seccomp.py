@@ -1,0 +1,78 @@
+"""The system call filter: builds it from the tables, and installs it in this process for good.
+
+The program is built once for each kind of policy and then only copied: a zygote that has called `program` spares its
+workers the building.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+from functools import lru_cache
+from typing import Final
+
+from twistedsite.scripts.sandbox import bpf, syscalls
+from twistedsite.scripts.sandbox.kernel import prctl
+from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy
+from twistedsite.scripts.sandbox.rules import BOUNDS, DENIED, EXEC_BOUNDS
+
+_PR_SET_SECCOMP: Final = 22  # include/uapi/linux/prctl.h
+_SECCOMP_MODE_FILTER: Final = 2  # include/uapi/linux/seccomp.h
+
+NAME: Final = "system calls"
+
+
+class _Fprog(ctypes.Structure):
+    """struct sock_fprog (include/uapi/linux/filter.h)."""
+
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+
+@lru_cache
+def program(machine: str, network: bool, exec_: bool) -> tuple[bytes, tuple[int, ...], int]:
+    """The filter for `machine`, the places where the process id goes, and how many calls it allows.
+
+    Raises OSError for a machine that the tables do not know.
+    """
+    if machine not in syscalls.MACHINES:
+        raise OSError(errno.ENOSYS, f"no table of system calls for {machine}")
+    column, architecture = syscalls.MACHINES[machine]
+    allowed = syscalls.ALWAYS | (syscalls.NETWORK if network else {}) | (syscalls.EXEC if exec_ else {})
+    bounds = BOUNDS | (EXEC_BOUNDS if exec_ else {})
+    denied, allow = bpf.refuse(DENIED), bpf.verdict(bpf.ALLOW)
+    actions: dict[int, bpf.Program] = {}
+    for table, action in (
+        (allowed, None),
+        (syscalls.ABSENT, bpf.verdict(bpf.refuse(errno.ENOSYS))),
+        (syscalls.DEADLY, bpf.verdict(bpf.KILL)),
+    ):
+        for name, numbers in table.items():
+            number = numbers[column]
+            if number is not None:
+                actions[number] = action or (bpf.within(bounds[name], denied) if name in bounds else allow)
+    default = bpf.verdict(denied)
+    ranges: list[tuple[int, bpf.Program]] = []
+    for number in range(syscalls.NEWEST + 1):
+        action = actions.get(number, default)
+        if not ranges or ranges[-1][1] != action:
+            ranges.append((number, action))
+    ranges.append((syscalls.NEWEST + 1, bpf.verdict(bpf.refuse(errno.ENOSYS))))
+    ranges.append((syscalls.X32_BIT, bpf.verdict(bpf.KILL)))
+    packed, places = bpf.pack(bpf.filter_calls(architecture, ranges))
+    return packed, places, sum(numbers[column] is not None for numbers in allowed.values())
+
+
+def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
+    """Install the filter for this thread and all that it will start. Needs no_new_privs. Raises OSError."""
+    machine = platform.machine()
+    packed, places, count = program(machine, policy.network, policy.exec)
+    code = bytearray(packed)
+    for place in places:
+        struct.pack_into("=I", code, place, os.getpid())
+    buffer = (ctypes.c_char * len(code)).from_buffer(code)
+    fprog = _Fprog(len(code) // bpf.SIZE, ctypes.addressof(buffer))
+    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, what="seccomp")
+    return (Layer(NAME, True, f"seccomp, {count} allowed on {machine}"),)
