@@ -5,6 +5,7 @@ Run by the tests as a program, since it forks: `python cell.py MODULE ATTEMPT`. 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import json
@@ -97,14 +98,18 @@ def outcomes(attempt: Attempt) -> dict[str, str]:
     """How the attempt ends in the whole sandbox, with each step alone of those that stop it, and with none of them."""
     stoppers = frozenset(attempt.stopped_by)
     found: dict[str, str] = {}
-    variants = {"all": frozenset[str](), "none": stoppers, **{name: stoppers - {name} for name in stoppers}}
+    variants = {"all": frozenset[str](), "none": stoppers}
+    if len(stoppers) > 1:
+        variants |= {name: stoppers - {name} for name in stoppers}
     for name, without in variants.items():
-        with_victim(lambda case, name=name, without=without: found.update({name: run(case, attempt, without)}))
+        with neighbourhood() as case:
+            found[name] = run(case, attempt, without)
     return found
 
 
-def with_victim(act: Callable[[Case], None]) -> None:
-    """Call `act` with folders and a neighbour of their own."""
+@contextlib.contextmanager
+def neighbourhood() -> Iterator[Case]:
+    """Folders and a neighbour, for one attempt."""
     folder = Path(tempfile.mkdtemp(prefix="cell-"))
     ready, tell = os.pipe()
     victim = os.fork()
@@ -122,7 +127,7 @@ def with_victim(act: Callable[[Case], None]) -> None:
             path.mkdir()
         (case.root / "page.py").write_text("print('hello')")
         (case.outside / "secret").write_text(SECRET)
-        act(case)
+        yield case
     finally:
         os.kill(victim, signal.SIGKILL)
         os.waitpid(victim, 0)

@@ -13,7 +13,7 @@ from signal import SIGSYS
 from attempts import LANDLOCK, SECCOMP, USER, attempts
 from cell import SECRET, Case
 
-from twistedsite.scripts.sandbox.kernel import block, syscall
+from twistedsite.scripts.sandbox.kernel import memory, syscall
 from twistedsite.scripts.sandbox.syscalls import DEADLY, MACHINES
 
 ATTEMPTS, attempt = attempts()
@@ -197,7 +197,7 @@ def making_a_socket_in_its_folder(case: Case) -> Iterator[None]:
 
 @attempt({SECCOMP: SIGSYS, USER: EPERM}, root=True)
 def opening_a_file_by_its_handle(case: Case) -> Iterator[None]:
-    handle = block(HANDLE_BYTES.to_bytes(4, "little") + bytes(4 + HANDLE_BYTES))
+    handle = memory(HANDLE_BYTES.to_bytes(4, "little") + bytes(4 + HANDLE_BYTES))
     folder = os.open(case.outside, os.O_DIRECTORY)
     checked(libc.name_to_handle_at(folder, b"secret", handle, ctypes.byref(ctypes.c_int()), 0))
     yield

@@ -16,7 +16,7 @@ from signal import SIGSYS
 from attempts import LANDLOCK, SECCOMP, USER, attempts
 from cell import Case
 
-from twistedsite.scripts.sandbox.kernel import block, prctl, syscall
+from twistedsite.scripts.sandbox.kernel import memory, prctl, syscall
 from twistedsite.scripts.sandbox.syscalls import ABSENT, DEADLY, MACHINES
 
 ATTEMPTS, attempt = attempts()
@@ -80,9 +80,9 @@ def tracing_a_neighbour(case: Case) -> Iterator[None]:
 
 @attempt({LANDLOCK: EPERM, SECCOMP: SIGSYS})
 def reading_a_neighbours_memory(case: Case) -> Iterator[None]:
-    here = block(bytes(8))
-    vector = block(struct.pack("PN", ctypes.addressof(here), 8))
-    there = block(struct.pack("PN", id(None), 8))  # the neighbour, a fork, has it at the same address
+    here = memory(bytes(8))
+    vector = memory(struct.pack("PN", ctypes.addressof(here), 8))
+    there = memory(struct.pack("PN", id(None), 8))  # the neighbour, a fork, has it at the same address
     yield
     syscall(DEADLY["process_vm_readv"][COLUMN] or 0, case.victim, vector, 1, there, 1, 0)
 
@@ -125,7 +125,7 @@ def a_fork(case: Case) -> Iterator[None]:
 
 @attempt({SECCOMP: ENOSYS})
 def a_process_by_clone3(case: Case) -> Iterator[None]:
-    arguments = block(struct.pack("=11Q", *(0,) * 4, signal.SIGCHLD, *(0,) * 6))  # struct clone_args
+    arguments = memory(struct.pack("=11Q", *(0,) * 4, signal.SIGCHLD, *(0,) * 6))  # struct clone_args
     yield
     leave(syscall(ABSENT["clone3"][COLUMN] or 0, arguments, 88))
 
@@ -141,7 +141,7 @@ def becoming_a_program_that_is_no_file(case: Case) -> Iterator[None]:
     program = os.memfd_create("true")
     with open("/bin/true", "rb") as file:
         os.write(program, file.read())
-    nothing, arguments = block(b"\0"), block(bytes(8))
+    nothing, arguments = memory(b"\0"), memory(bytes(8))
     yield
     syscall(EXECVEAT, program, nothing, arguments, arguments, AT_EMPTY_PATH)
 

@@ -6,13 +6,12 @@ An older kernel gets what it knows, and the report says what it does not.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import struct
 from typing import Final
 
-from twistedsite.scripts.sandbox.kernel import block, syscall
+from twistedsite.scripts.sandbox.kernel import Memory, memory, syscall
 from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy
 
 _CREATE_RULESET: Final = 444  # the same on every machine
@@ -48,7 +47,10 @@ _WRITE: Final = (
 
 _BIND_TCP: Final = 1 << 0  # LANDLOCK_ACCESS_NET_*, ABI 4
 _CONNECT_TCP: Final = 1 << 1
-_SCOPES: Final = 0b11  # LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET and _SIGNAL, ABI 6
+_SCOPES: Final = 0b11  # LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET and _SIGNAL
+_SCOPES_SINCE: Final = 6
+
+_RULE: Final = struct.Struct("=Qi")  # struct landlock_path_beneath_attr
 
 _ATTRIBUTE_SIZE: Final = {1: 8, 4: 16, 6: 24}
 """ABI -> bytes of struct landlock_ruleset_attr."""
@@ -58,14 +60,22 @@ _LATER: Final = (
     (3, "truncation of files"),
     (4, "TCP"),
     (5, "ioctl of devices"),
-    (6, "signals and abstract sockets"),
+    (_SCOPES_SINCE, "signals and abstract sockets"),
 )
 """What an older kernel lacks; for each of these the filter of system calls is there too."""
 
 
 def abi() -> int:
     """The Landlock version of this kernel. Raises OSError where there is none or it is switched off."""
-    return syscall(_CREATE_RULESET, None, 0, _VERSION)
+    return syscall(_CREATE_RULESET, 0, 0, _VERSION)
+
+
+def keeps_signals() -> bool:
+    """This kernel can keep signals within the sandbox."""
+    try:
+        return abi() >= _SCOPES_SINCE
+    except OSError:
+        return False
 
 
 def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
@@ -74,12 +84,12 @@ def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
     handled = sum(bits for since, bits in _HANDLED.items() if since <= version)
     size = max(size for since, size in _ATTRIBUTE_SIZE.items() if since <= version)
     network = _BIND_TCP if policy.network else _BIND_TCP | _CONNECT_TCP
-    attribute = block(struct.pack("=QQQ", handled, network, _SCOPES)[:size])
+    attribute = memory(struct.pack("=QQQ", handled, network, _SCOPES)[:size])
     ruleset = syscall(_CREATE_RULESET, attribute, size, 0)
     try:
+        rule = memory(bytes(_RULE.size))
         for path, rights in _rules(policy):
-            with contextlib.suppress(FileNotFoundError):
-                _add(ruleset, path, rights & handled)
+            _add(ruleset, path, rights & handled, rule)
         syscall(_RESTRICT_SELF, ruleset, _LOG_SAME_EXEC_OFF if version >= 7 else 0)
     finally:
         os.close(ruleset)
@@ -104,11 +114,15 @@ def _rules(policy: SandboxPolicy) -> list[tuple[str, int]]:
     return rules
 
 
-def _add(ruleset: int, path: str, rights: int) -> None:
-    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+def _add(ruleset: int, path: str, rights: int, rule: Memory) -> None:
+    try:
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
     try:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= _FOR_FILES
-        syscall(_ADD_RULE, ruleset, _PATH_BENEATH, block(struct.pack("=Qi", rights, descriptor)), 0)
+        _RULE.pack_into(rule, 0, rights, descriptor)
+        syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule)
     finally:
         os.close(descriptor)

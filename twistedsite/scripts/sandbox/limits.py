@@ -8,7 +8,7 @@ import signal
 import struct
 from typing import Final
 
-from twistedsite.scripts.sandbox.kernel import block, prctl, syscall
+from twistedsite.scripts.sandbox.kernel import memory, prctl, syscall
 from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy
 
 # include/uapi/linux/prctl.h
@@ -28,7 +28,6 @@ def bound(policy: SandboxPolicy) -> tuple[Layer, ...]:
         (resource.RLIMIT_AS, policy.memory),
         (resource.RLIMIT_FSIZE, policy.file_size),
         (resource.RLIMIT_NOFILE, policy.open_files),
-        (resource.RLIMIT_NPROC, policy.processes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
@@ -40,10 +39,13 @@ def bound(policy: SandboxPolicy) -> tuple[Layer, ...]:
     # First SIGXCPU, which can be caught; a second later SIGKILL.
     hard = _at_most(resource.RLIMIT_CPU, policy.cpu + 1)
     resource.setrlimit(resource.RLIMIT_CPU, (max(hard - 1, 1), hard))
-    layers = Layer("limits", True, "rlimits")
-    if (policy.uid if policy.uid is not None else os.getuid()) == 0:
-        return layers, Layer("number of threads", False, "the kernel does not count those of root", essential=False)
-    return layers, Layer("number of threads", True, "rlimits", essential=False)
+    limits = Layer("limits", True, "rlimits")
+    if not policy.uid:
+        # The kernel counts all that the user runs, the server too; those of root it does not count at all.
+        return limits, Layer("number of threads", False, "only a user of its own has one", essential=False)
+    most = _at_most(resource.RLIMIT_NPROC, policy.processes)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    return limits, Layer("number of threads", True, "rlimits", essential=False)
 
 
 def detach(_: SandboxPolicy) -> tuple[Layer, ...]:
@@ -56,7 +58,7 @@ def detach(_: SandboxPolicy) -> tuple[Layer, ...]:
 
 def freeze_privileges(_: SandboxPolicy) -> tuple[Layer, ...]:
     """No program that this process starts can have more rights than it has. Raises OSError."""
-    prctl(_PR_SET_NO_NEW_PRIVS, 1, what="no_new_privs")
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
     return (Layer("no new privileges", True, "no_new_privs"),)
 
 
@@ -78,15 +80,15 @@ def drop_user(policy: SandboxPolicy) -> tuple[Layer, ...]:
 
 def close_to_others(_: SandboxPolicy) -> tuple[Layer, ...]:
     """Die with the parent; let nobody of the same user trace this process. A change of user would undo both."""
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, what="death signal")
-    prctl(_PR_SET_DUMPABLE, 0, what="dumpable")
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_DUMPABLE, 0)
     return (Layer("death with the parent", True, "PDEATHSIG"), Layer("untraceable", True, "not dumpable"))
 
 
 def _drop_capabilities() -> None:
-    prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, what="ambient capabilities")
-    header = block(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
-    syscall(_CAPSET[os.uname().machine], header, block(bytes(24)))
+    prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    header = memory(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
+    syscall(_CAPSET[os.uname().machine], header, memory(bytes(24)))
 
 
 def _at_most(limit: int, value: int) -> int:

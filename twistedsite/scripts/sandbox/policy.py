@@ -34,7 +34,7 @@ class SandboxPolicy(msgspec.Struct, frozen=True):
     """Bytes of any one file that is written."""
     open_files: int = 64
     processes: int = 64
-    """Processes and threads of the user. The kernel does not count those of root."""
+    """Processes and threads of the user, all its workers together: applied where `uid` is given."""
     network: bool = False
     """May connect to others by TCP and UDP; never listen."""
     exec: bool = False

@@ -113,3 +113,6 @@ EXEC_BOUNDS: Final[dict[str, tuple[Bound, ...]]] = {
     "clone": (Bound(0, (0,), _CLONE_NAMESPACES | _CLONE_PARENT),),
 }
 """These replace the ones above where the policy grants exec: then there are other processes to start."""
+
+SIGNALS_BEYOND: Final[dict[str, tuple[Bound, ...]]] = {"kill": (), "tgkill": ()}
+"""These do where Landlock keeps signals to the sandbox's own processes."""

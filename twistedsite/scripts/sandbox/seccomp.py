@@ -6,7 +6,6 @@ workers the building.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import platform
@@ -14,10 +13,10 @@ import struct
 from functools import lru_cache
 from typing import Final
 
-from twistedsite.scripts.sandbox import bpf, syscalls
-from twistedsite.scripts.sandbox.kernel import prctl
+from twistedsite.scripts.sandbox import bpf, landlock, syscalls
+from twistedsite.scripts.sandbox.kernel import address, memory, prctl
 from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy
-from twistedsite.scripts.sandbox.rules import BOUNDS, DENIED, EXEC_BOUNDS
+from twistedsite.scripts.sandbox.rules import BOUNDS, DENIED, EXEC_BOUNDS, SIGNALS_BEYOND
 
 _PR_SET_SECCOMP: Final = 22  # include/uapi/linux/prctl.h
 _SECCOMP_MODE_FILTER: Final = 2  # include/uapi/linux/seccomp.h
@@ -25,24 +24,18 @@ _SECCOMP_MODE_FILTER: Final = 2  # include/uapi/linux/seccomp.h
 NAME: Final = "system calls"
 
 
-class _Fprog(ctypes.Structure):
-    """struct sock_fprog (include/uapi/linux/filter.h)."""
-
-    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
-
-
 @lru_cache
-def program(machine: str, network: bool, exec_: bool) -> tuple[bytes, tuple[int, ...], int]:
+def program(machine: str, network: bool, exec_: bool, signals: bool) -> tuple[bytes, tuple[int, ...], int]:
     """The filter for `machine`, the places where the process id goes, and how many calls it allows.
 
-    Raises OSError for a machine that the tables do not know.
+    `signals`: allow them to processes that this one has started. Raises OSError for a machine without a table.
     """
     if machine not in syscalls.MACHINES:
         raise OSError(errno.ENOSYS, f"no table of system calls for {machine}")
     column, architecture = syscalls.MACHINES[machine]
     allowed = syscalls.ALWAYS | (syscalls.NETWORK if network else {}) | (syscalls.EXEC if exec_ else {})
-    bounds = BOUNDS | (EXEC_BOUNDS if exec_ else {})
-    denied, allow = bpf.refuse(DENIED), bpf.verdict(bpf.ALLOW)
+    bounds = BOUNDS | (EXEC_BOUNDS if exec_ else {}) | (SIGNALS_BEYOND if signals else {})
+    denied = bpf.refuse(DENIED)
     actions: dict[int, bpf.Program] = {}
     for table, action in (
         (allowed, None),
@@ -52,7 +45,7 @@ def program(machine: str, network: bool, exec_: bool) -> tuple[bytes, tuple[int,
         for name, numbers in table.items():
             number = numbers[column]
             if number is not None:
-                actions[number] = action or (bpf.within(bounds[name], denied) if name in bounds else allow)
+                actions[number] = action or (bpf.within(bounds.get(name, ()), denied))
     default = bpf.verdict(denied)
     ranges: list[tuple[int, bpf.Program]] = []
     for number in range(syscalls.NEWEST + 1):
@@ -68,11 +61,13 @@ def program(machine: str, network: bool, exec_: bool) -> tuple[bytes, tuple[int,
 def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
     """Install the filter for this thread and all that it will start. Needs no_new_privs. Raises OSError."""
     machine = platform.machine()
-    packed, places, count = program(machine, policy.network, policy.exec)
+    signals = policy.exec and landlock.keeps_signals()
+    packed, places, count = program(machine, policy.network, policy.exec, signals)
     code = bytearray(packed)
     for place in places:
         struct.pack_into("=I", code, place, os.getpid())
-    buffer = (ctypes.c_char * len(code)).from_buffer(code)
-    fprog = _Fprog(len(code) // bpf.SIZE, ctypes.addressof(buffer))
-    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, fprog, what="seccomp")
+    instructions = memory(code)
+    # struct sock_fprog (include/uapi/linux/filter.h)
+    header = memory(struct.pack("HP", len(code) // bpf.SIZE, address(instructions)))
+    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header)
     return (Layer(NAME, True, f"seccomp, {count} allowed on {machine}"),)
