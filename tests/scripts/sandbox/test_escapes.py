@@ -13,7 +13,12 @@ import cell
 import pytest
 
 MODULES = ("escapes_files", "escapes_processes", "escapes_kernel", "escapes_network", "exhaustion")
-ALL = [(module, name) for module in MODULES for name in import_module(module).ATTEMPTS]
+ALL = [
+    (module, name)
+    for module in MODULES
+    for name, attempt in import_module(module).ATTEMPTS.items()
+    if os.geteuid() == 0 or "uid" not in attempt.policy  # only root can change the user
+]
 
 
 @pytest.mark.parametrize(("module", "name"), ALL, ids=[name for _, name in ALL])
@@ -30,7 +35,7 @@ def test_what_stops(module: str, name: str) -> None:
     assert whole in attempt.stopped_by.values()
     if os.geteuid() == 0 or not attempt.root:
         assert open_ == cell.SUCCESS, ended.stderr
-        assert (found or {name: whole for name in attempt.stopped_by}) == attempt.stopped_by
+        assert (found or dict.fromkeys(attempt.stopped_by, whole)) == attempt.stopped_by
 
 
 def test_there_are_many_ways_out() -> None:
