@@ -1,6 +1,6 @@
 """The system call filter: builds it from the tables, and installs it in this process for good.
 
-The program is built once for each kind of policy and then only copied: a zygote that has called `program` spares its
+The program is built once for each kind of policy and then only copied: a zygote that has called `prepare` spares its
 workers the building.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import struct
 from functools import lru_cache
 from typing import Final
@@ -36,33 +35,31 @@ def program(machine: str, network: bool, exec_: bool, signals: bool) -> tuple[by
     allowed = syscalls.ALWAYS | (syscalls.NETWORK if network else {}) | (syscalls.EXEC if exec_ else {})
     bounds = BOUNDS | (EXEC_BOUNDS if exec_ else {}) | (SIGNALS_BEYOND if signals else {})
     denied = bpf.refuse(DENIED)
-    actions: dict[int, bpf.Program] = {}
-    for table, action in (
-        (allowed, None),
-        (syscalls.ABSENT, bpf.verdict(bpf.refuse(errno.ENOSYS))),
-        (syscalls.DEADLY, bpf.verdict(bpf.KILL)),
-    ):
-        for name, numbers in table.items():
-            number = numbers[column]
-            if number is not None:
-                actions[number] = action or (bpf.within(bounds.get(name, ()), denied))
-    default = bpf.verdict(denied)
+    absent, deadly = bpf.verdict(bpf.refuse(errno.ENOSYS)), bpf.verdict(bpf.KILL)
+    actions: dict[int | None, bpf.Program] = {}
+    for name, numbers in allowed.items():
+        actions[numbers[column]] = bpf.within(bounds.get(name, ()), denied)
+    actions |= {numbers[column]: absent for numbers in syscalls.ABSENT.values()}
+    actions |= {numbers[column]: deadly for numbers in syscalls.DEADLY.values()}
     ranges: list[tuple[int, bpf.Program]] = []
     for number in range(syscalls.NEWEST + 1):
-        action = actions.get(number, default)
+        action = actions.get(number, bpf.verdict(denied))
         if not ranges or ranges[-1][1] != action:
             ranges.append((number, action))
-    ranges.append((syscalls.NEWEST + 1, bpf.verdict(bpf.refuse(errno.ENOSYS))))
-    ranges.append((syscalls.X32_BIT, bpf.verdict(bpf.KILL)))
+    ranges += [(syscalls.NEWEST + 1, absent), (syscalls.X32_BIT, deadly)]
     packed, places = bpf.pack(bpf.filter_calls(architecture, ranges))
     return packed, places, sum(numbers[column] is not None for numbers in allowed.values())
 
 
+def prepare(policy: SandboxPolicy) -> tuple[bytes, tuple[int, ...], int]:
+    """Build the filter for workers under policies such as this one, as `program` does for this machine."""
+    signals = policy.exec and landlock.keeps_signals()
+    return program(os.uname().machine, policy.network, policy.exec, signals)
+
+
 def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
     """Install the filter for this thread and all that it will start. Needs no_new_privs. Raises OSError."""
-    machine = platform.machine()
-    signals = policy.exec and landlock.keeps_signals()
-    packed, places, count = program(machine, policy.network, policy.exec, signals)
+    packed, places, count = prepare(policy)
     code = bytearray(packed)
     for place in places:
         struct.pack_into("=I", code, place, os.getpid())
@@ -70,4 +67,4 @@ def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
     # struct sock_fprog (include/uapi/linux/filter.h)
     header = memory(struct.pack("HP", len(code) // bpf.SIZE, address(instructions)))
     prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header)
-    return (Layer(NAME, True, f"seccomp, {count} allowed on {machine}"),)
+    return (Layer(NAME, True, f"seccomp, {count} allowed on {os.uname().machine}"),)
