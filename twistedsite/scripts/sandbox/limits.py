@@ -1,0 +1,96 @@
+"""What does not depend on Landlock or seccomp: how much a worker may take, as whom it runs, and whom it outlives."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import struct
+from typing import Final
+
+from twistedsite.scripts.sandbox.kernel import memory, prctl, syscall
+from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy
+
+# include/uapi/linux/prctl.h
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_DUMPABLE: Final = 4
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_PR_CAP_AMBIENT: Final = 47
+_PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
+
+_CAPSET: Final = {"x86_64": 126, "aarch64": 91}
+_CAPABILITY_VERSION_3: Final = 0x20080522  # include/uapi/linux/capability.h
+
+
+def bound(policy: SandboxPolicy) -> tuple[Layer, ...]:
+    """Set the limits, never above what they already are. Raises OSError."""
+    for limit, value in (
+        (resource.RLIMIT_AS, policy.memory),
+        (resource.RLIMIT_FSIZE, policy.file_size),
+        (resource.RLIMIT_NOFILE, policy.open_files),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_NICE, 0),
+        (resource.RLIMIT_RTPRIO, 0),
+    ):
+        most = _at_most(limit, value)
+        resource.setrlimit(limit, (most, most))
+    # First SIGXCPU, which can be caught; a second later SIGKILL.
+    hard = _at_most(resource.RLIMIT_CPU, policy.cpu + 1)
+    resource.setrlimit(resource.RLIMIT_CPU, (max(hard - 1, 1), hard))
+    limits = Layer("limits", True, "rlimits")
+    if not policy.uid:
+        # The kernel counts all that the user runs, the server too; those of root it does not count at all.
+        return limits, Layer("number of threads", False, "only a user of its own has one", essential=False)
+    most = _at_most(resource.RLIMIT_NPROC, policy.processes)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+    return limits, Layer("number of threads", True, "rlimits", essential=False)
+
+
+def detach(_: SandboxPolicy) -> tuple[Layer, ...]:
+    """A session of its own, and files that nobody else can read."""
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    os.umask(0o077)
+    return ()
+
+
+def freeze_privileges(_: SandboxPolicy) -> tuple[Layer, ...]:
+    """No program that this process starts can have more rights than it has. Raises OSError."""
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    return (Layer("no new privileges", True, "no_new_privs"),)
+
+
+def drop_user(policy: SandboxPolicy) -> tuple[Layer, ...]:
+    """Become the policy's user with no other groups; where there is none, keep the user without root's capabilities.
+
+    Raises OSError.
+    """
+    if policy.uid is None:
+        _drop_capabilities()
+        return (Layer("own user", False, "none was given", essential=False), Layer("capabilities", True, "dropped"))
+    gid = policy.uid if policy.gid is None else policy.gid
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(policy.uid, policy.uid, policy.uid)
+    _drop_capabilities()
+    return (Layer("own user", True, f"uid {policy.uid}"), Layer("capabilities", True, "dropped"))
+
+
+def close_to_others(_: SandboxPolicy) -> tuple[Layer, ...]:
+    """Die with the parent; let nobody of the same user trace this process. A change of user would undo both."""
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(_PR_SET_DUMPABLE, 0)
+    return (Layer("death with the parent", True, "PDEATHSIG"), Layer("untraceable", True, "not dumpable"))
+
+
+def _drop_capabilities() -> None:
+    prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    header = memory(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
+    syscall(_CAPSET[os.uname().machine], header, memory(bytes(24)))
+
+
+def _at_most(limit: int, value: int) -> int:
+    _, hard = resource.getrlimit(limit)
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
