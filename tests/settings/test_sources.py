@@ -49,6 +49,7 @@ VALUES = {
     "timeout": "7s",
     "threads": "7",
     "isolation": "workers",
+    "sandbox": "required",
     "sessions": "sqlite:s.db",
     "max_body": "7M",
     "access_log": "off",

@@ -25,7 +25,10 @@ def send_health(runner: Runner, request: Request) -> None:
     """Answer 200 while scripts run, 503 where new ones are refused."""
     counts = runner.health()
     failing = counts.get("lost", 0) >= counts.get("lost_limit", 1)
-    body = msgspec.json.encode({"status": "failing" if failing else "ok", "scripts": counts}) + b"\n"
+    document: dict[str, object] = {"status": "failing" if failing else "ok", "scripts": counts}
+    if runner.sandbox():
+        document["sandbox"] = runner.sandbox()
+    body = msgspec.json.encode(document) + b"\n"
     request.setResponseCode(503 if failing else 200)
     request.setHeader(b"content-type", b"application/json")
     request.setHeader(b"cache-control", b"no-store")

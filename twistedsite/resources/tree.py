@@ -9,6 +9,7 @@ from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
 from twistedsite.scripts.broker import DirectBroker
 from twistedsite.scripts.runners.threads import IThreadReactor, ThreadRunner
+from twistedsite.scripts.runners.workers.check import check_sandbox
 from twistedsite.scripts.runners.workers.pool import Workers
 from twistedsite.scripts.runners.workers.runner import WorkerRunner
 from twistedsite.sessions.interface import SessionStore
@@ -35,13 +36,17 @@ class BuiltSite:
 
 
 def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThreadReactor) -> BuiltSite:
-    """Return the site that `settings.root`, an existing folder, is."""
+    """Return the site that `settings.root`, an existing folder, is.
+
+    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold.
+    """
     broker = DirectBroker(sessions)
     origin = LocalOrigin(settings.root, settings.symlinks)
     runner: ThreadRunner | WorkerRunner
     workers = None
     if settings.isolation == "workers":
-        workers = Workers(reactor, settings.workers, settings.pool.output_buffer)
+        holds = check_sandbox(settings.sandbox)
+        workers = Workers(reactor, settings.workers, settings.pool.output_buffer, settings.sandbox, holds)
         runner = WorkerRunner(workers, "site", origin.root, broker)
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker)

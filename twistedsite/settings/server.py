@@ -18,6 +18,9 @@ OptionValue = str | int | float | bool | list[str]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 """A number of things of which there must be one at least."""
 
+SandboxLevel = Literal["required", "best-effort", "off"]
+"""How much the kernel must hold a worker process to."""
+
 
 class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[http]`: what one client may cost the server."""
@@ -165,6 +168,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Scripts that run at the same time."""
     isolation: Literal["threads", "workers"] = "threads"
     """Where scripts run: in threads of the server, or in processes that can be killed."""
+    sandbox: SandboxLevel = "best-effort"
+    """Where `isolation` is `workers`: `required` refuses to start where the kernel cannot hold scripts, `best-effort`
+    goes without what is missing and says so, `off` has limits only."""
     sessions: str = "memory"
     """Where sessions are kept: `memory` or `sqlite:PATH`."""
     max_body: Size = Size(16 * 1024 * 1024)

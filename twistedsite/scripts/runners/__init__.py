@@ -84,3 +84,7 @@ class Runner(Protocol):
     def health(self) -> dict[str, int]:
         """Counts for the health page: `running`, `queued`, `lost`, …; `lost_limit` where there is one."""
         ...
+
+    def sandbox(self) -> str:
+        """One line on what the kernel holds scripts to, for the health page; empty where that is nothing."""
+        ...

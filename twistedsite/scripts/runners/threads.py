@@ -91,6 +91,10 @@ class ThreadRunner:
         work.addBoth(job.ended)
         return job.result
 
+    def sandbox(self) -> str:
+        """See `Runner.sandbox`: threads have none."""
+        return ""
+
     def health(self) -> dict[str, int]:
         """See `Runner.health`."""
         return {

@@ -18,6 +18,8 @@ import msgspec
 from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport
 from twistedsite.scripts.run import Outcome
+from twistedsite.scripts.sandbox.policy import SandboxPolicy
+from twistedsite.settings.server import SandboxLevel
 from twistedsite.settings.units import decode_unit
 
 T = TypeVar("T")
@@ -143,24 +145,12 @@ class Answer(msgspec.Struct, array_like=True):
     message: str = ""
 
 
-class WorkerPolicy(msgspec.Struct, kw_only=True, frozen=True):
-    """What one worker may do and use; applied in it before any script runs."""
-
-    root: str
-    """Absolute path of its site's folder."""
-    address_space: int
-    """Bytes of virtual memory."""
-    files: int = 256
-    """Open descriptors."""
-    file_size: int = 1024 * 1024 * 1024
-    """Bytes of the longest file that it may write."""
-
-
 class Spawn(msgspec.Struct, array_like=True):
     """To the zygote: fork a worker. With the message come its end of the data socket and a file for its last stack."""
 
     serial: int
-    policy: WorkerPolicy
+    policy: SandboxPolicy
+    sandbox: SandboxLevel
 
 
 class Spawned(msgspec.Struct, tag=1, array_like=True):

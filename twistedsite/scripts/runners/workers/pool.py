@@ -17,12 +17,13 @@ from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.mailbox import Mailbox
 from twistedsite.scripts.runners.threads import IThreadReactor
 from twistedsite.scripts.runners.workers.broker import BrokerThreads
-from twistedsite.scripts.runners.workers.frames import WorkerPolicy
+from twistedsite.scripts.runners.workers.folders import TemporaryFolders
 from twistedsite.scripts.runners.workers.job import ScriptJob
 from twistedsite.scripts.runners.workers.outflow import OutputBudget
 from twistedsite.scripts.runners.workers.process import State, WorkerProcess
 from twistedsite.scripts.runners.workers.spawner import Spawner
-from twistedsite.settings.server import WorkerSettings
+from twistedsite.scripts.sandbox.policy import SandboxPolicy
+from twistedsite.settings.server import SandboxLevel, WorkerSettings
 
 TURN: Final = 0.1
 """Seconds for which a site may go on using a place that another site waits for."""
@@ -37,7 +38,15 @@ _LONGEST_PAUSE: Final = 5.0
 class Workers:
     """The worker processes of a server, of all of its sites."""
 
-    def __init__(self, reactor: IThreadReactor, settings: WorkerSettings, output_buffer: int) -> None:
+    def __init__(
+        self,
+        reactor: IThreadReactor,
+        settings: WorkerSettings,
+        output_buffer: int,
+        sandbox: SandboxLevel = "best-effort",
+        holds: str = "",
+    ) -> None:
+        """`holds`: what the sandbox was seen to hold here, for the health document."""
         self.reactor = reactor
         self.settings = settings
         self.output_buffer = output_buffer
@@ -45,7 +54,9 @@ class Workers:
         self.output = OutputBudget(settings.output, settings.output_total)
         self.size = 0
         """Processes there are, those that are being killed among them."""
-        self.spawner = Spawner(reactor)
+        self.spawner = Spawner(reactor, sandbox)
+        self.holds = holds
+        self.folders = TemporaryFolders(reactor)
         self.deadlines = Deadlines(reactor)
         self.mailbox = Mailbox(reactor)
         # A call that nobody waits for any more may still hold a thread when its worker's successor makes one.
@@ -68,6 +79,7 @@ class Workers:
         for process in list(self._processes):
             process.kill()
         self.spawner.stop()
+        self.folders.stop()
         self.deadlines.stop()
         self.threads.stop()
         self.mailbox.close()
@@ -77,7 +89,7 @@ class Workers:
     def spawn(self, pool: SitePool) -> WorkerProcess:
         """A new worker for `pool`, which has a place for it."""
         self.size += 1
-        process = WorkerProcess(pool, pool.policy)
+        process = WorkerProcess(pool)
         self._processes.add(process)
         return process
 
@@ -160,7 +172,7 @@ class Workers:
 class SitePool:
     """The workers and the waiting scripts of one site, `name` for the log, whose policy is `policy`."""
 
-    def __init__(self, workers: Workers, name: str, policy: WorkerPolicy, broker: Broker) -> None:
+    def __init__(self, workers: Workers, name: str, policy: SandboxPolicy, broker: Broker) -> None:
         self.workers = workers
         self.name = name
         self.policy = policy

@@ -10,10 +10,11 @@ import signal
 import socket
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from twisted.logger import Logger
 
 from twistedsite.scripts.failures import FrameReport
-from twistedsite.scripts.runners.workers.frames import FROM_WORKER, FrameError, Kind, WorkerPolicy
+from twistedsite.scripts.runners.workers.frames import FROM_WORKER, FrameError, Kind
 from twistedsite.scripts.runners.workers.link import WorkerLink
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL
 
@@ -44,7 +45,7 @@ class WorkerProcess:
 
     _log = Logger()
 
-    def __init__(self, pool: SitePool, policy: WorkerPolicy) -> None:
+    def __init__(self, pool: SitePool) -> None:
         workers = pool.workers
         self.pool = pool
         self.state = State.IDLE
@@ -62,6 +63,8 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         self._stack_file = _make_stack_file()
         self.link = WorkerLink(workers.reactor, ours, FROM_WORKER, self)
+        self._folder = workers.folders.make()
+        policy = msgspec.structs.replace(pool.policy, temporary=self._folder)
         workers.spawner.spawn(self, policy, theirs, self._stack_file)
 
     def give(self, job: ScriptJob) -> bool:
@@ -153,6 +156,7 @@ class WorkerProcess:
             self._pidfd = -1
         os.close(self._stack_file)
         self._stack_file = -1
+        self.pool.workers.folders.remove(self._folder)
         self.pool.exited(self, was_killed)
         if self.link.closed:
             self._tell_job()

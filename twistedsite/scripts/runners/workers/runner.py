@@ -9,11 +9,14 @@ from twisted.internet.defer import Deferred, fail
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners import ResponseSink, RunnerBusyError
-from twistedsite.scripts.runners.workers.frames import WorkerPolicy
 from twistedsite.scripts.runners.workers.job import ScriptJob
 from twistedsite.scripts.runners.workers.pool import SitePool, Workers
+from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
 
 _ADDRESS_SPACE: Final = 512 * 1024 * 1024
+_FILES: Final = 256
+_PROCESSOR: Final = 24 * 3600
+"""Seconds in a worker's life, past any honest one: each script has its deadline, what it leaves behind has this."""
 
 
 class WorkerRunner:
@@ -21,7 +24,8 @@ class WorkerRunner:
 
     def __init__(self, workers: Workers, name: str, root: str, broker: Broker) -> None:
         address_space = max(_ADDRESS_SPACE, 2 * workers.settings.memory)
-        self._pool = SitePool(workers, name, WorkerPolicy(root=root, address_space=address_space), broker)
+        policy = SandboxPolicy(root, system_paths(), memory=address_space, cpu=_PROCESSOR, open_files=_FILES)
+        self._pool = SitePool(workers, name, policy, broker)
         self._workers = workers
 
     def run(self, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> Deferred[None]:
@@ -43,6 +47,10 @@ class WorkerRunner:
             "queued": len(pool.queue),
             "restarts": self._workers.spawner.restarts,
         }
+
+    def sandbox(self) -> str:
+        """See `Runner.sandbox`."""
+        return self._workers.holds
 
     def stop(self) -> None:
         """Stop every script, and end the site's workers."""

@@ -25,10 +25,11 @@ from twistedsite.scripts.runners.workers.frames import (
     Spawn,
     Spawned,
     SpawnFailed,
-    WorkerPolicy,
     decode,
     encode,
 )
+from twistedsite.scripts.sandbox.policy import SandboxPolicy
+from twistedsite.settings.server import SandboxLevel
 
 ZYGOTE: Final = "twistedsite.scripts.runners.workers.zygote"
 _PASSED: Final = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
@@ -56,9 +57,10 @@ class Spawner:
 
     _log = Logger()
 
-    def __init__(self, reactor: IThreadReactor) -> None:
+    def __init__(self, reactor: IThreadReactor, sandbox: SandboxLevel) -> None:
         self.restarts = 0
         self._reactor = reactor
+        self._sandbox = sandbox
         self._serials = itertools.count(1)
         self._nurslings: dict[int, Nursling] = {}
         self._unsent: deque[tuple[int, bytes, tuple[int, int]]] = deque()
@@ -75,12 +77,14 @@ class Spawner:
         """The zygote's process id, while there is one."""
         return self._process.pid if self._process else None
 
-    def spawn(self, nursling: Nursling, policy: WorkerPolicy, connection: socket.socket, stack_file: int) -> None:
+    def spawn(self, nursling: Nursling, policy: SandboxPolicy, connection: socket.socket, stack_file: int) -> None:
         """Have a worker forked that talks through `connection`, which is closed here, and leaves its last stack in
         `stack_file`, which stays the caller's."""
         serial = next(self._serials)
         self._nurslings[serial] = nursling
-        self._unsent.append((serial, encode(Spawn(serial, policy)), (connection.detach(), os.dup(stack_file))))
+        self._unsent.append(
+            (serial, encode(Spawn(serial, policy, self._sandbox)), (connection.detach(), os.dup(stack_file)))
+        )
         self.doWrite()
 
     def stop(self) -> None:
@@ -149,7 +153,7 @@ class Spawner:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", ZYGOTE, str(theirs.fileno()), str(os.getpid())],
-                env=_environment(),
+                env=program_environment(),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -199,8 +203,8 @@ class Spawner:
             os.close(descriptor)
 
 
-def _environment() -> dict[str, str]:
-    """The zygote's: it finds the packages that this process has found, wherever it was started from."""
+def program_environment() -> dict[str, str]:
+    """For a program of this package: it finds the packages that this process has found, wherever it is started."""
     own = os.path.dirname(os.path.dirname(os.path.abspath(twistedsite.__file__)))
     places = dict.fromkeys([*(place for place in sys.path if os.path.isabs(place)), own])
     passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
@@ -208,4 +212,4 @@ def _environment() -> dict[str, str]:
     return {**passed, "PATH": os.defpath, **own_use}
 
 
-__all__ = ["Nursling", "Spawner"]
+__all__ = ["Nursling", "Spawner", "program_environment"]

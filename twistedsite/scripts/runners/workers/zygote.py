@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import tempfile
 import traceback
 from typing import Final
 
@@ -35,6 +36,8 @@ from twistedsite.scripts.runners.workers.frames import (
 )
 from twistedsite.scripts.runners.workers.warmup import warm_up
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL, serve
+from twistedsite.scripts.sandbox import seccomp
+from twistedsite.scripts.sandbox.policy import SandboxPolicy
 
 DATA: Final = 3
 STACK: Final = 4
@@ -111,9 +114,9 @@ class Zygote:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _take(connection, stack_file)
-            os.setsid()
             os.chdir(spawn.policy.root)
-            confine(spawn.policy, self._pid)
+            os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
+            confine(spawn.policy, spawn.sandbox, self._pid)
             gc.enable()
             serve(socket.socket(fileno=DATA), STACK)
             status = 0
@@ -176,6 +179,8 @@ def main() -> None:
     for dialect in {*SCRIPTS.values(), *TEMPLATES.values()}:
         load_dialect(dialect)
     warm_up()
+    with contextlib.suppress(OSError):
+        seccomp.prepare(SandboxPolicy("/"))  # the same for all workers: none has to build it
     gc.collect()
     gc.disable()
     gc.freeze()
