@@ -104,6 +104,9 @@ class NoScripts:
     def health(self) -> dict[str, int]:
         return {}
 
+    def sandbox(self) -> str:
+        return ""
+
 
 @contextlib.contextmanager
 def serving(root: Path, reactor: Any, *, engine: bool = False) -> Iterator[FileSite]:

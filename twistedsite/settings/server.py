@@ -168,7 +168,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Scripts that run at the same time."""
     isolation: Literal["threads", "workers"] = "threads"
     """Where scripts run: in threads of the server, or in processes that can be killed."""
-    sandbox: SandboxLevel = "best-effort"
+    sandbox: Literal["required", "best-effort", "off"] = "best-effort"
     """Where `isolation` is `workers`: `required` refuses to start where the kernel cannot hold scripts, `best-effort`
     goes without what is missing and says so, `off` has limits only."""
     sessions: str = "memory"

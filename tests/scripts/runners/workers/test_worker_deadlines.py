@@ -76,7 +76,7 @@ async def test_the_killed_process_is_gone(write: Any, serve: Any, impatient: str
         f"{impatient}/hang.py",
         f"import os\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nwhile True: pass",
     )
-    async with serve() as site:
+    async with serve(sandbox="off") as site:
         assert (await site.get("/impatient/hang")).status == 504
         await ended(int((tmp_path / "pid").read_text()))
 

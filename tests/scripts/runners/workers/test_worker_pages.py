@@ -80,7 +80,7 @@ async def test_a_worker_can_only_read_the_file_of_a_body(write: Any, serve: Any)
         print(len(body), modes == [os.O_RDONLY])
         """,
     )
-    async with serve() as site:
+    async with serve(sandbox="off") as site:
         answer = await site.get(
             "/grab", method="POST", body=b"x" * 1_000_000, headers={"Content-Type": "application/octet-stream"}
         )
@@ -154,7 +154,7 @@ async def test_templates_are_rendered_in_a_worker(write: Any, serve: Any, name: 
 async def test_what_is_flushed_arrives_before_the_script_ends(write: Any, serve: Any, tmp_path: Any) -> None:
     os.mkfifo(tmp_path / "gate")
     write("slow.py", f"print('first', flush=True)\nopen({str(tmp_path / 'gate')!r}).read()\nprint('second')")
-    async with serve() as site:
+    async with serve(sandbox="off") as site:
         connection = await site.connect()
         connection.send(b"GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         early = await connection.until(b"first\n")
@@ -241,14 +241,14 @@ async def test_a_worker_knows_nothing_of_the_servers_environment(
     write("env.py", "import json, os, sys\nprint(json.dumps([dict(os.environ), 'twisted' in sys.modules]))")
     async with serve() as site:
         environ, has_twisted = json.loads((await site.get("/env")).text)
-    assert set(environ) <= {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ"}
+    assert set(environ) <= {"PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"}
     assert not has_twisted
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_worker_has_its_own_descriptors_only(write: Any, serve: Any) -> None:
     write("fds.py", "import os\nprint(len([fd for fd in os.listdir('/proc/self/fd')]))")
-    async with serve() as site:
+    async with serve(sandbox="off") as site:
         counts = {int((await site.get("/fds")).text) for _ in range(3)}
     # In, out, err, the socket, the file for a stack, and the listing itself.
     assert counts == {6}

@@ -121,7 +121,7 @@ async def test_what_a_script_leaves_running_is_ended_with_its_worker(write: Any,
         print(int(os.read(read, 20)), os.getpid())
         """,
     )
-    async with serve(workers={"reuse": "per-request"}) as site:
+    async with serve(sandbox="off", workers={"reuse": "per-request"}) as site:
         orphan, worker = map(int, (await site.get("/fork")).text.split())
         await ended(worker)
         await ended(orphan)
@@ -133,7 +133,7 @@ async def test_a_zygote_that_is_killed_takes_its_workers_along_and_is_replaced(
     write: Any, serve: Any, tmp_path: Path
 ) -> None:
     write("well.py", "print('well')")
-    async with serve() as site:
+    async with serve(sandbox="off") as site:
         answer, worker, zygote = await spinning(site, tmp_path)
         os.kill(zygote, signal.SIGKILL)
         assert (await answer).status == 502
@@ -176,7 +176,7 @@ async def test_what_waited_for_a_worker_of_a_killed_zygote_runs_where_twice_does
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("spin")
 async def test_a_worker_that_is_killed_from_outside_is_answered_502(serve: Any, tmp_path: Path) -> None:
-    async with serve() as site:
+    async with serve(sandbox="off") as site:
         answer, worker, _ = await spinning(site, tmp_path)
         os.kill(worker, signal.SIGKILL)
         assert (await answer).status == 502
@@ -185,7 +185,7 @@ async def test_a_worker_that_is_killed_from_outside_is_answered_502(serve: Any, 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("spin")
 async def test_a_server_that_stops_stops_its_scripts(serve: Any, tmp_path: Path) -> None:
-    async with serve() as site:
+    async with serve(sandbox="off") as site:
         answer, worker, zygote = await spinning(site, tmp_path)
         answer.addErrback(lambda _: None)
     await ended(worker)
@@ -198,7 +198,9 @@ async def test_a_server_that_stops_stops_its_scripts(serve: Any, tmp_path: Path)
 @pytest_twisted.ensureDeferred
 async def test_a_server_that_is_killed_leaves_no_process_behind(write: Any, tmp_path: Path, busy: bool) -> None:
     write("pids.py", "import os\nprint(os.getpid(), os.getppid())")
-    with running(*SERVE, "--root", str(tmp_path / "site"), "--isolation", "workers", *ANY_PORT) as server:
+    with running(
+        *SERVE, "--root", str(tmp_path / "site"), "--isolation", "workers", "--sandbox", "off", *ANY_PORT
+    ) as server:
         if busy:
             os.mkfifo(tmp_path / "pids")
             asking = deferToThread(server.get, "spin")

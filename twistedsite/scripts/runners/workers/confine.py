@@ -1,4 +1,4 @@
-"""What a new worker gives up before it runs a script: it cannot outlive its zygote, nor do more than its policy says."""
+"""What a new worker gives up before any script: it cannot outlive its zygote, nor do more than its policy says."""
 
 from __future__ import annotations
 

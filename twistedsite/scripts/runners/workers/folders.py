@@ -19,6 +19,7 @@ class TemporaryFolders:
         self._threads = IReactorThreads(reactor, None)
         self._base = tempfile.mkdtemp(prefix="scriptsite-")
         self._numbers = itertools.count(1)
+        self._closing = False
 
     def make(self) -> str:
         """The path of a new, empty folder. Raises OSError."""
@@ -28,10 +29,16 @@ class TemporaryFolders:
 
     def remove(self, folder: str) -> None:
         """Remove `folder`, whose worker has ended, and all that is in it; it may be much: in a thread."""
+        if self._closing:
+            return
         if self._threads is None:
             remove_tree(folder)
         else:
             self._threads.callInThread(remove_tree, folder)
+
+    def close(self) -> None:
+        """Leave what is there to `stop`: the threads may be gone soon."""
+        self._closing = True
 
     def stop(self) -> None:
         """Remove all of them: no worker is left."""

@@ -73,6 +73,7 @@ class Workers:
     def stop(self) -> None:
         """Kill every worker, and the zygote."""
         self._stopped = True
+        self.folders.close()
         if self._reaping is not None:
             self._reaping.cancel()
             self._reaping = None

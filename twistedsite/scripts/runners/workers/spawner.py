@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Collection
+from pathlib import Path
 from typing import Final, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReadWriteDescriptor
@@ -17,7 +18,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-import twistedsite
 from twistedsite.scripts.runners.threads import IThreadReactor
 from twistedsite.scripts.runners.workers.frames import (
     MAX_MESSAGE,
@@ -205,7 +205,7 @@ class Spawner:
 
 def program_environment() -> dict[str, str]:
     """For a program of this package: it finds the packages that this process has found, wherever it is started."""
-    own = os.path.dirname(os.path.dirname(os.path.abspath(twistedsite.__file__)))
+    own = str(Path(__file__).resolve().parents[4])
     places = dict.fromkeys([*(place for place in sys.path if os.path.isabs(place)), own])
     passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
     own_use = {"PYTHONPATH": os.pathsep.join(places), "MALLOC_ARENA_MAX": "1"}
