@@ -19,7 +19,9 @@ GET = b"GET /%b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 @pytest_twisted.ensureDeferred
 async def test_what_is_flushed_arrives_while_the_script_still_runs(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
+    # Within the site: no other file can be read by a worker.
+    pipe = tmp_path / "site" / "pipe"
+    pipe.parent.mkdir()
     os.mkfifo(pipe)
     write(
         tmp_path,
