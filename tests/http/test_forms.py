@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from urllib.parse import parse_qsl
 
 import pytest
 from form_bodies import LIMITS, MULTIPART, SMALL, URLENCODED, fields_of, multipart, part, refusal, refusal_on_arrival
@@ -250,3 +251,16 @@ def test_too_long_a_field_is_refused_while_it_arrives() -> None:
     with pytest.raises(FormError) as refused:
         check.feed(b"x" * 30_000)
     assert refused.value.status == 413
+
+
+@given(st.text(alphabet="ab=&;%+2é"), st.integers(0, 5))
+def test_a_query_with_nothing_to_decode_means_what_the_standard_library_says(query: str, limit: int) -> None:
+    try:
+        expected: object = parse_qsl(query, keep_blank_values=True, max_num_fields=limit)
+    except ValueError:
+        expected = 413
+    try:
+        found: object = parse_query(query, limit)
+    except FormError as error:
+        found = error.status
+    assert found == expected

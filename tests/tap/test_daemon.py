@@ -43,6 +43,15 @@ class Daemon:
         finally:
             os.close(process)
 
+    def wait_until_gone(self) -> None:
+        """Wait for the end of a daemon that could not start: it tells so before it cleans up."""
+        try:
+            process = os.pidfd_open(int(self.pidfile.read_text()))
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        with os.fdopen(process, "rb", buffering=0):
+            assert select.select([process], [], [], 10)[0]
+
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
@@ -67,6 +76,7 @@ def test_a_daemon_that_cannot_listen_says_so_and_leaves_no_pidfile(daemon: Daemo
         started = run(*daemon.command, "--root", str(site), "--listen", f"tcp:{port}:interface=127.0.0.1")
     assert started.returncode == 1
     assert f"cannot listen on tcp:{port}" in started.stderr
+    daemon.wait_until_gone()
     assert not daemon.pidfile.exists()
     (line,) = daemon.log.read_text().splitlines()
     assert line.endswith("Address already in use; say with --listen where else")

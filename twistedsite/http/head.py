@@ -56,6 +56,20 @@ class RequestError(Exception):
         super().__init__(f"{status} {message}")
 
 
+class HeadText(msgspec.Struct, frozen=True):
+    """A head in strings, decoded as ISO 8859-1."""
+
+    method: str
+    target: str
+    query: str
+    protocol: str
+    headers: list[tuple[str, str]]
+    """Names in lower case. Not to be changed."""
+    host: str
+    host_name: str
+    """Without the port, and without the brackets of an IPv6 address."""
+
+
 class RequestHead(msgspec.Struct, frozen=True, dict=True):
     """Request line and header section of one request."""
 
@@ -95,9 +109,19 @@ class RequestHead(msgspec.Struct, frozen=True, dict=True):
         return joined
 
     @cached_property
-    def text_headers(self) -> list[tuple[str, str]]:
-        """All fields in their order, names in lower case, decoded as ISO 8859-1. Not to be changed."""
-        return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self.headers]
+    def text(self) -> HeadText:
+        """The same in strings, for scripts; made once, however often the head comes again."""
+        host = self.host.decode("latin-1")
+        target = self.target.decode("latin-1")
+        return HeadText(
+            method=self.method.decode("ascii"),
+            target=target,
+            query=target.partition("?")[2],
+            protocol=self.version.decode("ascii"),
+            headers=[(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in self.headers],
+            host=host,
+            host_name=host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0],
+        )
 
     @cached_property
     def log_parts(self) -> tuple[bytes, bytes]:

@@ -84,7 +84,7 @@ def head_bytes(start: bytes, headers: Mapping[bytes, Sequence[bytes]], date: byt
 
 def refusal(refused: RequestError, date: bytes, head_only: bool) -> bytes:
     """Return the whole response to a request that was refused; the connection is closed after it."""
-    body = b"" if refused.status == 205 else f"{refused.message}.\n".encode()
+    body = b"" if refused.status == 205 else f"{refused.message.rstrip('.')}.\n".encode()
     lines = [_STATUS_LINES.get(refused.status) or b"HTTP/1.1 %d RequestError\r\n" % refused.status, date, SERVER]
     lines.extend(b"%b: %b\r\n" % field for field in refused.headers)
     lines.append(b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n" % len(body))

@@ -47,12 +47,19 @@ class LocalOrigin:
         return self._entry(path)
 
     def children(self, entry: Entry) -> list[Entry]:
+        with self._descriptor(entry.path) as descriptor:
+            if descriptor is None or self._kind(descriptor, entry.path) is not Kind.FOLDER:
+                raise GoneError(entry.name)
+            try:
+                folder = os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError as error:
+                raise GoneError(entry.name) from error
         try:
-            names = os.listdir(self.local_path(entry))
-        except OSError as error:
-            raise GoneError(entry.name) from error
-        found = (self._entry((*entry.path, name)) for name in names)
-        return [child for child in found if child is not None]
+            with os.scandir(folder) as found:
+                children = [self._child(entry.path, item) for item in found]
+        finally:
+            os.close(folder)
+        return [child for child in children if child is not None]
 
     def open(self, entry: Entry) -> LocalFile:
         with self._descriptor(entry.path) as descriptor:
@@ -77,6 +84,16 @@ class LocalOrigin:
     def local_path(self, entry: Entry) -> str:
         return self._inside + "/".join(entry.path)
 
+    def _child(self, folder: tuple[str, ...], item: os.DirEntry[str]) -> Entry | None:
+        path = (*folder, item.name)
+        if item.is_symlink():
+            return self._entry(path)
+        try:
+            status = item.stat(follow_symlinks=False)
+        except OSError:
+            return None
+        return _described(path, _kind_of(status.st_mode), status)
+
     def _entry(self, path: tuple[str, ...]) -> Entry | None:
         with self._descriptor(path) as descriptor:
             if descriptor is None:
@@ -85,10 +102,7 @@ class LocalOrigin:
             if kind is not Kind.FILE and kind is not Kind.FOLDER:
                 return Entry(path, kind)
             status = os.fstat(descriptor)
-        if status.st_nlink == 0:
-            return None
-        size = status.st_size if kind is Kind.FILE else 0
-        return Entry(path, kind, size, status.st_mtime, local_version(status))
+        return None if status.st_nlink == 0 else _described(path, kind, status)
 
     @contextlib.contextmanager
     def _descriptor(self, path: tuple[str, ...]) -> Iterator[int | None]:
@@ -110,7 +124,17 @@ class LocalOrigin:
             followed = self._symlinks == "inside" and (real == self.root or real.startswith(self._inside))
             if not followed:
                 return Kind.OUTSIDE
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISREG(mode):
-            return Kind.FILE
-        return Kind.FOLDER if stat.S_ISDIR(mode) else Kind.SPECIAL
+        return _kind_of(os.fstat(descriptor).st_mode)
+
+
+def _kind_of(mode: int) -> Kind:
+    if stat.S_ISREG(mode):
+        return Kind.FILE
+    return Kind.FOLDER if stat.S_ISDIR(mode) else Kind.SPECIAL
+
+
+def _described(path: tuple[str, ...], kind: Kind, status: os.stat_result) -> Entry:
+    if kind is Kind.SPECIAL:
+        return Entry(path, kind)
+    size = status.st_size if kind is Kind.FILE else 0
+    return Entry(path, kind, size, status.st_mtime, local_version(status))

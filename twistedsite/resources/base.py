@@ -95,7 +95,12 @@ class SiteResource(resource.Resource):
     def _failed(self, request: Request, failure: Failure) -> None:
         if failure.check(CancelledError) or request._disconnected:
             return
-        if not failure.check(HttpProblem):
-            self._log.failure("{path}: no answer", failure=failure, path=request.path)
         problem = failure.value if isinstance(failure.value, HttpProblem) else HttpProblem(500)
+        if problem is not failure.value:
+            self._log.failure(
+                "{path}: no answer (reference {reference})",
+                failure=failure,
+                path=request.path,
+                reference=problem.reference,
+            )
         send_problem(request, problem, self.site, self.folder)

@@ -7,7 +7,6 @@ their `_folder.toml`. Nothing that depends on the visitor enters: no cookie, no 
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
@@ -18,8 +17,7 @@ from twistedsite.http.head import RequestHead
 from twistedsite.http.response import FastResponse
 from twistedsite.resources.compression import preferred
 from twistedsite.resources.conditional import known_by, parse_date
-from twistedsite.resources.inheritance import FILE_NAME
-from twistedsite.resources.signatures import FileSignature, FolderSignature, UnsettledError, settled_by
+from twistedsite.resources.grounds import Grounds
 from twistedsite.settings.server import Coding
 
 _LONG_WAY: Final = frozenset({b"range", b"if-match", b"if-unmodified-since", b"authorization"})
@@ -27,7 +25,6 @@ _LONG_WAY: Final = frozenset({b"range", b"if-match", b"if-unmodified-since", b"a
 
 _OVERHEAD: Final = 4096
 """About what an entry costs beside its bytes."""
-
 
 _MOST_RECENT: Final = 1024
 
@@ -52,10 +49,7 @@ class _Hot:
 
     key: _Key
     answer: Answer
-    files: list[FileSignature]
-    folders: list[FolderSignature]
-    by_name: bool
-    """The URL names the file; else another file may become the index of its folder."""
+    grounds: Grounds
     size: int
     checked: int = 0
 
@@ -96,7 +90,7 @@ class HotResponses:
                 return None
         hot = recent.hot
         if not batch or hot.checked != batch:
-            if not self._is_true(hot):
+            if not hot.grounds.hold(self._now):
                 self._drop(hot.key)
                 return None
             hot.checked = batch
@@ -136,33 +130,19 @@ class HotResponses:
         what it was made from in that file's folder. `asked` is the time before which settings may have been read, in
         seconds since the epoch.
         """
-        settled = settled_by(asked)
-        try:
-            folders, files = _signatures(root, path, settled)
-            for name, version in versions:
-                files.append(FileSignature.of(f"{folders[-1].path}/{name}", settled, version))
-        except (OSError, UnsettledError):
+        # A URL that ends with a slash does not name its file: another one may become the folder's index.
+        by_name = not url_path.endswith(b"/")
+        grounds = Grounds.of(root, path, versions, by_name=by_name, asked=asked)
+        if grounds is None:
             return
         ok = answer.ok
         size = (len(ok.head) + len(ok.body) if ok else 0) + len(answer.not_modified.head) + _OVERHEAD
         key = (site, url_path, preferred(accept_encoding, self._codings))
         self._drop(key)
-        self._held[key] = _Hot(key, answer, files, folders, not url_path.endswith(b"/"), size)
+        self._held[key] = _Hot(key, answer, grounds, size)
         self._size += size
         while self._size > self._limit:
             self._drop(next(iter(self._held)))
-
-    def _is_true(self, hot: _Hot) -> bool:
-        try:
-            for file in hot.files:
-                if not file.holds():
-                    return False
-            for folder in hot.folders:
-                if not (folder.holds(self._now) if hot.by_name else folder.is_untouched()):
-                    return False
-        except OSError:
-            return False
-        return True
 
     def _drop(self, key: _Key) -> None:
         hot = self._held.pop(key, None)
@@ -180,17 +160,3 @@ def _choose(answer: Answer, fields: Mapping[bytes, bytes]) -> FastResponse | Non
         if date is not None and answer.modified <= date:
             return answer.not_modified
     return answer.ok
-
-
-def _signatures(root: str, path: tuple[str, ...], settled: int) -> tuple[list[FolderSignature], list[FileSignature]]:
-    """Those of the folders from `root` down to the one of `path`, and of the settings that stand in them."""
-    folders: list[FolderSignature] = []
-    files: list[FileSignature] = []
-    for depth in range(len(path)):
-        folder = "/".join((root, *path[:depth]))
-        settings = f"{folder}/{FILE_NAME}"
-        exists = os.path.lexists(settings)
-        if exists:
-            files.append(FileSignature.of(settings, settled))
-        folders.append(FolderSignature.of(folder, None if exists else settings, settled))
-    return folders, files

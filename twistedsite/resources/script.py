@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
+from twistedsite.http.head import HeadText, RequestHead
 from twistedsite.http.request import Request as OwnRequest
 from twistedsite.origins.interface import Entry
 from twistedsite.resources.base import SiteContext, SiteResource
@@ -81,28 +82,17 @@ class ScriptResource(SiteResource):
     def script_request(self, request: Request) -> ScriptRequest:
         """What the script is told of `request`."""
         told = copy.copy(self._same)
-        told.method = request.method.decode("ascii")
-        told.target = target = request.uri.decode("latin-1")
-        told.query = target.partition("?")[2]
+        text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
+        told.method, told.target, told.query = text.method, text.target, text.query
+        told.protocol, told.headers, told.host = text.protocol, text.headers, text.host
         told.script_name = self._url_path
         if request.prepath:
             mounted = [segment.decode("utf-8", "replace") for segment in request.prepath]
             told.script_name = "/".join(("", *mounted)) + self._url_path
         told.scheme = "https" if request.isSecure() else "http"
-        told.protocol = request.clientproto.decode("ascii")
-        if isinstance(request, OwnRequest):
-            told.headers = request.head.text_headers
-            told.host = request.head.host.decode("ascii")
-        else:
-            told.headers = [
-                (name.decode("latin-1").lower(), value.decode("latin-1"))
-                for name, values in request.requestHeaders.getAllRawHeaders()
-                for value in values
-            ]
-            told.host = told.header("host")
         client, server = request.getClientAddress(), request.getHost()
         told.server_port = getattr(server, "port", 0)
-        told.server_name = _host_name(told.host) or getattr(server, "host", "")
+        told.server_name = text.host_name or getattr(server, "host", "")
         told.client = getattr(client, "host", None) or ""
         told.client_port = getattr(client, "port", 0)
         return told
@@ -133,6 +123,21 @@ class ScriptResource(SiteResource):
         return problem
 
 
-def _host_name(host: str) -> str:
-    """The value of a Host field without its port; an IPv6 literal without its brackets."""
-    return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+def _text_of(request: Request) -> HeadText:
+    """The head of a request that another server's Site has parsed."""
+    fields = tuple((name, v) for name, values in request.requestHeaders.getAllRawHeaders() for v in values)
+    host = request.getHeader(b"host") or b""
+    return RequestHead(
+        method=request.method,
+        target=request.uri,
+        version=request.clientproto,
+        headers=fields,
+        host=host,
+        path=request.path,
+        query=None,
+        keep_alive=False,
+        content_length=0,
+        chunked=False,
+        expect=b"",
+        size=0,
+    ).text

@@ -5,6 +5,7 @@ Only the names that a script mentions are made, so a form is parsed only when th
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -94,13 +95,23 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
 
 
 def _given(exchange: Exchange, mentioned: frozenset[str]) -> dict[str, Any]:
-    if not mentioned.isdisjoint(_REFLECTION):
-        return {**exchange.environ, **{name: make(exchange) for name, make in GIVEN.items()}}
-    given = {name: GIVEN[name](exchange) for name in mentioned & GIVEN.keys()}
-    if any(_CGI_NAME.fullmatch(name) for name in mentioned - given.keys()):
+    own, variables = _wanted(mentioned)
+    given = {name: GIVEN[name](exchange) for name in own}
+    if variables is None:
+        return {**exchange.environ, **given}
+    if variables:
         environ = exchange.environ
-        given.update((name, environ[name]) for name in mentioned & environ.keys() if name not in given)
+        given.update((name, environ[name]) for name in variables if name in environ)
     return given
+
+
+@functools.lru_cache(2048)
+def _wanted(mentioned: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """Which names a script that mentions these is given: our own, and CGI variables, where None is all of them."""
+    if not mentioned.isdisjoint(_REFLECTION):
+        return tuple(GIVEN), None
+    own = tuple(name for name in GIVEN if name in mentioned)
+    return own, tuple(name for name in mentioned if name not in GIVEN and _CGI_NAME.fullmatch(name))
 
 
 def _redirect(exchange: Exchange, url: str) -> None:
