@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -166,3 +167,19 @@ async def test_workers_that_die_at_once_are_not_made_again_and_again(pools: Pool
         assert (workers.size, runner.health()["queued"]) == (0, 1)
         (tmp_path / "away").rename(root)
         assert await waiting == "0\n"
+
+
+@pytest_twisted.ensureDeferred
+async def test_where_no_worker_can_be_started_the_script_is_refused_and_the_next_one_runs(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with pools(1, total=1) as (workers, [(runner, root)]):
+        with monkeypatch.context() as disk:
+            disk.setattr(workers.folders, "make", full)
+            with pytest.raises(RunnerBusyError, match="No space left on device"):
+                await answer(runner, root, "page.py")
+        assert workers.size == 0
+        assert await answer(runner, root, "page.py") == "0\n"

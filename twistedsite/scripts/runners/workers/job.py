@@ -126,6 +126,10 @@ class ScriptJob:
         """It was refused, and will not run."""
         self._over()
 
+    def refuse(self, message: str) -> None:
+        """There is no worker to be had for it."""
+        self._stop(RunnerBusyError(message))
+
     def received(self, kind: int, payload: bytes) -> None:
         """Take a frame from the worker; raises FrameError where it must not come."""
         if self.state is State.LATE:

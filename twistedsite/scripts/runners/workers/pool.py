@@ -88,9 +88,9 @@ class Workers:
     # For the pools.
 
     def spawn(self, pool: SitePool) -> WorkerProcess:
-        """A new worker for `pool`, which has a place for it."""
-        self.size += 1
+        """A new worker for `pool`, which has a place for it. Raises OSError where the machine has none."""
         process = WorkerProcess(pool)
+        self.size += 1
         self._processes.add(process)
         return process
 
@@ -270,7 +270,11 @@ class SitePool:
         self.workers.forget(self)
 
     def _grow(self) -> None:
-        process = self.workers.spawn(self)
+        try:
+            process = self.workers.spawn(self)
+        except OSError as error:
+            self.queue.popleft().refuse(f"no worker can be started: {error.strerror}")
+            return
         self.members.add(process)
         self._give_next(process)
 

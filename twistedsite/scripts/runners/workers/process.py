@@ -60,10 +60,11 @@ class WorkerProcess:
         self._killed = False
         self._status: int | None = None
         self._logged = 0
+        # First: it may fail, and then nothing else is held.
+        self._folder = workers.folders.make()
         ours, theirs = socket.socketpair()
         self._stack_file = _make_stack_file()
         self.link = WorkerLink(workers.reactor, ours, FROM_WORKER, self)
-        self._folder = workers.folders.make()
         policy = msgspec.structs.replace(pool.policy, temporary=self._folder)
         workers.spawner.spawn(self, policy, theirs, self._stack_file)
 
