@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cell import Act, Attempt
+from cell import Act, Attempt, Case
 
 LANDLOCK: Final = "files"
 SECCOMP: Final = "system calls"
@@ -22,11 +22,15 @@ def attempts() -> tuple[Attempts, Callable[..., Callable[[Act], Act]]]:
     collection: Attempts = {}
 
     def attempt(
-        stopped_by: Mapping[str, int | str | signal.Signals], root: bool = False, apart_from: str = "", **policy: object
+        stopped_by: Mapping[str, int | str | signal.Signals],
+        root: bool = False,
+        apart_from: str = "",
+        after: Callable[[Case], object] = lambda case: None,
+        **policy: object,
     ) -> Callable[[Act], Act]:
         def add(act: Act) -> Act:
             stops = {name: _named(how) for name, how in stopped_by.items()}
-            collection[act.__name__] = Attempt(act, stops, policy, root, apart_from)
+            collection[act.__name__] = Attempt(act, stops, policy, root, apart_from, after)
             return act
 
         return add

@@ -57,6 +57,8 @@ class Attempt(NamedTuple):
     """Only root could do it."""
     apart_from: str = ""
     """A step to leave out always."""
+    after: Callable[[Case], object] = lambda case: None
+    """Takes away what it may leave in the kernel; called outside of the sandbox, however it has ended."""
 
 
 def run(case: Case, attempt: Attempt, without: frozenset[str]) -> str:
@@ -103,7 +105,10 @@ def outcomes(attempt: Attempt) -> dict[str, str]:
         variants |= {name: stoppers - {name} for name in stoppers}
     for name, without in variants.items():
         with neighbourhood() as case:
-            found[name] = run(case, attempt, without)
+            try:
+                found[name] = run(case, attempt, without)
+            finally:
+                attempt.after(case)
     return found
 
 
