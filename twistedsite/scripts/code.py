@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import threading
@@ -18,6 +19,16 @@ _TICK_NS: Final = 20_000_000
 """Linux before 6.13 stamps files by a clock that moves every 1 to 10 ms only: two writes can look like one."""
 
 
+class Outline(msgspec.Struct, frozen=True):
+    """What a Python file defines at its top level, read from its syntax tree: known before any of it is executed."""
+
+    functions: dict[str, tuple[str, ...]]
+    """Name -> the parameters that may be given by position; coroutines too."""
+    classes: frozenset[str]
+    names: frozenset[str]
+    """All names that it binds: functions, classes, what is assigned, what is imported."""
+
+
 class Compiled(msgspec.Struct, frozen=True):
     """A Python file, compiled."""
 
@@ -26,6 +37,7 @@ class Compiled(msgspec.Struct, frozen=True):
     """Every global name that the source mentions, in functions and classes too."""
     digest: bytes
     """Of the source."""
+    outline: Outline
 
 
 class CodeCache:
@@ -47,8 +59,9 @@ class CodeCache:
         with open(filename, "rb") as file:
             settled = is_settled(os.fstat(file.fileno()))
             source = file.read()
-        code = compile(source, filename, "exec", dont_inherit=True)
-        compiled = Compiled(code, frozenset(_names(code)), source_digest(source))
+        tree = ast.parse(source, filename)
+        code = compile(tree, filename, "exec", dont_inherit=True)
+        compiled = Compiled(code, frozenset(_names(code)), source_digest(source), outline(tree))
         if settled:
             self._keep(filename, version, compiled)
         return compiled
@@ -79,6 +92,32 @@ def file_version(filename: str) -> str:
     status = os.stat(filename)
     version = local_version(status)
     return version if is_settled(status) else f"{version}-{time.time_ns():x}"
+
+
+def outline(tree: ast.Module) -> Outline:
+    """What the module `tree` defines at its top level, within its `if`, `try`, `with` and loops too."""
+    functions: dict[str, tuple[str, ...]] = {}
+    classes: set[str] = set()
+    bound: set[str] = set()
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                bound.add(node.name)
+                functions[node.name] = tuple(arg.arg for arg in (*node.args.posonlyargs, *node.args.args))
+            case ast.ClassDef():
+                bound.add(node.name)
+                classes.add(node.name)
+            case ast.Import() | ast.ImportFrom():
+                bound.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            case ast.Name(ctx=ast.Store()):
+                bound.add(node.id)
+            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                pass  # names of its own
+            case _:
+                waiting.extend(ast.iter_child_nodes(node))
+    return Outline(functions, frozenset(classes), frozenset(bound))
 
 
 def _names(code: CodeType) -> set[str]:

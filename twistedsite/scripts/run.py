@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from twistedsite.http.forms import FormError
-from twistedsite.scripts.dialects import load_dialect
+from twistedsite.scripts.dialects import dialect_of
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.failures import FailureReport, report_exception
 from twistedsite.scripts.interpreters import Interpreters
@@ -48,7 +48,7 @@ def run_script(exchange: Exchange, interpreters: Interpreters) -> Outcome:
     It may be interrupted at any point. `finish_script` must follow, whatever has happened.
     """
     try:
-        load_dialect(exchange.request.dialect).run(exchange, interpreters)
+        dialect_of(exchange, interpreters).run(exchange, interpreters)
         return Outcome(Ending.DONE)
     except ScriptStop:
         raise

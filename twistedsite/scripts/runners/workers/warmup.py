@@ -20,7 +20,7 @@ from twistedsite.scripts.stdout import restore_stdout
 _ROUNDS: Final = 20
 """Enough for the interpreter to have adapted its code."""
 _SCRIPTS: Final = {
-    "printing": "import warmup\nwarmup.greet(request, environ, headers, cookies)\n",
+    "python": "import warmup\nwarmup.greet(request, environ, headers, cookies)\n",
     "string_template": "$PATH_INFO\n",
     "jinja": "{% for name in environ %}{{ name }}{% endfor %}\n",
     "markdown": "# Warm\n\n*up*\n",

@@ -20,7 +20,7 @@ import tempfile
 import traceback
 from typing import Final
 
-from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES, load_dialect
+from twistedsite.scripts.dialects import DIALECTS, load_dialect
 from twistedsite.scripts.runners.workers.confine import adopt_orphans, close_to_others, confine, die_with_parent
 from twistedsite.scripts.runners.workers.frames import (
     MAX_LOG,
@@ -176,7 +176,7 @@ def main() -> None:
     for name in _WARM:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
-    for dialect in {*SCRIPTS.values(), *TEMPLATES.values()}:
+    for dialect in DIALECTS:
         load_dialect(dialect)
     warm_up()
     with contextlib.suppress(OSError):
