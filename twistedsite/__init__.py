@@ -14,11 +14,30 @@ if TYPE_CHECKING:
     from twisted.application.service import IService
     from twisted.web.resource import IResource
 
+    from twistedsite.http.forms import Upload
+    from twistedsite.scripts.handlers.handler import RequestHandler
+    from twistedsite.scripts.results import Template
     from twistedsite.settings.server import ServerSettings
 
-__all__ = ["__version__", "make_service", "site_resource"]
+__all__ = ["RequestHandler", "Template", "Upload", "__version__", "make_service", "site_resource"]
 
 __version__ = "0.1.0"
+
+_FOR_SCRIPTS = {
+    "RequestHandler": "twistedsite.scripts.handlers.handler",
+    "Template": "twistedsite.scripts.results",
+    "Upload": "twistedsite.http.forms",
+}
+"""What scripts import from here, and where it is. None of it imports Twisted."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FOR_SCRIPTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_FOR_SCRIPTS[name]), name)
+    return value
 
 
 def site_resource(root: str | os.PathLike[str], *, reactor: Any = None, **settings: Any) -> IResource:

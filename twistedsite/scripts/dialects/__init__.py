@@ -31,11 +31,19 @@ TEMPLATES: Final = {
 """Extension -> dialect of the files that are filled in."""
 
 
-AUTOMATIC: Final[tuple[tuple[str, Callable[[Outline], bool]], ...]] = (("printing", lambda outline: True),)
+AUTOMATIC: Final[tuple[tuple[str, Callable[[Outline], bool]], ...]] = (
+    ("handler", lambda outline: "RequestHandler" in outline.classes),
+    ("printing", lambda outline: True),
+)
 """The dialects of a `.py` file, and what its source must define for each; the first that applies is taken."""
 
+BY_SETTING: Final = ("publisher",)
+"""The dialects of a `.py` file that nothing in its source tells."""
 
-DIALECTS: Final = frozenset({*(name for name, _ in AUTOMATIC), *TEMPLATES.values()})
+PYTHON_DIALECTS: Final = frozenset({"python", *(name for name, _ in AUTOMATIC), *BY_SETTING})
+"""What the setting `dialect` may say."""
+
+DIALECTS: Final = frozenset({*(PYTHON_DIALECTS - {"python"}), *TEMPLATES.values()})
 """All that there are, as names of modules here."""
 
 
@@ -54,6 +62,11 @@ def dialect_of(exchange: Exchange, interpreters: Interpreters) -> Dialect:
         outline = interpreters.code.get(exchange.request.filename, exchange.request.version).outline
         name = next(dialect for dialect, applies in AUTOMATIC if applies(outline))
     return load_dialect(name)
+
+
+def unknown_dialect(name: str) -> str:
+    """What is wrong with the setting `dialect` where it says `name`."""
+    return f"expected {', '.join(sorted(PYTHON_DIALECTS))}, got {name!r}"
 
 
 @functools.cache
