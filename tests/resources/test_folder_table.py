@@ -93,6 +93,15 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/moved/here", 302, location="/page.html"),
         Case("/moved/page.html", 302, location="new.html"),
     ],
+    "anything below a folder whose settings name a `handler`": [
+        Case("/handled/", 200, b"inner /\n"),
+        Case("/handled/page.html", 200, b"inner /page.html\n"),
+        Case("/handled/a/b/", 200, b"inner /a/b/\n"),
+        Case("/handled", 301, location="handled/"),
+        Case("/handled/_a", 403),
+        Case("/handled/page.html", 200, b"handled\n", settings={"scripts": False}),
+        Case("/mishandled/a", 500),
+    ],
     'a symlink whose target is outside the site (or any, where `symlinks = "none"`)': [
         Case("/out.txt", 403),
         Case("/outside/secret.txt", 403),
@@ -110,6 +119,13 @@ PLACE_CASES: dict[str, list[Case]] = {
     ],
     "nothing, and the origin knows that it was deleted": [],
     "FIFO, socket, device": [Case("/fifo", 404), Case("/fifo.py", 404), Case("/socket", 404), Case("/null", 403)],
+    "nothing, but where `dialect` is `handler` there is `NAME.py` for `NAME.ANY`": [
+        Case("/handlers/hello.html", 200, b"handler\n"),
+        Case("/handlers/hello.xyz", 200, b"handler\n"),
+        Case("/handlers/nothing.html", 404),
+        Case("/handlers/hello.html", 404, settings={"scripts": False}),
+        Case("/run.html", 404),
+    ],
     "nothing, but `NAME.*` has exactly one script or template": [
         Case("/run", 200, b"ran \n"),
         Case("/run/", 200, b"ran /\n"),
@@ -219,6 +235,12 @@ def root(tmp_path: Path) -> Path:
 "away" = "https://other.example/x?y=1"
 "/here" = "/page.html"
 """,
+        "handled/_folder.toml": "handler = '/folder/inner.py'",
+        "handled/page.html": "handled\n",
+        "mishandled/_folder.toml": "handler = 'gone.py'",
+        "handlers/_folder.toml": "dialect = 'handler'",
+        "handlers/hello.py": "import twistedsite\nclass RequestHandler(twistedsite.RequestHandler):\n"
+        "    def Content(self): return 'handler\\n'\n",
         ".well-known/security.txt": "mail us\n",
     }.items():
         write(root, name, content)

@@ -135,7 +135,7 @@ def _imports(folder: FolderSettings, root: str) -> Imports:
     pythonpath = folder.pythonpath
     return Imports(
         interpreter=folder.interpreter,
-        interpreter_folder=local(*folder.interpreter_folder) if folder.interpreter else "",
+        interpreter_folder=local(*folder.interpreter_folder) if folder.interpreter and pythonpath is None else "",
         pythonpath=None
         if pythonpath is None
         else tuple(path if path.startswith("/") else local(*filter(None, [path])) for path in pythonpath),

@@ -85,10 +85,11 @@ class Interpreters:
             table = self._tables[key] = ModuleTable(self.code)
             while len(self._tables) > self._limit:
                 self._drop(self._tables.popitem(last=False)[1])
-        return self._interpreter(table, folder, imports)
+        interpreter = self._known[folder, imports] = self._interpreter(table, folder, imports)
+        return interpreter
 
     def _interpreter(self, table: ModuleTable, folder: str, imports: Imports) -> Interpreter:
-        known = self._known.get((folder, imports))
+        known: Interpreter | None = table.interpreters.get((folder, imports))
         if known is not None:
             return known
         path = imports.pythonpath
@@ -102,7 +103,7 @@ class Interpreters:
             root = table.roots.get(imports, "") or self._package(table, "", imports.interpreter or folder, imports)
         home = functools.partial(self._home, table, imports)
         interpreter = Interpreter(table, folder, package, path, home, imports, root)
-        self._by_package[package] = self._known[folder, imports] = interpreter
+        self._by_package[package] = table.interpreters[folder, imports] = interpreter
         if root and imports not in table.roots:
             table.roots[imports] = root
             self._by_package[root] = self._interpreter(table, imports.rootpkg_folder, imports)

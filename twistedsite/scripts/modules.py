@@ -97,6 +97,8 @@ class ModuleTable:
         """The synthetic packages, one for each folder that is searched."""
         self.roots: dict[Imports, str] = {}
         """The synthetic packages in which `rootpkg` lies."""
+        self.interpreters: dict[tuple[str, Imports], Any] = {}
+        """Folder and settings -> the Interpreter for code in it."""
         self._importers: dict[str, set[str]] = {}
         self._lock = threading.Lock()
 

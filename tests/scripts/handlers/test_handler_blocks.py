@@ -13,11 +13,11 @@ from twistedsite.testing import serving
 from twistedsite.testing.site import Response
 
 
-async def asked(root: Path, method: str, path: str = "/x", **request: Any) -> Response:
-    """The answer of a handler whose Content is `method`."""
-    lines = "".join(f"        {line}\n" for line in method.splitlines())
+async def asked(root: Path, lines: str, path: str = "/x", **request: Any) -> Response:
+    """The answer of a handler whose Content is `lines`."""
+    body = "".join(f"        {line}\n" for line in lines.splitlines())
     head = "from twistedsite import RequestHandler as Base\nclass RequestHandler(Base):\n    def Content(self):\n"
-    write(root, "x.py", head + lines)
+    write(root, "x.py", head + body)
     async with serving(root) as site:
         return await site.get(path, **request)
 
@@ -119,13 +119,10 @@ async def test_protocol_status_sets_the_status(tmp_path: Path) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_vars_have_the_paths(tmp_path: Path) -> None:
-    text = await shown(
-        tmp_path, "self.rq.vars['path-info'], self.rq.vars['path'], self.rq.vars['path-translated']", "/x/a"
-    )
-    assert text == str(("/a", str(tmp_path / "x.py"), str(tmp_path / "a")))
-    assert (
-        await shown(tmp_path, "self.rq.vars.findval('auth-user'), self.rq.vars.findval('auth-type')") == "(None, None)"
-    )
+    text = await shown(tmp_path, "[self.rq.vars[name] for name in ('path-info', 'path', 'path-translated')]", "/x/a")
+    assert text == str(["/a", str(tmp_path / "x.py"), str(tmp_path / "a")])
+    known = "[self.rq.vars.findval(name) for name in ('auth-user', 'auth-type')]"
+    assert await shown(tmp_path, known) == "[None, None]"
 
 
 @pytest_twisted.ensureDeferred

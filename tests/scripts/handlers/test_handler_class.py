@@ -100,7 +100,8 @@ async def test_status_may_be_overridden(tmp_path: Path) -> None:
 async def test_send_may_be_overridden(tmp_path: Path) -> None:
     source = handler(
         "def Content(self): return 'abc'\n"
-        "def Send(self, content):\n    twistedsite.RequestHandler.Send(self, content.upper())\n    self.sn.net_write('!')"
+        "def Send(self, content):\n"
+        "    twistedsite.RequestHandler.Send(self, content.upper())\n    self.sn.net_write('!')"
     )
     assert (await asked(tmp_path, source)).text == "ABC!"
 
@@ -121,7 +122,8 @@ async def test_handle_may_be_overridden_and_is_told_of_debug(tmp_path: Path, deb
 async def test_there_is_one_instance_a_request_and_one_module_for_all(tmp_path: Path) -> None:
     source = (
         "import twistedsite\nloads = []\nclass RequestHandler(twistedsite.RequestHandler):\n    seen = 0\n"
-        "    def Content(self):\n        self.seen += 1\n        loads.append(1)\n        return f'{self.seen} {len(loads)}'\n"
+        "    def Content(self):\n"
+        "        self.seen += 1\n        loads.append(1)\n        return f'{self.seen} {len(loads)}'\n"
     )
     write(tmp_path, "x.py", source)
     async with serving(tmp_path) as site:
@@ -261,7 +263,8 @@ async def test_the_first_print_sends_the_head_and_each_line_goes_straight_to_the
 async def test_unhook_stdout_ends_it_and_a_print_without_a_hook_is_not_in_the_page(tmp_path: Path) -> None:
     source = handler(
         "def Content(self):\n    print('before')\n    self.hook_stdout()\n    self.hook_stdout()\n"
-        "    print('in the page')\n    self.unhook_stdout()\n    self.unhook_stdout()\n    print('after')\n    return 'content'"
+        "    print('in the page')\n    self.unhook_stdout()\n    self.unhook_stdout()\n"
+        "    print('after')\n    return 'content'"
     )
     assert (await asked(tmp_path, source)).text == "in the page\ncontent"
 
