@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import importlib
 import importlib.machinery
 import importlib.util
 import itertools
@@ -86,8 +87,25 @@ class Interpreter:
         self.loaded: dict[str, _Loaded] = {}
         """Full module name -> what it was loaded from."""
         self._importers: dict[str, set[str]] = {}
+        self._scripts: dict[str, str] = {}
+        """Full module name -> file, of the scripts that are modules."""
         self._lock = threading.Lock()
         self._make_package()
+
+    def load(self, filename: str) -> ModuleType:
+        """The script `filename` as a module of this folder: imported once, and again after `refresh` has forgotten it.
+
+        Raises what its code raises, and FileNotFoundError where the file has gone.
+        """
+        stem = os.path.splitext(os.path.basename(filename))[0]
+        name = f"{self.package}.{stem.replace('.', '_')}"
+        self._scripts[name] = filename
+        for _ in range(_ATTEMPTS):
+            module = importlib.import_module(name)
+            # For the same reason as in `_import`.
+            if sys.modules.get(name) is module:
+                break
+        return module
 
     def refresh(self) -> None:
         """Forget the modules whose files have changed, and those that have imported them."""
@@ -114,6 +132,8 @@ class Interpreter:
 
     def find(self, name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
         """The spec of the module `name` of this package, looked for in the folders `path`."""
+        if (script := self._scripts.get(name)) is not None:
+            return self._spec(name, script, None)
         stem = name.rpartition(".")[2]
         for folder in path or ():
             base = os.path.join(folder, stem)
