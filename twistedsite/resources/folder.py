@@ -97,9 +97,17 @@ def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IRe
 def _script(site: SiteContext, place: Place) -> IResource:
     assert place.entry is not None
     dialect = {**SCRIPTS, **TEMPLATES}.get(place.extension)
+    if dialect == "python":
+        dialect = place.settings.dialect
     if dialect is None:
         raise HttpProblem(501, f"This server cannot run {place.extension} scripts.")
     return ScriptResource(site, place.entry, place.settings, dialect, place)
+
+
+def _handler(site: SiteContext, place: Place) -> IResource:
+    if place.entry is None or place.entry.kind is not Kind.FILE or place.extension not in SCRIPTS:
+        raise HttpProblem(500, "The handler that this folder's settings name is no script of this site.")
+    return _script(site, place)
 
 
 def _index(site: SiteContext, place: Place) -> IResource:
@@ -124,6 +132,12 @@ PLACE_ROWS = (
         _elsewhere,
     ),
     PlaceRow(
+        "anything below a folder whose settings name a `handler`",
+        "that script, the rest is PATH_INFO",
+        lambda place: place.handled,
+        _handler,
+    ),
+    PlaceRow(
         'a symlink whose target is outside the site (or any, where `symlinks = "none"`)',
         "403",
         _of_kind(Kind.OUTSIDE),
@@ -131,6 +145,12 @@ PLACE_ROWS = (
     ),
     PlaceRow("nothing, and the origin knows that it was deleted", "410", _of_kind(Kind.DELETED), _fails(410)),
     PlaceRow("FIFO, socket, device", "404", _of_kind(Kind.SPECIAL), _fails(404)),
+    PlaceRow(
+        "nothing, but where `dialect` is `handler` there is `NAME.py` for `NAME.ANY`",
+        "that script",
+        lambda place: place.entry is not None and not place.rest and place.is_renamed,
+        _script,
+    ),
     PlaceRow(
         "nothing, but `NAME.*` has exactly one script or template",
         "that (extension-less URL)",
@@ -241,7 +261,7 @@ class FolderTree(SiteResource):
             place = await find(path, slash, self.site.origin, self._inheritance)
             folder = place.settings
             found = resource_for(self.site, place)
-            if self._ready is not None and isinstance(found, ScriptResource) and not place.rest:
+            if self._ready is not None and isinstance(found, ScriptResource) and not (place.rest or place.handled):
                 self._ready.offer(request.path, found, asked)
             if isinstance(found, SiteResource):
                 await found.answer(request)

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
 from twistedsite.resources.error import HttpProblem
+from twistedsite.scripts.dialects import PYTHON_DIALECTS, unknown_dialect
 from twistedsite.settings.folder import FolderFile, FolderSettings
 from twistedsite.settings.load import SettingsError, convert, parse_toml
 from twistedsite.settings.server import ServerSettings
@@ -82,7 +83,7 @@ class Inheritance:
         if isinstance(above, SettingsError):
             return above
         try:
-            return above.with_file(await self._read(entry))
+            return _applied(above, await self._read(entry), entry)
         except SettingsError as error:
             self._log.error("{fault}", fault=str(error))
             return error
@@ -96,3 +97,15 @@ class Inheritance:
         except GoneError:
             raise SettingsError(source, "", "cannot be read") from None
         return convert(parse_toml(text, source), FolderFile, source)
+
+
+def _applied(above: FolderSettings, file: FolderFile, entry: Entry) -> FolderSettings:
+    """What holds in the folder of `entry`, which says `file`; raises SettingsError."""
+    source = "/".join(entry.path)
+    if isinstance(file.dialect, str) and file.dialect not in PYTHON_DIALECTS:
+        raise SettingsError(source, "dialect", unknown_dialect(file.dialect))
+    try:
+        return above.with_file(file, entry.path[:-1])
+    except ValueError as error:
+        key, _, problem = str(error).partition(": ")
+        raise SettingsError(source, key, problem) from None

@@ -33,11 +33,18 @@ class Place:
     """Where the settings of a folder on the way send this path."""
     index: Entry | None = None
     """The index of the entry, if it is a folder that has one."""
+    handled: bool = False
+    """The entry is the `handler` of a folder above."""
 
     @property
     def extension(self) -> str:
         """The entry's extension, in lower case, with its dot."""
         return extension_of(self.entry.name) if self.entry is not None else ""
+
+    @property
+    def is_renamed(self) -> bool:
+        """The entry is a script that the path names by another extension than its own."""
+        return self.entry is not None and self.extension in SCRIPTS and not self.entry.name.startswith(self.path[-1])
 
 
 def extension_of(name: str) -> str:
@@ -57,6 +64,8 @@ async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: 
     folder = chain.at(max(0, len(path) - 1))
     if (redirect := _redirect(path, slash, chain)) is not None:
         return Place(path, slash, None, folder, redirect=redirect)
+    if (handled := await _handled(path, slash, origin, chain)) is not None:
+        return handled
     entry = await arrived(origin.lookup(path))
     if entry is None:
         return await _from_ancestor(path, slash, origin, chain) or Place(path, slash, None, folder)
@@ -74,6 +83,16 @@ def _redirect(path: tuple[str, ...], slash: bool, chain: Chain) -> str | None:
             if target is not None:
                 return target if _is_absolute(target) else "../" * below.count("/") + target
     return None
+
+
+async def _handled(path: tuple[str, ...], slash: bool, origin: Origin, chain: Chain) -> Place | None:
+    """The script that answers everything at `path`, where the settings name one."""
+    settings = chain.at(len(path))
+    rest = path[len(settings.handler_folder) :]
+    if not settings.handler or not settings.scripts or not (rest or slash):
+        return None
+    entry = await arrived(origin.lookup(settings.handler))
+    return Place(path, slash, entry, settings, rest=rest, handled=True)
 
 
 def _is_absolute(target: str) -> bool:
@@ -98,12 +117,23 @@ async def _from_ancestor(path: tuple[str, ...], slash: bool, origin: Origin, cha
         settings = chain.at(depth - 1)
         if entry is not None and entry.kind is Kind.OUTSIDE:
             return Place(path, slash, entry, settings)
-        entry = entry or await _without_extension(way, origin)
+        entry = entry or await _module(way, origin, settings) or await _without_extension(way, origin)
         if entry is None or entry.kind is not Kind.FILE or not (settings.scripts and is_runnable(entry.name)):
             return None
         # A template is for its own URL only.
         takes_rest = extension_of(entry.name) in SCRIPTS or not (rest or slash)
         return Place(path, slash, entry, settings, rest=rest) if takes_rest else None
+    return None
+
+
+async def _module(path: tuple[str, ...], origin: Origin, settings: FolderSettings) -> Entry | None:
+    """The module that the last of `path` names, whatever its extension, where scripts are handlers."""
+    if settings.dialect != "handler":
+        return None
+    for stem in dict.fromkeys((path[-1], path[-1].removesuffix(extension_of(path[-1])))):
+        entry = await arrived(origin.lookup((*path[:-1], stem + ".py")))
+        if entry is not None and entry.kind is Kind.FILE:
+            return entry
     return None
 
 

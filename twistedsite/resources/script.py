@@ -16,6 +16,7 @@ from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.sink import RequestSink
 from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.imports import Imports
 from twistedsite.scripts.runners import (
     RunnerBusyError,
     ScriptCrashedError,
@@ -61,6 +62,8 @@ class ScriptResource(SiteResource):
             debug=folder.debug,
             autoreload=folder.autoreload,
             options=folder.options,
+            handler="/".join(entry.path) if place.handled else "",
+            imports=_imports(folder, site.origin.local_path(Entry((), entry.kind)).rstrip("/")),
             form_limits=site.settings.forms,
         )
         """What is the same in every request to this script."""
@@ -121,6 +124,24 @@ class ScriptResource(SiteResource):
             trace="\n" + error.report.text() if error.report else "",
         )
         return problem
+
+
+def _imports(folder: FolderSettings, root: str) -> Imports:
+    """Where scripts find modules under the settings of `folder`, in the site at `root` on this machine."""
+
+    def local(*segments: str) -> str:
+        return "/".join((root, *segments))
+
+    pythonpath = folder.pythonpath
+    return Imports(
+        interpreter=folder.interpreter,
+        interpreter_folder=local(*folder.interpreter_folder) if folder.interpreter else "",
+        pythonpath=None
+        if pythonpath is None
+        else tuple(path if path.startswith("/") else local(*filter(None, [path])) for path in pythonpath),
+        rootpkg=folder.rootpkg,
+        rootpkg_folder=local(*folder.rootpkg_folder) if folder.rootpkg else "",
+    )
 
 
 def _text_of(request: Request) -> HeadText:

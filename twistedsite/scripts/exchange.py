@@ -16,6 +16,7 @@ from twistedsite.http.forms import Form, Upload, parse_body, parse_query
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.environ import cgi_environ
 from twistedsite.scripts.headers import ResponseHeaders
+from twistedsite.scripts.imports import PLAIN, Imports
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
 from twistedsite.settings.server import FormLimits, OptionValue
@@ -57,6 +58,10 @@ class ScriptRequest(msgspec.Struct, kw_only=True):
     debug: bool = False
     autoreload: bool = True
     options: dict[str, OptionValue] = {}
+    handler: str = ""
+    """The script's path in the site, where the setting `handler` names it."""
+    imports: Imports = PLAIN
+    """Where its modules come from."""
     form_limits: FormLimits = FormLimits()
 
     def header(self, name: str, default: str = "") -> str:
@@ -227,6 +232,11 @@ class Exchange:
     def when_stopped(self, call: Callable[[], None]) -> None:
         """See `Outlet.when_stopped`."""
         self._outlet.when_stopped(call)
+
+    @property
+    def has_content(self) -> bool:
+        """Something has been written, or the head has been sent."""
+        return self._begun or bool(self._held)
 
     @property
     def begun(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, MutableMapping
 from typing import Final
+from urllib.parse import quote
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _BAD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -51,6 +52,11 @@ class ResponseHeaders(MutableMapping[str, str]):
             for name, values in self._fields.values()
             for value in values
         ]
+
+
+def location(url: str) -> str:
+    """`url`, relative or not, as the value of a field Location: what may not stand in a URL is percent-encoded."""
+    return quote(url, safe="%/:?#[]@!$&'()*+,;=~-._")
 
 
 def _checked_name(name: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import jinja2
 import msgspec
 
+from twistedsite.scripts.dialects import PYTHON_DIALECTS, unknown_dialect
 from twistedsite.settings.folder import FolderFile
 from twistedsite.settings.load import SettingsError, faults, parse_toml
 from twistedsite.settings.server import ServerSettings
@@ -97,7 +98,13 @@ def _no_judge(file: str, text: bytes) -> Iterator[Fault]:
 
 
 def _folder_settings(file: str, text: bytes) -> Iterator[Fault]:
-    return _settings(file, text, FolderFile)
+    yield from _settings(file, text, FolderFile)
+    try:
+        dialect = parse_toml(text, file).get("dialect")
+    except SettingsError:
+        return
+    if isinstance(dialect, str) and dialect not in PYTHON_DIALECTS:
+        yield Fault(file, line_of_key(text.decode(), "dialect"), f"dialect: {unknown_dialect(dialect)}")
 
 
 def _server_settings(file: str, text: bytes) -> Iterator[Fault]:

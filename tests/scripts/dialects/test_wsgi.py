@@ -7,7 +7,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_twisted
 from site_files import logged, write
 from twisted.internet import reactor
@@ -47,28 +46,27 @@ async def gone(site: ServedSite) -> None:
         await deferLater(reactor, 0.01)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("path", "script_name", "path_info"),
-    [
-        ("/x.py", "/x.py", ""),
-        ("/x.py/", "/x.py", "/"),
-        ("/x.py/a/b/", "/x.py", "/a/b/"),
-        ("/x/a%20b", "/x", "/a b"),
-        ("/x/%C3%A9", "/x", "/\xc3\xa9"),
-        ("/caf%C3%A9/y", "/caf\xc3\xa9", "/y"),
-        ("/", "/index.py", ""),
-        ("/deep/", "/deep/index.py", ""),
-    ],
-)
+PATHS = [
+    ("/x.py", "/x.py", ""),
+    ("/x.py/", "/x.py", "/"),
+    ("/x.py/a/b/", "/x.py", "/a/b/"),
+    ("/x/a%20b", "/x", "/a b"),
+    ("/x/%C3%A9", "/x", "/\xc3\xa9"),
+    ("/caf%C3%A9/y", "/caf\xc3\xa9", "/y"),
+    ("/", "/index.py", ""),
+    ("/deep/", "/deep/index.py", ""),
+]
+
+
 @pytest_twisted.ensureDeferred
-async def test_the_path_is_split_after_the_script_and_its_bytes_pass_as_latin_1(
-    tmp_path: Path, path: str, script_name: str, path_info: str
-) -> None:
+async def test_the_path_is_split_after_the_script_and_its_bytes_pass_as_latin_1(tmp_path: Path) -> None:
     for name in "x.py", "café.py", "index.py", "deep/index.py":
         write(tmp_path, name, ENVIRON)
     async with serving(tmp_path) as site:
-        told = await environ_at(site, path + "?q=%C3%A9")
-    assert (told["SCRIPT_NAME"], told["PATH_INFO"], told["QUERY_STRING"]) == (script_name, path_info, "q=%C3%A9")
+        for path, script_name, path_info in PATHS:
+            told = await environ_at(site, path + "?q=%C3%A9")
+            split = (told["SCRIPT_NAME"], told["PATH_INFO"], told["QUERY_STRING"])
+            assert split == (script_name, path_info, "q=%C3%A9"), path
 
 
 @pytest_twisted.ensureDeferred
@@ -100,15 +98,15 @@ async def test_a_chunked_body_has_a_length_by_the_time_the_application_sees_it(t
     assert "HTTP_TRANSFER_ENCODING" not in told
 
 
-@pytest.mark.parametrize("size", [0, 5, 300_000])
 @pytest_twisted.ensureDeferred
-async def test_the_validator_of_the_standard_library_is_content(tmp_path: Path, size: int) -> None:
+async def test_the_validator_of_the_standard_library_is_content(tmp_path: Path) -> None:
     write(tmp_path, "x.py", VALID)
     async with serving(tmp_path) as site:
-        with logged() as log:
-            answer = await site.get("/x.py/a?b=c", method="POST", body=b"x" * size)
-            page = await site.get("/x.py")
-    assert (answer.status, answer.text) == (200, f"[{'x' * min(size, 10)}]"), log()
+        for size in 0, 5, 300_000:
+            with logged() as log:
+                answer = await site.get("/x.py/a?b=c", method="POST", body=b"x" * size)
+            assert (answer.status, answer.text) == (200, f"[{'x' * min(size, 10)}]"), log()
+        page = await site.get("/x.py")
     assert (page.status, page.text) == (200, "[]")
 
 
@@ -163,7 +161,7 @@ async def test_each_yielded_piece_is_sent_before_the_next_is_made(tmp_path: Path
         tmp_path,
         "x.py",
         "def application(environ, start_response):\n" + START + "    yield b'first'\n"
-        f"    yield open({str(pipe)!r}, 'rb').read()\n    yield b'last'\n",
+        f"    with open({str(pipe)!r}, 'rb') as file:\n        yield file.read()\n    yield b'last'\n",
     )
     async with serving(tmp_path) as site:
         connection = await site.connect()
@@ -206,34 +204,33 @@ async def test_an_answer_to_head_has_the_length_that_the_application_tells(tmp_p
     assert b"Content-Length: 42\r\n" in head
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ("return [b'x']", "before it called start_response"),
-        ("return []", "without calling start_response"),
-        ("return 'text'", "a piece of the body is str, not bytes"),
-        ("start_response('200 OK', [('Content-Length', '3')])\n    return [b'long']", "longer than its Content-Length"),
-        (
-            "start_response('200 OK', [('Content-Length', '9')])\n    return [b'short']",
-            "shorter than its Content-Length",
-        ),
-        ("start_response('200 OK', [('Content-Length', 'x')])\n    return [b'short']", "not a Content-Length"),
-        ("start_response('20 OK', [])\n    return [b'']", "not a status"),
-        ("start_response('200 OK', [('A', 'b\\r\\nC: d')])\n    return [b'']", "line breaks"),
-        ("start_response('200 OK', [('A', 1)])\n    return [b'']", "is int, not str"),
-        ("start_response('200 OK', [])\n    start_response('200 OK', [])\n    return [b'']", "called again"),
-        ("return 1 / 0", "division by zero"),
-    ],
-)
+FAULTS = [
+    ("return [b'x']", "before it called start_response"),
+    ("return []", "without calling start_response"),
+    ("return 'text'", "a piece of the body is str, not bytes"),
+    ("start_response('200 OK', [('Content-Length', '3')])\n    return [b'long']", "longer than its Content-Length"),
+    (
+        "start_response('200 OK', [('Content-Length', '9')])\n    return [b'short']",
+        "shorter than its Content-Length",
+    ),
+    ("start_response('200 OK', [('Content-Length', 'x')])\n    return [b'short']", "not a Content-Length"),
+    ("start_response('20 OK', [])\n    return [b'']", "not a status"),
+    ("start_response('200 OK', [('A', 'b\\r\\nC: d')])\n    return [b'']", "line breaks"),
+    ("start_response('200 OK', [('A', 1)])\n    return [b'']", "is int, not str"),
+    ("start_response('200 OK', [])\n    start_response('200 OK', [])\n    return [b'']", "called again"),
+    ("return 1 / 0", "division by zero"),
+]
+
+
 @pytest_twisted.ensureDeferred
-async def test_what_an_application_must_not_do_is_told_on_the_debug_page(
-    tmp_path: Path, body: str, message: str
-) -> None:
-    write(tmp_path, "x.py", f"def application(environ, start_response):\n    {body}\n")
+async def test_what_an_application_must_not_do_is_told_on_the_debug_page(tmp_path: Path) -> None:
+    for number, (body, _) in enumerate(FAULTS):
+        write(tmp_path, f"x{number}.py", f"def application(environ, start_response):\n    {body}\n")
     async with serving(tmp_path, debug=True) as site:
-        answer = await site.get("/x.py", headers={"Accept": "text/html"})
-    assert answer.status == 500
-    assert message in answer.text
+        for number, (body, message) in enumerate(FAULTS):
+            answer = await site.get(f"/x{number}.py", headers={"Accept": "text/html"})
+            assert answer.status == 500, body
+            assert message in answer.text, body
 
 
 @pytest_twisted.ensureDeferred
@@ -325,7 +322,7 @@ async def test_a_generator_is_closed_when_its_client_goes_away(tmp_path: Path) -
         connection = await site.connect()
         connection.send(b"GET /x.py HTTP/1.1\r\nHost: h\r\n\r\n")
         await connection.until(b"xxx")
-        connection.close()
+        await connection.close()
         await gone(site)
         assert (await site.get("/seen.py")).text == "['closed']\n"
 
@@ -361,36 +358,28 @@ async def test_the_module_is_imported_once_and_again_when_it_or_a_neighbour_chan
     assert mended.endswith("newer one")
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "from wsgiref.simple_server import demo_app as application",
-        "from wsgiref.simple_server import demo_app\napp = type(demo_app)(demo_app.__code__, demo_app.__globals__)",
-        "from wsgiref.simple_server import demo_app\napplication = demo_app",
-        "def application(a, b): return demo_app(a, b)\nfrom wsgiref.simple_server import demo_app\nnote = print('log')",
-    ],
-)
-@pytest_twisted.ensureDeferred
-async def test_an_application_is_known_by_its_name(tmp_path: Path, source: str) -> None:
-    write(tmp_path, "x.py", source)
-    async with serving(tmp_path) as site:
-        assert (await site.get("/x.py")).text.startswith("Hello world!")
+APPLICATIONS = [
+    "from wsgiref.simple_server import demo_app as application",
+    "from wsgiref.simple_server import demo_app\napp = type(demo_app)(demo_app.__code__, demo_app.__globals__)",
+    "from wsgiref.simple_server import demo_app\napplication = demo_app",
+    "def application(a, b): return demo_app(a, b)\nfrom wsgiref.simple_server import demo_app\nnote = print('log')",
+]
+PRINTING = [
+    "app = dict(a=1)\nprint('shown')",
+    "application = form.get('application', 'none')\nresp_headers['X-A'] = application\nprint('shown')",
+    "import sys\napp = str()\nsys.stdout.write('shown\\n')",
+    "app = 'a name'\ndef show(): print('shown')\nshow()",
+]
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "app = dict(a=1)\nprint('shown')",
-        "application = form.get('application', 'none')\nresp_headers['X-A'] = application\nprint('shown')",
-        "import sys\napp = str()\nsys.stdout.write('shown\\n')",
-        "app = 'a name'\ndef show(): print('shown')\nshow()",
-    ],
-)
 @pytest_twisted.ensureDeferred
-async def test_a_script_that_prints_goes_on_printing(tmp_path: Path, source: str) -> None:
-    write(tmp_path, "x.py", source)
+async def test_an_application_is_known_by_its_name_and_a_script_that_prints_goes_on_printing(tmp_path: Path) -> None:
+    sources = [*((source, "Hello world!") for source in APPLICATIONS), *((source, "shown\n") for source in PRINTING)]
+    for number, (source, _) in enumerate(sources):
+        write(tmp_path, f"x{number}.py", source)
     async with serving(tmp_path) as site:
-        assert (await site.get("/x.py")).text == "shown\n"
+        for number, (source, shown) in enumerate(sources):
+            assert (await site.get(f"/x{number}.py")).text.startswith(shown), source
 
 
 @pytest_twisted.ensureDeferred

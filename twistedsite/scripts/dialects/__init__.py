@@ -45,13 +45,20 @@ METHOD_FUNCTIONS: Final = ("get", "head", "post", "put", "patch", "delete", "opt
 """Functions of the dialect `methods`, by the request's method in lower case."""
 
 AUTOMATIC: Final[tuple[tuple[str, Callable[[Outline], bool]], ...]] = (
+    ("handler", lambda outline: "RequestHandler" in outline.classes),
     ("wsgi", _is_wsgi),
+    ("methods", _is_methods),
     ("printing", lambda outline: True),
 )
 """The dialects of a `.py` file, and what its source must define for each; the first that applies is taken."""
 
+BY_SETTING: Final = ("publisher",)
+"""The dialects of a `.py` file that nothing in its source tells."""
 
-DIALECTS: Final = frozenset({*(name for name, _ in AUTOMATIC), *TEMPLATES.values()})
+PYTHON_DIALECTS: Final = frozenset({"python", *(name for name, _ in AUTOMATIC), *BY_SETTING})
+"""What the setting `dialect` may say."""
+
+DIALECTS: Final = frozenset({*(PYTHON_DIALECTS - {"python"}), *TEMPLATES.values()})
 """All that there are, as names of modules here."""
 
 
@@ -70,6 +77,11 @@ def dialect_of(exchange: Exchange, interpreters: Interpreters) -> Dialect:
         outline = interpreters.code.get(exchange.request.filename, exchange.request.version).outline
         name = next(dialect for dialect, applies in AUTOMATIC if applies(outline))
     return load_dialect(name)
+
+
+def unknown_dialect(name: str) -> str:
+    """What is wrong with the setting `dialect` where it says `name`."""
+    return f"expected {', '.join(sorted(PYTHON_DIALECTS))}, got {name!r}"
 
 
 @functools.cache

@@ -28,9 +28,9 @@ _BODILESS: Final = frozenset({204, 304})
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Let the application of the script of `exchange` answer."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0])
+    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
     if request.autoreload:
-        interpreter.refresh()
+        interpreter.refresh(request.filename, request.version)
     application = _application(interpreter.load(request.filename))
     _adapt(application, request)
     exchange.default_type = None
@@ -83,7 +83,8 @@ def _environ(exchange: Exchange) -> Environ:
     for name in _PATHS:
         if not environ[name].isascii():
             environ[name] = os.fsencode(environ[name]).decode("latin-1")
-    if authorization := request.header("authorization"):
+    # Where the folder has asked who it is, the password is none of the application's business.
+    if (authorization := request.header("authorization")) and "REMOTE_USER" not in environ:
         environ["HTTP_AUTHORIZATION"] = authorization
     if environ.pop("HTTP_TRANSFER_ENCODING", None):
         # It has all come: the application need not know how.
