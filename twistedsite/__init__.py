@@ -16,17 +16,31 @@ if TYPE_CHECKING:
 
     from twistedsite.http.forms import Upload
     from twistedsite.scripts.handlers.handler import RequestHandler
-    from twistedsite.scripts.results import Template
+    from twistedsite.scripts.request import Request
+    from twistedsite.scripts.results import Response, Template, redirect
     from twistedsite.settings.server import ServerSettings
 
-__all__ = ["RequestHandler", "Template", "Upload", "__version__", "make_service", "site_resource"]
+__all__ = [
+    "Request",
+    "RequestHandler",
+    "Response",
+    "Template",
+    "Upload",
+    "__version__",
+    "make_service",
+    "redirect",
+    "site_resource",
+]
 
 __version__ = "0.1.0"
 
 _FOR_SCRIPTS = {
+    "Request": "twistedsite.scripts.request",
     "RequestHandler": "twistedsite.scripts.handlers.handler",
+    "Response": "twistedsite.scripts.results",
     "Template": "twistedsite.scripts.results",
     "Upload": "twistedsite.http.forms",
+    "redirect": "twistedsite.scripts.results",
 }
 """What scripts import from here, and where it is. None of it imports Twisted."""
 

@@ -49,6 +49,9 @@ class RequestSink:
         )
         if coding is not None:
             self._encoder = StreamEncoder(coding)
+        elif head.length is not None and isinstance(request, OwnRequest):
+            # Only our own request cuts off, or closes after, an answer of another length.
+            request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % head.length])
         request.registerProducer(self, True)
         request.write(b"")
 
@@ -73,7 +76,10 @@ class RequestSink:
         elif len(body) >= self._compression.smallest:
             self._answer_compressed(head, body)
         elif isinstance(self._request, OwnRequest):
-            self._request.answer(head.status, self._all_fields(head), body)
+            fields = self._all_fields(head)
+            if head.length is not None and self._request.method == b"HEAD":
+                fields.append((b"content-length", b"%d" % head.length))
+            self._request.answer(head.status, fields, body)
         else:
             self._send_head(head)
             self._answer(body)

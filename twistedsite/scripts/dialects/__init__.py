@@ -31,8 +31,23 @@ TEMPLATES: Final = {
 """Extension -> dialect of the files that are filled in."""
 
 
+def _is_wsgi(outline: Outline) -> bool:
+    if "application" in outline.classes or len(outline.functions.get("application", ())) == 2:
+        return True
+    return not outline.prints and ("application" in outline.names or "app" in outline.made)
+
+
+def _is_methods(outline: Outline) -> bool:
+    return not outline.prints and any(outline.functions.get(name) == ("request",) for name in METHOD_FUNCTIONS)
+
+
+METHOD_FUNCTIONS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
+"""Functions of the dialect `methods`, by the request's method in lower case."""
+
 AUTOMATIC: Final[tuple[tuple[str, Callable[[Outline], bool]], ...]] = (
     ("handler", lambda outline: "RequestHandler" in outline.classes),
+    ("wsgi", _is_wsgi),
+    ("methods", _is_methods),
     ("printing", lambda outline: True),
 )
 """The dialects of a `.py` file, and what its source must define for each; the first that applies is taken."""

@@ -5,8 +5,6 @@ The module is imported once, and again when it has changed; not before its synta
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import os
 
 from twistedsite.scripts.exchange import Exchange
@@ -32,7 +30,6 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
         raise RefusedError(404, f"No page here: {error}." if request.debug else "") from None
     by_position, by_name = arguments(found, HandlerRequest(exchange))
     try:
-        result = found(*by_position, **by_name)
-        answer(exchange, asyncio.run(result) if inspect.iscoroutine(result) else result)
+        answer(exchange, found(*by_position, **by_name))
     except SystemExit:
         return
