@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
 from twistedsite.resources.error import HttpProblem
+from twistedsite.scripts.dialects import check_handlers
 from twistedsite.settings.folder import FolderFile, FolderSettings
 from twistedsite.settings.load import SettingsError, convert, parse_toml
 from twistedsite.settings.server import ServerSettings
@@ -73,16 +74,21 @@ class Inheritance:
         """What holds in `folder`, whose file is `entry`; `versions` are those of all files that have a say."""
         known = self._known.get(folder)
         if known is None or known[0] != versions:
-            known = self._known[folder] = (versions, await self._inherited(above, entry))
+            known = self._known[folder] = (versions, await self._inherited(above, entry, folder))
             if len(self._known) > _CACHE_LIMIT:
                 self._known.popitem(last=False)
         return known[1]
 
-    async def _inherited(self, above: FolderSettings | SettingsError, entry: Entry) -> FolderSettings | SettingsError:
+    async def _inherited(
+        self, above: FolderSettings | SettingsError, entry: Entry, folder: tuple[str, ...]
+    ) -> FolderSettings | SettingsError:
         if isinstance(above, SettingsError):
             return above
         try:
-            return above.with_file(await self._read(entry))
+            file = await self._read(entry)
+            if file.extensions:
+                check_handlers(file.extensions, "/".join(entry.path))
+            return above.with_file(file, folder)
         except SettingsError as error:
             self._log.error("{fault}", fault=str(error))
             return error

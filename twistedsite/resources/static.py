@@ -19,6 +19,7 @@ from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.compression import add_vary, preferred
 from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.hot import Answer
+from twistedsite.resources.privacy import make_private
 from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_range, parse_ranges, part_headers
 from twistedsite.resources.representation import Representation, select
 from twistedsite.resources.sending import read_part, send_body, send_part
@@ -70,6 +71,8 @@ class StaticFile(SiteResource):
         elif parts is None:
             headers.setRawHeaders(b"content-length", [b"%d" % chosen.size])
             body = await self._send(request, chosen, ByteRange(0, chosen.size))
+            # What is kept ready is sent to everybody: nothing that somebody has to be let in for.
+            ours_alone = ours_alone and self.folder.auth is None
             if ours_alone and chosen.settled and request.method == b"GET":
                 self._offer(request, field, chosen, body)
         elif len(parts) == 1:
@@ -109,6 +112,8 @@ class StaticFile(SiteResource):
             headers.setRawHeaders(name, [value])
         if self._codings:
             add_vary(headers)
+        if self.folder.auth is not None:
+            make_private(headers)
 
     async def _send(self, request: Request, chosen: Representation, part: ByteRange) -> bytes | None:
         """Send `part`; returns the bytes where they are few enough to be kept ready."""

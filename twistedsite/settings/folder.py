@@ -11,7 +11,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from twistedsite.settings.server import OptionValue, ServerSettings
+from twistedsite.settings.auth import Auth, FolderAuth
+from twistedsite.settings.server import OptionValue, ServerSettings, check_extensions
 from twistedsite.settings.units import Duration
 
 T = TypeVar("T")
@@ -58,6 +59,11 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Status -> file of this site that is shown for it, e.g. `404 = "/errors/lost.html"`."""
     options: dict[str, OptionValue] | UnsetType = UNSET
     """Names of your own that scripts can read; added to those of the folders above."""
+    extensions: dict[str, str] | UnsetType = UNSET
+    """Extension -> dialect or installed handler that runs such files, e.g. `".cgi" = "printing"`; `"static"`: they are
+    sent as they are. Added to those of the folders above."""
+    auth: FolderAuth | UnsetType = UNSET
+    """Who may enter; replaces what the folders above say. See below."""
 
     def __post_init__(self) -> None:
         for name in _given(self.index, ()):
@@ -74,6 +80,7 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         for status, path in _given(self.errors, {}).items():
             if not re.fullmatch(r"[45]\d\d", status) or not path:
                 raise ValueError(f"errors: expected a status from 400 to 599 and a file for it, got {status!r}")
+        check_extensions(_given(self.extensions, {}))
         if not _given(self.timeout, 1.0):
             raise ValueError("timeout: expected more than 0")
 
@@ -91,6 +98,8 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
     redirects: dict[str, str]
     errors: dict[str, str]
     options: dict[str, OptionValue]
+    extensions: dict[str, str] = {}
+    auth: Auth | None = None
 
     @classmethod
     def of_server(cls, server: ServerSettings) -> FolderSettings:
@@ -106,10 +115,11 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             redirects={},
             errors={},
             options=dict(server.options),
+            extensions=dict(server.extensions),
         )
 
-    def with_file(self, file: FolderFile) -> FolderSettings:
-        """What holds in a folder below this one whose `_folder.toml` is `file`."""
+    def with_file(self, file: FolderFile, folder: tuple[str, ...] = ()) -> FolderSettings:
+        """What holds in `folder`, below this one, whose `_folder.toml` is `file`."""
         headers = {**self.headers, **_given(file.headers, {})}
         return FolderSettings(
             debug=_given(file.debug, self.debug),
@@ -122,7 +132,14 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             redirects=_given(file.redirects, {}),
             errors={**self.errors, **_given(file.errors, {})},
             options={**self.options, **_given(file.options, {})},
+            extensions={**self.extensions, **_given(file.extensions, {})},
+            auth=self._auth(file.auth, folder),
         )
+
+    def _auth(self, said: FolderAuth | UnsetType, folder: tuple[str, ...]) -> Auth | None:
+        if isinstance(said, UnsetType):
+            return self.auth
+        return None if said.off else Auth(folder=folder, said=said)
 
     def below(self) -> FolderSettings:
         """What holds in a folder below this one that has no `_folder.toml`."""

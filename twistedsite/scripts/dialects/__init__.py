@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol, cast
 
 from twistedsite.scripts.code import Outline
 from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.installed import installed_handlers, load_handler
 from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.settings.load import SettingsError
 
 SCRIPTS: Final = {".py": "python"}
 """Extension -> dialect of the files that are Python programs."""
@@ -35,8 +37,16 @@ AUTOMATIC: Final[tuple[tuple[str, Callable[[Outline], bool]], ...]] = (("printin
 """The dialects of a `.py` file, and what its source must define for each; the first that applies is taken."""
 
 
-DIALECTS: Final = frozenset({*(name for name, _ in AUTOMATIC), *TEMPLATES.values()})
+DIALECTS: Final = frozenset({*(name for name, _ in AUTOMATIC), *TEMPLATES.values(), "guard"})
 """All that there are, as names of modules here."""
+
+
+MAPPABLE: Final = frozenset({"python", *DIALECTS} - {"guard"})
+"""The dialects that settings may name for an extension."""
+
+
+STATIC: Final = frozenset({"static", "none"})
+"""What settings say of an extension whose files are sent as they are."""
 
 
 class Dialect(Protocol):
@@ -58,5 +68,18 @@ def dialect_of(exchange: Exchange, interpreters: Interpreters) -> Dialect:
 
 @functools.cache
 def load_dialect(name: str) -> Dialect:
-    """The dialect `name`; its module is imported on first use."""
-    return cast(Dialect, importlib.import_module(f"{__name__}.{name}"))
+    """The dialect or installed handler `name`; its module is imported on first use.
+
+    Raises LookupError where there is none, TypeError where what is installed is no handler, or what its import raises.
+    """
+    if name in DIALECTS:
+        return cast(Dialect, importlib.import_module(f"{__name__}.{name}"))
+    return cast(Dialect, load_handler(name))
+
+
+def check_handlers(extensions: Mapping[str, str], source: str) -> None:
+    """Raise SettingsError, about `source`, where `extensions` name a dialect or handler that there is not."""
+    for extension, name in extensions.items():
+        if name not in MAPPABLE and name not in STATIC and name not in installed_handlers():
+            known = ", ".join([*sorted(MAPPABLE), "static", *sorted(installed_handlers())])
+            raise SettingsError(source, f"extensions.{extension}", f"expected one of {known}, got {name!r}")
