@@ -171,7 +171,7 @@ PLACE_ROWS = (
     PlaceRow(
         "an extension that `extensions` in the settings name a script dialect or an installed handler for",
         "that; where `scripts = false`: static text",
-        lambda place: _is_mapped(place) and place.settings.scripts and not place.is_template,
+        lambda place: _is_mapped(place) and place.settings.scripts and bool(place.dialect) and not place.is_template,
         _script,
     ),
     PlaceRow(
@@ -254,8 +254,7 @@ class FolderTree(SiteResource):
             folder = place.settings
             await self._guard.admit(request, folder)
             found = resource_for(self.site, place)
-            is_open = folder.auth is None
-            if self._ready is not None and is_open and isinstance(found, ScriptResource) and not place.rest:
+            if self._ready is not None and isinstance(found, ScriptResource) and not place.rest:
                 self._ready.offer(request.path, found, asked)
             if isinstance(found, SiteResource):
                 await found.answer(request)

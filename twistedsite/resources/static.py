@@ -71,8 +71,6 @@ class StaticFile(SiteResource):
         elif parts is None:
             headers.setRawHeaders(b"content-length", [b"%d" % chosen.size])
             body = await self._send(request, chosen, ByteRange(0, chosen.size))
-            # What is kept ready is sent to everybody: nothing that somebody has to be let in for.
-            ours_alone = ours_alone and self.folder.auth is None
             if ours_alone and chosen.settled and request.method == b"GET":
                 self._offer(request, field, chosen, body)
         elif len(parts) == 1:
@@ -151,6 +149,9 @@ class StaticFile(SiteResource):
     def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:
         """Let the next request for the same get this answer, or that it has not changed, without a Request."""
         site, origin, hot = self.site, self.site.origin, self.site.delivery.hot
+        if self.folder.auth is not None:
+            # What is kept ready is sent to everybody.
+            return
         heard = isinstance(request, EngineRequest) and request.site.fast is not None
         accepted = field(b"accept-encoding")
         if not heard or not isinstance(origin, LocalOrigin) or hot.has(site.name, request.path, accepted, chosen.etag):
