@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from importlib.metadata import entry_points
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 GROUP: Final = "twistedsite.handlers"
@@ -11,9 +12,9 @@ GROUP: Final = "twistedsite.handlers"
 
 
 @functools.cache
-def installed_handlers() -> frozenset[str]:
-    """The names of all that are installed when this is first asked: a new package is seen at the next start."""
-    return frozenset(entry.name for entry in entry_points(group=GROUP))
+def installed_handlers() -> Mapping[str, EntryPoint]:
+    """All that are installed when this is first asked, by name: a new package is seen at the next start."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def load_handler(name: str) -> object:
@@ -21,13 +22,10 @@ def load_handler(name: str) -> object:
 
     Raises LookupError where there is none, TypeError where it has no `run`, or what its import raises.
     """
-    found = tuple(entry_points(group=GROUP, name=name))
-    if not found:
+    entry = installed_handlers().get(name)
+    if entry is None:
         raise LookupError(f"no handler {name!r} is installed (entry point group {GROUP})")
-    handler = found[0].load()
+    handler = entry.load()
     if not callable(getattr(handler, "run", None)):
-        raise TypeError(f"{found[0].value} is no handler: it has no run(exchange, interpreters)")
+        raise TypeError(f"{entry.value} is no handler: it has no run(exchange, interpreters)")
     return handler
-
-
-__all__ = ["GROUP", "installed_handlers", "load_handler"]
