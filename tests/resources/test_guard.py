@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,15 @@ import pytest_twisted
 from file_site import TWO_DAYS_AGO
 from passwords import basic, users_file
 from site_files import logged, write
+from twisted.internet import reactor
+from twisted.web import server
+from twisted.web.resource import Resource
 
 from twistedsite.resources import signatures
-from twistedsite.testing import serving
+from twistedsite.resources.tree import build_site
+from twistedsite.sessions.stores import open_store
+from twistedsite.settings.server import ServerSettings
+from twistedsite.testing import ServedSite, serving
 
 SETTINGS = "[auth]\nfile = '_users'\nrealm = 'Inner \"circle\"'\n"
 ANN = basic("ann", "sesame")
@@ -336,7 +343,17 @@ async def test_a_module_s_guessers_are_locked_out_too(root: Path) -> None:
     write(root, "in/_folder.toml", "[auth]\nmodule = 'guard'")
     write(root, "in/guard.py", "def authenticate(user, password, request):\n    return password == 'x'")
     async with serving(root, auth={"attempts": 2}) as site:
+        assert (await site.get("/in/a.txt", headers=basic("b", "x"))).status == 200
         assert [(await site.get("/in/a.txt", headers=basic("a", p))).status for p in "abx"] == [401, 401, 429]
+        assert (await site.get("/in/a.txt", headers=basic("b", "x"))).status == 200
+        # Remembered is who was let in, not what he may see: the module is asked each time.
+        write(root, "in/guard.py", "def authenticate(user, password, request):\n    return request.query == 'please'")
+    async with serving(root, auth={"attempts": 2}) as site:
+        assert [(await site.get(f"/in/a.txt{q}", headers=ANN)).status for q in ("?please", "", "?please")] == [
+            200,
+            401,
+            200,
+        ]
 
 
 @pytest_twisted.ensureDeferred
@@ -354,6 +371,33 @@ async def test_the_log_says_who_came(root: Path, tmp_path: Path) -> None:
         "-",
         "-",
     ]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_realm_may_have_letters_beyond_ascii(root: Path) -> None:
+    write(root, "in/_folder.toml", "auth = { file = '_users', realm = 'Café \\ Thé' }")
+    async with serving(root) as site:
+        assert 'realm="Café \\\\ Thé", charset' in (await site.get("/in/")).headers["www-authenticate"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_door_is_there_in_another_program_s_site_too(root: Path) -> None:
+    settings = ServerSettings(root=str(root))
+    built = build_site(settings, open_store("memory", settings.session, time.time), reactor)
+    top = Resource()
+    top.putChild(b"mine", built.resource)
+    port = reactor.listenTCP(0, server.Site(top), interface="127.0.0.1")
+    try:
+        site = ServedSite(port.getHost().port, reactor)
+        for path in ("/mine/in/", "/mine/in/a.txt", "/mine/in/run"):
+            assert (await site.get(path)).status == 401
+            answer = await site.get(path, headers=ANN)
+            assert answer.status == 200
+            assert "private" in answer.headers["cache-control"]
+        assert (await site.get("/mine/in/run", headers=ANN)).text == "secret ann \n"
+    finally:
+        await port.stopListening()
+        built.stop()
 
 
 @pytest_twisted.ensureDeferred

@@ -90,8 +90,10 @@ class Guard:
         passwords, address = self._passwords, _address(request)
         place = (self._site.name, "/".join(entry.path), entry.version)
         digest = passwords.digest(*place, credentials.user, credentials.password)
-        self._check_guesses(address, digest)
-        passwords.guesses.begins(address, digest)
+        # The module decides each time, for it sees the request. But who was let in a moment ago is no guesser.
+        if not passwords.is_remembered(digest):
+            self._check_guesses(address, digest)
+            passwords.guesses.begins(address, digest)
         try:
             status = await self._decision(request, entry, folder)
         except BaseException:
@@ -101,6 +103,7 @@ class Guard:
             passwords.guesses.undecided(address, digest)
             raise HttpProblem(500, _BROKEN)
         self._judge(status != module_dialect.UNKNOWN, auth, address, digest)
+        passwords.remember(digest)
         if status == module_dialect.FORBIDDEN:
             raise HttpProblem(403)
 
@@ -131,7 +134,8 @@ class Guard:
 
     async def _read_users(self, entry: Entry) -> Users | UsersError:
         try:
-            return Users.parse(await arrived(self._site.origin.read(entry, FILE_LIMIT)))
+            content = await arrived(self._site.origin.read(entry, FILE_LIMIT))
+            return await self._site.delivery.background.call(Users.parse, content)
         except UsersError as error:
             return error
         except GoneError:

@@ -55,6 +55,14 @@ class Passwords:
         del self._right[digest]
         return False
 
+    def remember(self, digest: bytes) -> None:
+        """These credentials were right."""
+        if self._limits.remember:
+            self._right[digest] = self._now() + self._limits.remember
+            self._right.move_to_end(digest)
+            if len(self._right) > _MOST_REMEMBERED:
+                self._right.popitem(last=False)
+
     def verify(self, users: Users, user: str, password: str, digest: bytes) -> Deferred[bool]:
         """Whether `password` is that of `user`; fails with TooManyWaitError. A caller that goes away stops nobody's."""
         asker: Deferred[bool] = Deferred()
@@ -73,11 +81,8 @@ class Passwords:
         self._threads.stop()
 
     def _checked(self, answer: bool | Failure, digest: bytes) -> None:
-        if answer is True and self._limits.remember:
-            self._right[digest] = self._now() + self._limits.remember
-            self._right.move_to_end(digest)
-            if len(self._right) > _MOST_REMEMBERED:
-                self._right.popitem(last=False)
+        if answer is True:
+            self.remember(digest)
         for asker in self._checking.pop(digest):
             if isinstance(answer, Failure):
                 asker.errback(answer)
