@@ -73,7 +73,7 @@ async def test_a_module_sees_the_request(tmp_path: Path) -> None:
 @pytest_twisted.ensureDeferred
 async def test_a_class_decides_as_in_httpdapy(tmp_path: Path) -> None:
     handler = """
-from twistedsite.scripts.auth import AuthHandler as Base
+from twistedsite import AuthHandler as Base
 
 class AuthHandler(Base):
     def authenticate(self, user, password):
@@ -88,7 +88,7 @@ class AuthHandler(Base):
 
 @pytest_twisted.ensureDeferred
 async def test_a_handler_that_says_nothing_lets_nobody_in(tmp_path: Path) -> None:
-    guarded(tmp_path, "from twistedsite.scripts.auth import AuthHandler\n")
+    guarded(tmp_path, "from twistedsite import AuthHandler\n")
     async with serving(tmp_path) as site:
         assert (await site.get("/in/a.txt", headers=ANN)).status == 401
 

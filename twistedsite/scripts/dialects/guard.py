@@ -29,14 +29,13 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Put the module's decision into the status of `exchange`; any exception is the module's failure."""
     request = exchange.request
     folder, _, name = request.filename.rpartition(os.sep)
-    interpreter = interpreters.get(folder)
+    interpreter = interpreters.get(folder, request.imports)
     if request.autoreload:
-        interpreter.refresh()
+        interpreter.refresh(request.filename, request.version)
     outline = interpreters.code.get(request.filename, request.version).outline
     if not any(wanted in outline.names for wanted in NAMES):
         raise TypeError(f"{name} defines neither authenticate(user, password, request) nor AuthHandler")
-    module = interpreter.builtins["__import__"](name.removesuffix(".py"), {}, None, NAMES, 0)
-    exchange.status = _decision(vars(module), exchange)
+    exchange.status = _decision(vars(interpreter.load(request.filename)), exchange)
 
 
 def _decision(names: dict[str, object], exchange: Exchange) -> int:
