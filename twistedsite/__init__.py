@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource
 
     from twistedsite.http.forms import Upload
+    from twistedsite.scripts.auth import AuthHandler
     from twistedsite.scripts.handlers.handler import RequestHandler
     from twistedsite.scripts.request import Request
     from twistedsite.scripts.results import Response, Template, redirect
     from twistedsite.settings.server import ServerSettings
 
 __all__ = [
+    "AuthHandler",
     "Request",
     "RequestHandler",
     "Response",
@@ -35,6 +37,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _FOR_SCRIPTS = {
+    "AuthHandler": "twistedsite.scripts.auth",
     "Request": "twistedsite.scripts.request",
     "RequestHandler": "twistedsite.scripts.handlers.handler",
     "Response": "twistedsite.scripts.results",

@@ -134,6 +134,8 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/two", 404),
         Case("/page", 404),
         Case("/run", 404, settings={"scripts": False}),
+        Case("/mapped/old", 200, b"cgi \n"),
+        Case("/mapped/page", 200, b"4"),
     ],
     "nothing, but an ancestor is a script": [
         Case("/run.py/a/b", 200, b"ran /a/b\n"),
@@ -144,6 +146,9 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/page.html/a", 404),
         Case("/run.py/a", 404, settings={"scripts": False}),
         Case("/pack.py/run.py/a", 200, b"ran in a folder /a\n"),
+        Case("/mapped/old.cgi/a", 200, b"cgi /a\n"),
+        Case("/mapped/page.html/a", 404),
+        Case("/mapped/below/shown.py/a", 404),
     ],
     "nothing": [
         Case("/nothing", 404),
@@ -172,18 +177,31 @@ PLACE_CASES: dict[str, list[Case]] = {
     ],
     "folder without one": [Case("/folder/", 200), Case("/pack.py/", 200)],
     "folder without one, listing off": [Case("/folder/", 403, settings={"listing": False})],
+    "an extension that `extensions` in the settings name a script dialect or an installed handler for": [
+        Case("/mapped/old.cgi", 200, b"cgi \n"),
+        Case("/mapped/old.cgi/", 200, b"cgi /\n"),
+        Case("/mapped/below/OLD.CGI", 200, b"below\n"),
+        Case("/old.cgi", 200, b"print('not run')"),
+    ],
     "`.py`, `.dbpy`": [
         Case("/run.py", 200, b"ran \n"),
         Case("/run.py/", 200, b"ran /\n"),
         Case("/UPPER.PY", 200, b"upper\n"),
     ],
     "a file and a closing slash": [Case("/page.html/", 404), Case("/letter.tpl/", 404)],
-    "`.tpl`, `.jinja`, `.j2`, Markdown": [
+    "`.tpl`, `.jinja`, `.j2`, Markdown, and what `extensions` name a template dialect for": [
+        Case("/mapped/page.html", 200, b"4"),
+        Case("/mapped/page.html/", 404),
+        Case("/mapped/below/page.html", 200, b"{{ 3 + 3 }}"),
         Case("/letter.tpl", 200, b"Dear reader\n"),
         Case("/sum.jinja", 200, b"4"),
         Case("/note.md", 200),
     ],
-    "a script or template, where `scripts = false`": [
+    'a script or template, where `scripts = false`, or `extensions` say `"static"`': [
+        Case("/mapped/page.html", 200, b"{{ 2 + 2 }}", settings={"scripts": False}),
+        Case("/mapped/old.cgi", 200, b"print('cgi', PATH_INFO)", settings={"scripts": False}),
+        Case("/mapped/below/shown.py", 200, b"print('shown')"),
+        Case("/mapped/below/shown", 404),
         Case("/letter.tpl", 200, b"Dear reader\n", settings={"scripts": False}),
         Case("/sum.jinja", 200, b"{{ 2 + 2 }}", settings={"scripts": False}),
         Case("/UPPER.PY", 200, b"print('upper')", settings={"scripts": False}),
@@ -241,6 +259,14 @@ def root(tmp_path: Path) -> Path:
         "handlers/_folder.toml": "dialect = 'handler'",
         "handlers/hello.py": "import twistedsite\nclass RequestHandler(twistedsite.RequestHandler):\n"
         "    def Content(self): return 'handler\\n'\n",
+        "old.cgi": "print('not run')",
+        "mapped/_folder.toml": "extensions = { '.cgi' = 'printing', '.html' = 'jinja', '.py' = 'python' }",
+        "mapped/old.cgi": "print('cgi', PATH_INFO)",
+        "mapped/page.html": "{{ 2 + 2 }}",
+        "mapped/below/_folder.toml": "extensions = { '.html' = 'none', '.py' = 'static' }",
+        "mapped/below/OLD.CGI": "print('below')",
+        "mapped/below/page.html": "{{ 3 + 3 }}",
+        "mapped/below/shown.py": "print('shown')",
         ".well-known/security.txt": "mail us\n",
     }.items():
         write(root, name, content)

@@ -209,7 +209,7 @@ async def test_a_pickle_in_the_session_is_read_by_a_later_request(tmp_path: Path
     if dialect == "printing":
         write(tmp_path, "x.py", source + "print(work(Session()))")
     else:
-        page(tmp_path, "x.py", "", "work(self.req.session())")
+        page(tmp_path, "x.py", "", "work(self.req.session)")
         write(tmp_path, "x.py", source + (tmp_path / "x.py").read_text())
     jar: dict[str, str] = {}
     # A worker for each request: the pickle is read by another process than the one that has made it.

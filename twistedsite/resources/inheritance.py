@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
 from twistedsite.resources.error import HttpProblem
-from twistedsite.scripts.dialects import PYTHON_DIALECTS, unknown_dialect
+from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FolderFile, FolderSettings
 from twistedsite.settings.load import SettingsError, convert, parse_toml
 from twistedsite.settings.server import ServerSettings
@@ -74,12 +74,14 @@ class Inheritance:
         """What holds in `folder`, whose file is `entry`; `versions` are those of all files that have a say."""
         known = self._known.get(folder)
         if known is None or known[0] != versions:
-            known = self._known[folder] = (versions, await self._inherited(above, entry))
+            known = self._known[folder] = (versions, await self._inherited(above, entry, folder))
             if len(self._known) > _CACHE_LIMIT:
                 self._known.popitem(last=False)
         return known[1]
 
-    async def _inherited(self, above: FolderSettings | SettingsError, entry: Entry) -> FolderSettings | SettingsError:
+    async def _inherited(
+        self, above: FolderSettings | SettingsError, entry: Entry, folder: tuple[str, ...]
+    ) -> FolderSettings | SettingsError:
         if isinstance(above, SettingsError):
             return above
         try:
@@ -102,6 +104,8 @@ class Inheritance:
 def _applied(above: FolderSettings, file: FolderFile, entry: Entry) -> FolderSettings:
     """What holds in the folder of `entry`, which says `file`; raises SettingsError."""
     source = "/".join(entry.path)
+    if file.extensions:
+        check_handlers(file.extensions, source)
     if isinstance(file.dialect, str) and file.dialect not in PYTHON_DIALECTS:
         raise SettingsError(source, "dialect", unknown_dialect(file.dialect))
     try:

@@ -9,11 +9,11 @@ import attrs
 
 from twistedsite.origins.interface import Entry, Kind, Origin, arrived
 from twistedsite.resources.inheritance import Chain, Inheritance
-from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
+from twistedsite.scripts.dialects import SCRIPTS, STATIC, TEMPLATES
 from twistedsite.settings.folder import FolderSettings
 
 RUNNABLE = (*SCRIPTS, *TEMPLATES)
-"""Extensions of what an extension-less URL may mean."""
+"""Extensions of what an extension-less URL may mean, before any folder adds to them."""
 
 
 @attrs.frozen
@@ -46,6 +46,16 @@ class Place:
         """The entry is a script that the path names by another extension than its own."""
         return self.entry is not None and self.extension in SCRIPTS and not self.entry.name.startswith(self.path[-1])
 
+    @property
+    def dialect(self) -> str:
+        """The dialect or installed handler that runs the entry, if scripts run here; empty: it is sent as it is."""
+        return dialect_of_name(self.entry.name, self.settings) if self.entry is not None else ""
+
+    @property
+    def is_template(self) -> bool:
+        """Whether the entry is filled in rather than run: it is there for its own URL only."""
+        return self.dialect in TEMPLATES.values()
+
 
 def extension_of(name: str) -> str:
     """The part of a file name from its last dot on, in lower case; empty where there is none."""
@@ -53,9 +63,15 @@ def extension_of(name: str) -> str:
     return name[dot:].lower() if dot > 0 else ""
 
 
-def is_runnable(name: str) -> bool:
-    """Whether a file of this name is a script or a template."""
-    return extension_of(name) in RUNNABLE
+def dialect_of_name(name: str, folder: FolderSettings) -> str:
+    """The dialect or installed handler for a file of this name where `folder` holds; empty where there is none."""
+    extension = extension_of(name)
+    named = folder.extensions.get(extension)
+    if named is None:
+        named = SCRIPTS.get(extension) or TEMPLATES.get(extension) or ""
+    if named == "python":
+        return folder.dialect
+    return "" if named in STATIC else named
 
 
 async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: Inheritance) -> Place:
@@ -117,12 +133,12 @@ async def _from_ancestor(path: tuple[str, ...], slash: bool, origin: Origin, cha
         settings = chain.at(depth - 1)
         if entry is not None and entry.kind is Kind.OUTSIDE:
             return Place(path, slash, entry, settings)
-        entry = entry or await _module(way, origin, settings) or await _without_extension(way, origin)
-        if entry is None or entry.kind is not Kind.FILE or not (settings.scripts and is_runnable(entry.name)):
+        entry = entry or await _module(way, origin, settings) or await _without_extension(way, settings, origin)
+        if entry is None or entry.kind is not Kind.FILE or not settings.scripts:
             return None
+        place = Place(path, slash, entry, settings, rest=rest)
         # A template is for its own URL only.
-        takes_rest = extension_of(entry.name) in SCRIPTS or not (rest or slash)
-        return Place(path, slash, entry, settings, rest=rest) if takes_rest else None
+        return place if place.dialect and not (place.is_template and (rest or slash)) else None
     return None
 
 
@@ -137,10 +153,12 @@ async def _module(path: tuple[str, ...], origin: Origin, settings: FolderSetting
     return None
 
 
-async def _without_extension(path: tuple[str, ...], origin: Origin) -> Entry | None:
+async def _without_extension(path: tuple[str, ...], folder: FolderSettings, origin: Origin) -> Entry | None:
     """The one script or template whose name is `path`'s plus an extension; None where there are none or several."""
     found = None
-    for extension in RUNNABLE:
+    for extension in dict.fromkeys((*RUNNABLE, *folder.extensions)):
+        if folder.extensions.get(extension) in STATIC:
+            continue
         entry = await arrived(origin.lookup((*path[:-1], path[-1] + extension)))
         if entry is not None and entry.kind is Kind.FILE:
             if found is not None:

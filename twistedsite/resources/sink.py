@@ -14,6 +14,7 @@ from zope.interface import implementer
 from twistedsite.http.request import Request as OwnRequest
 from twistedsite.resources.background import Background
 from twistedsite.resources.compression import AT_ONCE, StreamEncoder, choose_coding, encode
+from twistedsite.resources.privacy import private_fields
 from twistedsite.scripts.exchange import ResponseHead
 from twistedsite.settings.server import CompressionSettings
 
@@ -25,13 +26,22 @@ _FRAMING: Final = frozenset(
 
 @implementer(IPushProducer)
 class RequestSink:
-    """See `ResponseSink`. `fields`: what is sent where the script does not set it itself, names in lower case."""
+    """See `ResponseSink`. `fields`: what is sent where the script does not set it itself, names in lower case.
+
+    `private`: it comes from a guarded place.
+    """
 
     def __init__(
-        self, request: Request, fields: dict[bytes, bytes], compression: CompressionSettings, background: Background
+        self,
+        request: Request,
+        fields: dict[bytes, bytes],
+        compression: CompressionSettings,
+        background: Background,
+        private: bool = False,
     ) -> None:
         self._request = request
         self._fields = fields
+        self._private = private
         self._compression = compression
         self._background = background
         self._encoder: StreamEncoder | None = None
@@ -116,7 +126,8 @@ class RequestSink:
         own = [(name.lower(), value) for name, value in head.headers]
         names = {name for name, _ in own}
         left = [field for field in self._fields.items() if field[0] not in names]
-        return left + [field for field in own if field[0] not in _FRAMING]
+        fields = left + [field for field in own if field[0] not in _FRAMING]
+        return private_fields(fields) if self._private else fields
 
     def _answer_compressed(self, head: ResponseHead, body: bytes) -> None:
         self._send_head(head)

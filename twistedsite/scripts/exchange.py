@@ -46,6 +46,10 @@ class ScriptRequest(msgspec.Struct, kw_only=True):
     client: str = ""
     """The client's address; empty on a UNIX socket."""
     client_port: int = 0
+    user: str = ""
+    """Who has been let in by the folder's `[auth]`; empty: nobody was asked."""
+    auth_type: str = ""
+    """How: `Basic`; empty where nobody was asked."""
     script_name: str = ""
     """The part of the URL's path that led to the script, decoded (RFC 3875, 4.1.13)."""
     path_info: str = ""

@@ -20,7 +20,7 @@ from typing import Any, Final
 from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.importing import load_module
 from twistedsite.scripts.imports import Imports
-from twistedsite.scripts.modules import ModuleTable, is_loading, is_module
+from twistedsite.scripts.modules import ModuleTable, is_loading
 from twistedsite.scripts.plain_names import PlainNames, forget_names, owner_of
 
 PREFIX: Final = "site_folder_"
@@ -166,7 +166,7 @@ class Interpreter:
         """The synthetic package in which code of this folder finds the module `top`."""
         if self._rootpkg and top == self._rootpkg.partition(".")[0]:
             return self._root
-        return next((self._home(folder) for folder in self.path if is_module(folder, top)), None)
+        return next((self._home(folder) for folder in self.path if self.table.has_module(folder, top)), None)
 
     def _namespace_of(self, top: str) -> str | None:
         """The same, where `top` is a folder without `__init__.py`: only what is found nowhere else (PEP 420)."""

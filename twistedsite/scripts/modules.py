@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from types import CodeType, ModuleType
 from typing import Any, Final, Protocol
 
-from twistedsite.scripts.code import CodeCache, file_version, source_digest
+from twistedsite.scripts.code import CodeCache, file_version, is_settled, source_digest
 from twistedsite.scripts.imports import Imports
 
+_MOST_STRANGERS: Final = 1024
 EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
@@ -102,6 +103,8 @@ class ModuleTable:
         self.plain: set[str] = set()
         """The top-level names of modules that have no synthetic package: see `plain_names`."""
         self._importers: dict[str, set[str]] = {}
+        self._strangers: set[tuple[str, int, int, int]] = set()
+        """Names that a folder does not have, each with what changes when a name comes into that folder or goes."""
         self._lock = threading.Lock()
 
     def make_package(self, name: str, folder: str) -> None:
@@ -135,6 +138,27 @@ class ModuleTable:
                     changed.extend(self._importers.pop(name, ()))
                     changed.extend(inner for inner in list(self.loaded) if inner.startswith(name + "."))
         return plain
+
+    def has_module(self, folder: str, name: str) -> bool:
+        """Whether `folder` has a module or package `name`, other than a namespace package."""
+        try:
+            status = os.stat(folder)
+        except OSError:
+            return False
+        seen = (name, status.st_dev, status.st_ino, status.st_ctime_ns)
+        if seen in self._strangers:
+            return False
+        base = os.path.join(folder, name)
+        if os.path.isfile(base + ".py") or os.path.isfile(os.path.join(base, "__init__.py")):
+            return True
+        if any(os.path.isfile(base + suffix) for suffix in EXTENSIONS[:1]):
+            return True
+        # A folder, or a link to nothing, can become a module without the folder above it being touched.
+        if is_settled(status) and not any(map(os.path.lexists, (base, base + ".py", base + EXTENSIONS[0]))):
+            if len(self._strangers) >= _MOST_STRANGERS:
+                self._strangers.clear()
+            self._strangers.add(seen)
+        return False
 
     def note(self, importer: str, imported: Iterable[str]) -> None:
         """Remember that the module `importer` has asked for these."""
@@ -194,14 +218,6 @@ class ModuleTable:
         parent, _, stem = name.rpartition(".")
         if parent in sys.modules:
             sys.modules[parent].__dict__.pop(stem, None)
-
-
-def is_module(folder: str, name: str) -> bool:
-    """Whether `folder` has a module or package `name`, other than a namespace package."""
-    base = os.path.join(folder, name)
-    if os.path.isfile(base + ".py") or os.path.isfile(os.path.join(base, "__init__.py")):
-        return True
-    return any(os.path.isfile(base + suffix) for suffix in EXTENSIONS[:1])
 
 
 def is_loading(name: str) -> bool:

@@ -15,7 +15,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from twistedsite.scripts.importing import load_module
-from twistedsite.scripts.modules import ModuleTable, is_module
+from twistedsite.scripts.modules import ModuleTable
 
 _owners: Final[dict[str, PlainNames]] = {}
 """Top-level name -> whose it is, of all in this process."""
@@ -61,7 +61,8 @@ class PlainNames:
         return load()
 
     def _has(self, top: str) -> bool:
-        return any(is_module(folder, top) or os.path.isdir(os.path.join(folder, top)) for folder in self._path)
+        places = ((folder, os.path.join(folder, top)) for folder in self._path)
+        return any(self.table.has_module(folder, top) or os.path.isdir(inside) for folder, inside in places)
 
 
 def owner_of(name: str) -> PlainNames | None:

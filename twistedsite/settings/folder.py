@@ -12,7 +12,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from twistedsite.settings.server import OptionValue, ServerSettings
+from twistedsite.settings.auth import Auth, FolderAuth
+from twistedsite.settings.server import OptionValue, ServerSettings, check_extensions
 from twistedsite.settings.units import Duration
 
 T = TypeVar("T")
@@ -59,6 +60,11 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Status -> file of this site that is shown for it, e.g. `404 = "/errors/lost.html"`."""
     options: dict[str, OptionValue] | UnsetType = UNSET
     """Names of your own that scripts can read; added to those of the folders above."""
+    extensions: dict[str, str] | UnsetType = UNSET
+    """Extension -> dialect or installed handler that runs such files, e.g. `".cgi" = "printing"`; `"static"`: they are
+    sent as they are. Added to those of the folders above."""
+    auth: FolderAuth | UnsetType = UNSET
+    """Who may enter; replaces what the folders above say. See below."""
 
     dialect: str | UnsetType = UNSET
     """What this folder's `.py` files are: `python` (the default: each file's own definitions tell), `printing`,
@@ -87,6 +93,7 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         for status, path in _given(self.errors, {}).items():
             if not re.fullmatch(r"[45]\d\d", status) or not path:
                 raise ValueError(f"errors: expected a status from 400 to 599 and a file for it, got {status!r}")
+        check_extensions(_given(self.extensions, {}))
         if not _given(self.timeout, 1.0):
             raise ValueError("timeout: expected more than 0")
         if not re.fullmatch(r"[\w .-]{0,100}", _given(self.interpreter, "")):
@@ -126,6 +133,8 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The script's path; empty: there is none."""
     handler_folder: tuple[str, ...] = ()
     """Where `handler` was named: it answers what is below."""
+    extensions: dict[str, str] = {}
+    auth: Auth | None = None
 
     @classmethod
     def of_server(cls, server: ServerSettings) -> FolderSettings:
@@ -141,6 +150,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             redirects={},
             errors={},
             options=dict(server.options),
+            extensions=dict(server.extensions),
             pythonpath_allowed=server.pythonpath,
         )
 
@@ -161,6 +171,8 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             redirects=_given(file.redirects, {}),
             errors={**self.errors, **_given(file.errors, {})},
             options={**self.options, **_given(file.options, {})},
+            extensions={**self.extensions, **_given(file.extensions, {})},
+            auth=self._auth(file.auth, folder),
             dialect=_given(file.dialect, self.dialect),
             interpreter=_given(file.interpreter, self.interpreter),
             interpreter_folder=folder if file.interpreter is not UNSET else self.interpreter_folder,
@@ -177,6 +189,11 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             else (),
             handler_folder=folder if file.handler is not UNSET else self.handler_folder,
         )
+
+    def _auth(self, said: FolderAuth | UnsetType, folder: tuple[str, ...]) -> Auth | None:
+        if isinstance(said, UnsetType):
+            return self.auth
+        return None if said.off else Auth(folder=folder, said=said)
 
     def _module_folder(self, folder: tuple[str, ...], path: str) -> str:
         if any(path == allowed or path.startswith(allowed.rstrip("/") + "/") for allowed in self.pythonpath_allowed):

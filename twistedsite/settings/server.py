@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from twistedsite.settings.auth import AuthSettings
 from twistedsite.settings.units import Duration, Size
 
 OptionValue = str | int | float | bool | list[str]
@@ -145,6 +146,15 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
+def check_extensions(extensions: dict[str, str]) -> None:
+    """Raise ValueError where a key of `extensions` is none, or a value cannot be a name."""
+    for extension, name in extensions.items():
+        if not re.fullmatch(r"\.[^./\s\x00-\x1f\\]+", extension) or extension != extension.lower():
+            raise ValueError(f"extensions: expected an extension such as .cgi, in lower case, got {extension!r}")
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"extensions: expected the name of a dialect or handler for {extension}")
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The top level of the settings file."""
 
@@ -189,6 +199,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Offer HTTP/2 to clients that come by TLS. Needs `twistedsite[http2]`."""
     options: dict[str, OptionValue] = {}
     """Names of your own that every script can read."""
+    extensions: dict[str, str] = {}
+    """Extension -> dialect or installed handler that runs such files; folders may add to it."""
     http: HttpLimits = HttpLimits()
     forms: FormLimits = FormLimits()
     pool: ThreadSettings = ThreadSettings()
@@ -196,6 +208,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     session: SessionSettings = SessionSettings()
     static: StaticSettings = StaticSettings()
     compression: CompressionSettings = CompressionSettings()
+    auth: AuthSettings = AuthSettings()
 
     def __post_init__(self) -> None:
         if not self.timeout:
@@ -207,6 +220,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         for folder in self.pythonpath:
             if not folder.startswith("/"):
                 raise ValueError(f"pythonpath: expected absolute paths, got {folder!r}")
+        check_extensions(self.extensions)
         if not self.access_log:
             raise ValueError("access_log: expected a path, - for standard output, or off")
         if self.health and not self.health.startswith("/"):

@@ -182,7 +182,7 @@ async def test_req_makes_the_answer(tmp_path: Path) -> None:
     answer = await asked(
         tmp_path,
         "self.req.status = 202\nself.req.headers_out['X-A'] = 'b'\nself.req.write('one ')\n"
-        "self.req.session().n = 1\nreturn 'two'",
+        "self.req.session.n = 1\nreturn 'two'",
     )
     assert (answer.status, answer.headers["x-a"], answer.text) == (202, "b", "one two")
     assert answer.headers["set-cookie"].startswith("sessionId=")

@@ -28,67 +28,75 @@ def function(parameters: str, body: str, head: str = "") -> str:
     return f"{head}\ndef f({parameters}):\n    'Published.'\n{lines}"
 
 
+FILLED = [
+    ("a, b", "?b=2&a=1&c=3", "('1', '2')"),
+    ("a, b='x'", "?a=", "('', 'x')"),
+    ("a: str", "?a=1&a=2", "('1',)"),
+    ("a: int, b: int = 5", "?a=-12", "(-12, 5)"),
+    ("a: float", "?a=1.5e2", "(150.0,)"),
+    ("a: bool, b: bool, c: bool = False", "?a=on&b=0", "(True, False, False)"),
+    ("a: list[str]", "?a=1&a=2", "(['1', '2'],)"),
+    ("a: list[int]", "?a=1", "([1],)"),
+    ("a: list", "?a=1", "(['1'],)"),
+    ("a: list[int] = ()", "", "((),)"),
+    ("a: Optional[int], b: int | None = 4", "", "(None, 4)"),
+    ("a: Optional[int]", "?a=", "(None,)"),
+    ("a: int | None", "?a=3", "(3,)"),
+    ("a: Optional[list[int]] = None", "?a=3&a=4", "([3, 4],)"),
+    ("a, /, b, *, c", "?a=1&b=2&c=3", "('1', '2', '3')"),
+    ("a, *more", "?a=1&more=2", "('1', ())"),
+    ("a, **rest", "?a=1&b=2&c=3&c=4", "('1', {'b': '2', 'c': ['3', '4']})"),
+    ("größe", "?größe=1", "('1',)"),
+]
+
+
+def numbered(root: Path, head: str, functions: list[str]) -> None:
+    """A module that publishes these as f0, f1, …"""
+    write(root, "_folder.toml", "dialect = 'publisher'")
+    named = [text.replace("def f(", f"def f{number}(", 1) for number, text in enumerate(functions)]
+    write(root, "pub.py", "\n".join([head, *named]))
+
+
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
-@pytest.mark.parametrize(
-    ("parameters", "query", "result"),
-    [
-        ("a, b", "?b=2&a=1&c=3", "('1', '2')"),
-        ("a, b='x'", "?a=", "('', 'x')"),
-        ("a: str", "?a=1&a=2", "('1',)"),
-        ("a: int, b: int = 5", "?a=-12", "(-12, 5)"),
-        ("a: float", "?a=1.5e2", "(150.0,)"),
-        ("a: bool, b: bool, c: bool = False", "?a=on&b=0", "(True, False, False)"),
-        ("a: list[str]", "?a=1&a=2", "(['1', '2'],)"),
-        ("a: list[int]", "?a=1", "([1],)"),
-        ("a: list", "?a=1", "(['1'],)"),
-        ("a: list[int] = ()", "", "((),)"),
-        ("a: Optional[int], b: int | None = 4", "", "(None, 4)"),
-        ("a: Optional[int]", "?a=", "(None,)"),
-        ("a: int | None", "?a=3", "(3,)"),
-        ("a: Optional[list[int]] = None", "?a=3&a=4", "([3, 4],)"),
-        ("a, /, b, *, c", "?a=1&b=2&c=3", "('1', '2', '3')"),
-        ("a, *more", "?a=1&more=2", "('1', ())"),
-        ("a, **rest", "?a=1&b=2&c=3&c=4", "('1', {'b': '2', 'c': ['3', '4']})"),
-        ("größe", "?größe=1", "('1',)"),
-    ],
-)
 @pytest_twisted.ensureDeferred
-async def test_parameters_are_filled_by_name(
-    tmp_path: Path, parameters: str, query: str, result: str, future: str
-) -> None:
-    names = [part.split(":")[0].split("=")[0].strip(" *") for part in parameters.split(", ")]
-    shown = "".join(f"{name}, " for name in names if name not in ("", "/"))
-    answer = await asked(
-        tmp_path, function(parameters, f"return str(({shown}))", future + "from typing import Optional"), query
-    )
-    assert (answer.status, answer.text) == (200, result)
+async def test_parameters_are_filled_by_name(tmp_path: Path, future: str) -> None:
+    functions = []
+    for parameters, _, _ in FILLED:
+        names = [part.split(":")[0].split("=")[0].strip(" *") for part in parameters.split(", ")]
+        shown = "".join(f"{name}, " for name in names if name not in ("", "/"))
+        functions.append(function(parameters, f"return str(({shown}))"))
+    numbered(tmp_path, f"{future}from typing import Optional", functions)
+    async with serving(tmp_path) as site:
+        for number, (parameters, query, result) in enumerate(FILLED):
+            answer = await site.get(f"/pub/f{number}{query}")
+            assert (answer.status, answer.text) == (200, result), parameters
 
 
-@pytest.mark.parametrize(
-    ("parameters", "query", "told"),
-    [
-        ("a, b", "?a=1", "The parameter 'b' is missing."),
-        ("a: list[str]", "", "The parameter 'a' is missing."),
-        ("a: bool", "", "The parameter 'a' is missing."),
-        ("a: int", "?a=1x", "The parameter 'a' must be a whole number."),
-        ("a: int", "?a=", "The parameter 'a' must be a whole number."),
-        ("a: int", "?a=1_000", "The parameter 'a' must be a whole number."),
-        ("a: int", "?a=" + "9" * 5000, "The parameter 'a' must be a whole number."),
-        ("a: int = 1", "?a=1.0", "The parameter 'a' must be a whole number."),
-        ("a: list[int]", "?a=1&a=x", "The parameter 'a' must be a whole number."),
-        ("a: float", "?a=nan", "The parameter 'a' must be a number."),
-        ("a: float", "?a=1e999", "The parameter 'a' must be a number."),
-        ("a: bool", "?a=maybe", "The parameter 'a' must be true or false."),
-        ("a: Upload", "?a=text", "The parameter 'a' is missing."),
-    ],
-)
+WRONG = [
+    ("a, b", "?a=1", "The parameter 'b' is missing."),
+    ("a: list[str]", "", "The parameter 'a' is missing."),
+    ("a: bool", "", "The parameter 'a' is missing."),
+    ("a: int", "?a=1x", "The parameter 'a' must be a whole number."),
+    ("a: int", "?a=", "The parameter 'a' must be a whole number."),
+    ("a: int", "?a=1_000", "The parameter 'a' must be a whole number."),
+    ("a: int", "?a=" + "9" * 5000, "The parameter 'a' must be a whole number."),
+    ("a: int = 1", "?a=1.0", "The parameter 'a' must be a whole number."),
+    ("a: list[int]", "?a=1&a=x", "The parameter 'a' must be a whole number."),
+    ("a: float", "?a=nan", "The parameter 'a' must be a number."),
+    ("a: float", "?a=1e999", "The parameter 'a' must be a number."),
+    ("a: bool", "?a=maybe", "The parameter 'a' must be true or false."),
+    ("a: Upload", "?a=text", "The parameter 'a' is missing."),
+]
+
+
 @pytest_twisted.ensureDeferred
-async def test_a_missing_or_wrong_parameter_is_a_400_that_names_it(
-    tmp_path: Path, parameters: str, query: str, told: str
-) -> None:
-    answer = await asked(tmp_path, function(parameters, "return 'never'", "from twistedsite import Upload"), query)
-    assert answer.status == 400
-    assert told in answer.text
+async def test_a_missing_or_wrong_parameter_is_a_400_that_names_it(tmp_path: Path) -> None:
+    functions = [function(parameters, "return 'never'") for parameters, _, _ in WRONG]
+    numbered(tmp_path, "from twistedsite import Upload", functions)
+    async with serving(tmp_path) as site:
+        for number, (parameters, query, told) in enumerate(WRONG):
+            answer = await site.get(f"/pub/f{number}{query}")
+            assert (answer.status, told in answer.text) == (400, True), parameters
 
 
 @pytest_twisted.ensureDeferred
@@ -166,28 +174,28 @@ async def test_a_form_that_is_too_large_is_refused(tmp_path: Path) -> None:
         assert (await site.get("/pub/f?a=1&b=2&c=3&d=4")).status == 413
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "media_type", "content"),
-    [
-        ("return 'Grüße'", 200, "text/html; charset=utf-8", "Grüße".encode()),
-        ("return b'\\x89'", 200, "application/octet-stream", b"\x89"),
-        ("return bytearray(b'a')", 200, "application/octet-stream", b"a"),
-        ("return {'a': [1, None, 'ü']}", 200, "application/json", '{"a":[1,null,"ü"]}'.encode()),
-        ("return [1, 2.5]", 200, "application/json", b"[1,2.5]"),
-        ("return None", 204, "text/html; charset=utf-8", b""),
-        ("request.content_type = 'text/x-a'\nreturn {'a': 1}", 200, "text/x-a", b'{"a":1}'),
-        ("request.write('written ')\nreturn None", 200, "text/html; charset=utf-8", b"written "),
-        ("request.write('written ')\nreturn 'and returned'", 200, "text/html; charset=utf-8", b"written and returned"),
-        ("request.status = 201\nreturn 'made'", 201, "text/html; charset=utf-8", b"made"),
-        ("raise SystemExit", 200, "text/html; charset=utf-8", b""),
-    ],
-)
+RETURNED = [
+    ("return 'Grüße'", 200, "text/html; charset=utf-8", "Grüße".encode()),
+    ("return b'\\x89'", 200, "application/octet-stream", b"\x89"),
+    ("return bytearray(b'a')", 200, "application/octet-stream", b"a"),
+    ("return {'a': [1, None, 'ü']}", 200, "application/json", '{"a":[1,null,"ü"]}'.encode()),
+    ("return [1, 2.5]", 200, "application/json", b"[1,2.5]"),
+    ("return None", 204, "text/html; charset=utf-8", b""),
+    ("request.content_type = 'text/x-a'\nreturn {'a': 1}", 200, "text/x-a", b'{"a":1}'),
+    ("request.write('written ')\nreturn None", 200, "text/html; charset=utf-8", b"written "),
+    ("request.write('written ')\nreturn 'and returned'", 200, "text/html; charset=utf-8", b"written and returned"),
+    ("request.status = 201\nreturn 'made'", 201, "text/html; charset=utf-8", b"made"),
+    ("raise SystemExit", 200, "text/html; charset=utf-8", b""),
+]
+
+
 @pytest_twisted.ensureDeferred
-async def test_what_is_returned_is_the_page(
-    tmp_path: Path, body: str, status: int, media_type: str, content: bytes
-) -> None:
-    answer = await asked(tmp_path, function("request", body))
-    assert (answer.status, answer.headers.get("content-type"), answer.body) == (status, media_type, content)
+async def test_what_is_returned_is_the_page(tmp_path: Path) -> None:
+    numbered(tmp_path, "", [function("request", body) for body, _, _, _ in RETURNED])
+    async with serving(tmp_path) as site:
+        for number, (body, *expected) in enumerate(RETURNED):
+            answer = await site.get(f"/pub/f{number}")
+            assert [answer.status, answer.headers.get("content-type"), answer.body] == expected, body
 
 
 @pytest_twisted.ensureDeferred

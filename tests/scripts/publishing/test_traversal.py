@@ -148,33 +148,33 @@ async def ran(site: ServedSite) -> str:
     return (await site.get("/ran")).text
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("", "the index"),
-        (".py", "the index"),
-        ("/", "the index"),
-        ("/index", "the index"),
-        ("/hello", "hello"),
-        ("/hello/", "hello"),
-        ("/page", "page top"),
-        ("/page/index", "page top"),
-        ("/page/show", "show top"),
-        ("/page/fixed", "static"),
-        ("/page/made", "class Page"),
-        ("/page/hello", "hello"),
-        ("/book", "called"),
-        ("/book/chapter", "page one"),
-        ("/book/chapter/show", "show one"),
-        ("/derived/own", "own"),
-    ],
-)
+REACHED = [
+    ("", "the index"),
+    (".py", "the index"),
+    ("/", "the index"),
+    ("/index", "the index"),
+    ("/hello", "hello"),
+    ("/hello/", "hello"),
+    ("/page", "page top"),
+    ("/page/index", "page top"),
+    ("/page/show", "show top"),
+    ("/page/fixed", "static"),
+    ("/page/made", "class Page"),
+    ("/page/hello", "hello"),
+    ("/book", "called"),
+    ("/book/chapter", "page one"),
+    ("/book/chapter/show", "show one"),
+    ("/derived/own", "own"),
+]
+
+
 @pytest_twisted.ensureDeferred
-async def test_the_segments_behind_a_module_lead_to_its_objects(tmp_path: Path, path: str, text: str) -> None:
+async def test_the_segments_behind_a_module_lead_to_its_objects(tmp_path: Path) -> None:
     build(tmp_path)
     async with serving(tmp_path) as site:
-        answer = await site.get(f"/pub{path}")
-        assert (answer.status, answer.text) == (200, text)
+        for path, text in REACHED:
+            answer = await site.get(f"/pub{path}")
+            assert (answer.status, answer.text) == (200, text), path
 
 
 REFUSED = [

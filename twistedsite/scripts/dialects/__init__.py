@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol, cast
 
 from twistedsite.scripts.code import Outline
 from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.installed import installed_handlers, load_handler
 from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.settings.load import SettingsError
 
 SCRIPTS: Final = {".py": "python"}
 """Extension -> dialect of the files that are Python programs."""
@@ -58,8 +60,16 @@ BY_SETTING: Final = ("publisher",)
 PYTHON_DIALECTS: Final = frozenset({"python", *(name for name, _ in AUTOMATIC), *BY_SETTING})
 """What the setting `dialect` may say."""
 
-DIALECTS: Final = frozenset({*(PYTHON_DIALECTS - {"python"}), *TEMPLATES.values()})
+DIALECTS: Final = frozenset({*(PYTHON_DIALECTS - {"python"}), *TEMPLATES.values(), "guard"})
 """All that there are, as names of modules here."""
+
+
+MAPPABLE: Final = frozenset({"python", *DIALECTS} - {"guard"})
+"""The dialects that settings may name for an extension."""
+
+
+STATIC: Final = frozenset({"static", "none"})
+"""What settings say of an extension whose files are sent as they are."""
 
 
 class Dialect(Protocol):
@@ -86,5 +96,18 @@ def unknown_dialect(name: str) -> str:
 
 @functools.cache
 def load_dialect(name: str) -> Dialect:
-    """The dialect `name`; its module is imported on first use."""
-    return cast(Dialect, importlib.import_module(f"{__name__}.{name}"))
+    """The dialect or installed handler `name`; its module is imported on first use.
+
+    Raises LookupError where there is none, TypeError where what is installed is no handler, or what its import raises.
+    """
+    if name in DIALECTS:
+        return cast(Dialect, importlib.import_module(f"{__name__}.{name}"))
+    return cast(Dialect, load_handler(name))
+
+
+def check_handlers(extensions: Mapping[str, str], source: str) -> None:
+    """Raise SettingsError, about `source`, where `extensions` name a dialect or handler that there is not."""
+    for extension, name in extensions.items():
+        if name not in MAPPABLE and name not in STATIC and name not in installed_handlers():
+            known = ", ".join([*sorted(MAPPABLE), "static", *sorted(installed_handlers())])
+            raise SettingsError(source, f"extensions.{extension}", f"expected one of {known}, got {name!r}")

@@ -1,34 +1,25 @@
-"""`req`: one request and its answer, as handlers and published functions see them."""
+"""`req`: one request and its answer, for handlers and published functions; the names are those of mod_python."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from twistedsite.http.forms import Form, Upload
-from twistedsite.scripts.dialects.printing import RequestHeaders
 from twistedsite.scripts.exchange import Exchange, checked_status
 from twistedsite.scripts.headers import ResponseHeaders, location
-from twistedsite.scripts.lazy import lazy
-from twistedsite.scripts.session import Session
+from twistedsite.scripts.request import Request
 
 
-class HandlerRequest:
+class HandlerRequest(Request):
     """What came, and what is answered. Made for each request."""
 
     def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+        super().__init__(exchange)
         self._read = 0
-
-    @property
-    def method(self) -> str:
-        """`GET`, `POST`, …"""
-        return self._exchange.request.method
 
     @property
     def uri(self) -> str:
         """The URL's path, decoded."""
-        return self._exchange.request.script_name + self._exchange.request.path_info
+        return self.path
 
     @property
     def unparsed_uri(self) -> str:
@@ -38,7 +29,7 @@ class HandlerRequest:
     @property
     def args(self) -> str:
         """The query string."""
-        return self._exchange.request.query
+        return self.query_string
 
     @property
     def protocol(self) -> str:
@@ -51,54 +42,14 @@ class HandlerRequest:
         return self._exchange.request.server_name
 
     @property
-    def client(self) -> str:
-        """The client's address."""
-        return self._exchange.request.client
-
-    @property
     def filename(self) -> str:
         """The absolute path of the script."""
         return self._exchange.request.filename
 
     @property
-    def path_info(self) -> str:
-        """What is left of the URL's path behind the script."""
-        return self._exchange.request.path_info
-
-    @property
-    def user(self) -> str:
-        """Who has logged in, where the folder asks for that; else empty."""
-        return self._exchange.environ.get("REMOTE_USER", "")
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """`[options]` of the settings."""
-        return self._exchange.request.options
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """The CGI variables (RFC 3875, 4.1)."""
-        return self._exchange.environ
-
-    @property
-    def form(self) -> Form:
-        """The fields of the query string and of the body."""
-        return self._exchange.form
-
-    @property
-    def files(self) -> dict[str, Upload]:
-        """The uploaded files by field name."""
-        return self._exchange.files
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """The cookies that came."""
-        return self._exchange.cookies
-
-    @lazy
     def headers_in(self) -> Mapping[str, str]:
         """The header fields that came, in any letter case."""
-        return RequestHeaders(self._exchange.request.headers)
+        return self.headers
 
     @property
     def headers_out(self) -> ResponseHeaders:
@@ -116,16 +67,12 @@ class HandlerRequest:
 
     @property
     def content_type(self) -> str:
-        """The media type of the answer."""
+        """The media type of the answer; empty where it is the default."""
         return self._exchange.headers.get("content-type", "")
 
     @content_type.setter
     def content_type(self, media_type: str) -> None:
         self._exchange.headers["content-type"] = media_type
-
-    def session(self) -> Session:
-        """This visitor's session; waits while another request of the same visitor holds it."""
-        return self._exchange.session()
 
     def read(self, size: int = -1) -> bytes:
         """The next `size` bytes of the body, or all that is left."""
