@@ -33,7 +33,7 @@ _TOKENS: Final = re.compile(
 _OPENING: Final = frozenset("([{")
 _CLOSING: Final = frozenset(")]}")
 
-_COMPOUND: Final = frozenset("class def elif else except finally for if try while with".split())
+_COMPOUND: Final = frozenset(["class", "def", "elif", "else", "except", "finally", "for", "if", "try", "while", "with"])
 """Statements whose first colon may be followed by others in the same line."""
 
 
