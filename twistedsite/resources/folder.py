@@ -25,10 +25,8 @@ from twistedsite.resources.redirect import Redirect, SlashRedirect
 from twistedsite.resources.script import ScriptResource
 from twistedsite.resources.static import StaticFile
 from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
+from twistedsite.scripts.storage import MAX_DEPTH
 from twistedsite.settings.folder import FolderSettings
-
-MAX_DEPTH = 128
-"""Most segments of a path: each costs look-ups. Linux takes paths of 4096 bytes."""
 
 _CODE = (*SCRIPTS, ".dbpy")
 

@@ -7,7 +7,8 @@ import attrs
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
-from twistedsite.scripts.broker import DirectBroker
+from twistedsite.scripts.broker.direct import DirectBroker
+from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.runners.threads import IThreadReactor, ThreadRunner
 from twistedsite.scripts.runners.workers.check import check_sandbox
 from twistedsite.scripts.runners.workers.pool import Workers
@@ -40,8 +41,8 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
 
     Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold.
     """
-    broker = DirectBroker(sessions)
-    origin = LocalOrigin(settings.root, settings.symlinks)
+    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
+    broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor))
     runner: ThreadRunner | WorkerRunner
     workers = None
     if settings.isolation == "workers":

@@ -16,6 +16,7 @@ from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.scripts.page import PageText
 from twistedsite.scripts.stdout import printing_to
+from twistedsite.scripts.storage import SiteFiles
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _REFLECTION: Final = frozenset({"globals", "locals", "vars", "dir", "eval", "exec"})
@@ -63,6 +64,7 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "environ": lambda exchange: exchange.environ,
     "body": _body,
     "options": lambda exchange: exchange.request.options,
+    "storage": lambda exchange: SiteFiles(exchange.storage, exchange.request.script[:-1]),
     "Session": lambda exchange: exchange.session,
     "renew_session": lambda exchange: lambda: exchange.session_access().renew(),
     "HTTP_REDIRECTION": lambda exchange: HttpRedirection,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import (
     LARGE,
@@ -16,6 +17,7 @@ from twistedsite.scripts.runners.workers.frames import (
     RenameSession,
     SaveSession,
 )
+from twistedsite.scripts.storage import Storage
 from twistedsite.sessions.interface import SessionBusyError, SessionData, SessionError
 from twistedsite.sessions.values import freeze_json, thaw_json
 
@@ -25,6 +27,10 @@ class RemoteBroker:
 
     def __init__(self, channel: Channel) -> None:
         self.sessions = RemoteSessions(channel)
+
+    def storage(self, request: ScriptRequest) -> Storage:
+        """See `Broker.storage`."""
+        raise OSError("scripts in worker processes cannot reach the site's files yet")
 
     def close(self) -> None:
         """Answer no call from now on; waits for the one under way."""
