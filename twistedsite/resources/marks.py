@@ -28,8 +28,12 @@ class Mark(enum.Enum):
     NOEXECUTE = b"#NOEXECUTE"
     """Of a `.dbpy` file: it is text."""
 
+    def is_of(self, head: bytes) -> bool:
+        """Whether a file that begins with `head`, of `MARK_LENGTH` bytes or all of it, has this mark."""
+        return head.removeprefix(_BOM).startswith(self.value)
 
-_LONGEST: Final = len(_BOM) + max(len(mark.value) for mark in Mark)
+
+MARK_LENGTH: Final = len(_BOM) + max(len(mark.value) for mark in Mark)
 
 
 class Marks:
@@ -53,13 +57,13 @@ class Marks:
         except GoneError:
             return None
         try:
-            head = os.pread(file.fileno(), _LONGEST, 0)
+            head = os.pread(file.fileno(), MARK_LENGTH, 0)
             settled = is_settled(os.fstat(file.fileno()))
         except OSError:
             return None
         finally:
             file.close()
-        mark = possible if head.removeprefix(_BOM).startswith(possible.value) else None
+        mark = possible if possible.is_of(head) else None
         if settled and file.version == entry.version:
             self._known[entry.path] = (entry.version, mark)
             while len(self._known) > _LIMIT:

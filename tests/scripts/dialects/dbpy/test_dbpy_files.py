@@ -79,11 +79,40 @@ async def test_what_fails_is_an_ioerror_that_says_what_and_why(tmp_path: Path, c
     assert names(tmp_path) == ["secret.txt", "site"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "call", "told"),
+    [
+        ({}, "dbpy.io.file.write('_folder.toml', 'debug = true')", "protected"),
+        ({}, "dbpy.io.json.save('/.well-known/x', 1)", "protected"),
+        ({}, "dbpy.dropbox.make_directory('.git')", "protected"),
+        (
+            {"storage": {"writable": ["/_data"]}},
+            "dbpy.io.file.append('a.txt', 'x')",
+            "settings of this site do not let",
+        ),
+        ({"storage": {"writable": []}}, "dbpy.io.json.update('a.json', list)", "settings of this site do not let"),
+        ({"storage": {"writable": []}}, "dbpy.dropbox.remove('x.dbpy')", "settings of this site do not let"),
+        ({"storage": {"quota": "20K"}}, "dbpy.io.file.write('a.txt', 'x' * 30_000)", "quota"),
+        ({"storage": {"file_size": "10K"}}, "dbpy.io.file.write('a.txt', 'x' * 20_000)", "10240 at most"),
+    ],
+)
+@pytest_twisted.ensureDeferred
+async def test_what_the_settings_forbid_is_an_ioerror_that_says_so(
+    tmp_path: Path, settings: dict[str, object], call: str, told: str
+) -> None:
+    async with serving_script(serving, tmp_path, caught(call), **settings) as site:
+        text = (await site.get("/blog/x")).text
+    assert text.startswith("IOError: ")
+    assert told in text
+    assert names(tmp_path) == ["blog"]
+    assert names(tmp_path / "blog") == ["x.dbpy"]
+
+
 @pytest_twisted.ensureDeferred
 async def test_text_is_utf8_and_bytes_are_to_be_had_all_the_same(tmp_path: Path) -> None:
     write(tmp_path, "blog/a.png", PNG)
     script = (
-        "f = dbpy.io.file\nhandle = f.open('a.png')\nprint(handle.buffer.read())\n"
+        "f = dbpy.io.file\nhandle = f.open('a.png')\nprint(f.open('a.png').buffer.read())\n"
         + caught("f.read('a.png')")
         + "\n"
         + caught("f.open('a.png').read()")

@@ -70,6 +70,17 @@ async def test_an_index_may_be_a_marked_file(tmp_path: Path) -> None:
 
 
 @pytest_twisted.ensureDeferred
+async def test_of_several_index_files_dbpy_is_first_then_html_then_txt(tmp_path: Path) -> None:
+    write(tmp_path, "index.txt", "txt")
+    async with serving(tmp_path) as site:
+        assert (await site.get("/")).text == "txt"
+        write(tmp_path, "index.html", "html")
+        assert (await site.get("/")).text == "html"
+        write(tmp_path, "index.dbpy", "print('dbpy')")
+        assert (await site.get("/")).text == "dbpy\n"
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_dbpy_file_that_starts_with_noexecute_is_shown_and_never_run(tmp_path: Path) -> None:
     source = "#NOEXECUTE this is an example\nprint('ran')"
     write(tmp_path, "a.dbpy", source)

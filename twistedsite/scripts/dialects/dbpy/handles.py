@@ -19,7 +19,12 @@ def decoded(data: bytes, path: str) -> str:
         raise _not_text(error, path) from None
 
 
-class ReadHandle(io.TextIOWrapper):
+class _Handle(io.TextIOWrapper):
+    def __del__(self) -> None:
+        """Nothing: the base class would close the `buffer`, which may be all that its script has kept."""
+
+
+class ReadHandle(_Handle):
     """A file that is read: text, or bytes by its `buffer`."""
 
     def __init__(self, data: bytes, path: str) -> None:
@@ -42,7 +47,7 @@ class ReadHandle(io.TextIOWrapper):
         raise io.UnsupportedOperation(f"{self._path} is open for reading only")
 
 
-class WriteHandle(io.TextIOWrapper):
+class WriteHandle(_Handle):
     """A file that is written: saved when it is closed, or when its script has ended well.
 
     `appending`: whatever is written goes to its end. In a `with` block that fails nothing is saved.
