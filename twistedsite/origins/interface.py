@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import BinaryIO, Final, Protocol, TypeAlias, TypeVar, Union
+from typing import IO, Final, Protocol, TypeAlias, TypeVar, Union
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -123,7 +123,7 @@ class Origin(Protocol):
         ...
 
     def write(
-        self, path: tuple[str, ...], data: bytes | BinaryIO, expected_version: str | None = None
+        self, path: tuple[str, ...], data: bytes | IO[bytes], expected_version: str | None = None
     ) -> MaybeDeferred[Entry]:
         """Make the file `path`, folders above it too, or replace it, whose mode is kept: readers and crashes find the
         old content or the new. A file object is read from its start.

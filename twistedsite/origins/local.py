@@ -8,7 +8,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO, Final, Literal
+from typing import IO, Final, Literal
 
 from twistedsite.origins.interface import Entry, GoneError, Kind
 from twistedsite.origins.local_writing import LocalWriter
@@ -92,7 +92,7 @@ class LocalOrigin:
     def lock_name(self, path: tuple[str, ...]) -> tuple[str, ...]:
         return path
 
-    def write(self, path: tuple[str, ...], data: bytes | BinaryIO, expected_version: str | None = None) -> Entry:
+    def write(self, path: tuple[str, ...], data: bytes | IO[bytes], expected_version: str | None = None) -> Entry:
         return _described(path, Kind.FILE, self._writer.write(path, data, expected_version))
 
     def delete(self, path: tuple[str, ...], expected_version: str | None = None) -> None:

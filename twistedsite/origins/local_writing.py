@@ -14,7 +14,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 from twistedsite.origins.interface import ABSENT, ConflictError, occupied
 from twistedsite.origins.version import local_version
@@ -36,7 +36,7 @@ class LocalWriter:
         self._replacing = threading.Lock()
         """Held from the look at a version to the change: what this process does comes in between of nothing."""
 
-    def write(self, path: tuple[str, ...], data: bytes | BinaryIO, expected_version: str | None) -> os.stat_result:
+    def write(self, path: tuple[str, ...], data: bytes | IO[bytes], expected_version: str | None) -> os.stat_result:
         """See `Origin.write`; returns the new file's status."""
         with _naming(path), self._parent(path, make=True) as parent:
             name = path[-1]
@@ -175,7 +175,7 @@ def _keep_mode(descriptor: int, old: os.stat_result) -> None:
     os.fchmod(descriptor, old.st_mode & 0o777)
 
 
-def _copy(data: bytes | BinaryIO, descriptor: int) -> None:
+def _copy(data: bytes | IO[bytes], descriptor: int) -> None:
     source = io.BytesIO(data) if isinstance(data, bytes) else data
     source.seek(0)
     with open(descriptor, "wb", closefd=False) as target:

@@ -26,13 +26,13 @@ class Quota:
         self._guard = threading.Lock()
 
     @contextlib.contextmanager
-    def taking(self, more: int) -> Iterator[None]:
+    def taking(self, more: int, path: str) -> Iterator[None]:
         """Have `more` bytes counted as used by what is done inside, unless that fails; below 0 they are given back.
 
-        Raises OSError EDQUOT where there are not so many left.
+        Raises OSError EDQUOT, about `path`, where there are not so many left.
         """
         if more > 0:
-            self._take(more)
+            self._take(more, path)
         try:
             yield
         except BaseException:
@@ -42,7 +42,7 @@ class Quota:
         if more < 0:
             self._add(more)
 
-    def _take(self, more: int) -> None:
+    def _take(self, more: int, path: str) -> None:
         with self._guard:
             age = None if self._measured is None else self._now() - self._measured
             full = self._used + more > self._limit
@@ -50,9 +50,8 @@ class Quota:
                 self._used = self._measure()
                 self._measured = self._now()
             if self._used + more > self._limit:
-                raise OSError(
-                    errno.EDQUOT, f"the site may occupy {self._limit} bytes, and {self._used} of them are in use"
-                )
+                text = f"the site may occupy {self._limit} bytes, and {self._used} of them are in use"
+                raise OSError(errno.EDQUOT, text, path)
             self._used += more
 
     def _add(self, more: int) -> None:

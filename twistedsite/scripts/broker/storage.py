@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, BinaryIO, Final, ParamSpec, TypeVar, cast
+from typing import IO, Any, Final, ParamSpec, TypeVar, cast
 
 from twisted.internet.threads import blockingCallFromThread
 
@@ -29,8 +29,8 @@ Path = tuple[str, ...]
 
 _MAX_NAME: Final = 255
 """Bytes of a name, as Linux has it."""
-_MAX_CHILDREN: Final = 100_000
-"""Names of one folder that a script is told of, or whose removal it may ask for."""
+_MAX_NAMES: Final = 4 * 1024 * 1024
+"""Characters of all names of one folder that a script is told of, or that it may remove."""
 
 
 class SiteStorage:
@@ -97,20 +97,29 @@ class RequestStorage:
             file = self._site.ask(self._site.origin.open, entry)
         except GoneError:
             raise _nothing(path) from None
-        if file.size > self._site.settings.file_size:
+        try:
+            self.check_size(file.size, path)
+        except OSError:
             file.close()
-            raise self._too_large(file.size, path)
+            raise
         return file
 
-    def write(self, path: Path, data: bytes | BinaryIO) -> None:
+    def check_size(self, size: int, path: Path | None = None) -> None:
+        """Raise OSError EFBIG where a file of `size` bytes, `path` perhaps, is too large to be read or written."""
+        limit = self._site.settings.file_size
+        if size > limit:
+            text = f"the file has {size} bytes; scripts read and write {limit} at most"
+            raise OSError(errno.EFBIG, text) if path is None else _error(errno.EFBIG, text, path)
+
+    def write(self, path: Path, data: bytes | IO[bytes]) -> None:
         """See `Storage.write`. `data` may also be a file, of which all is written."""
         self._check_writable(path)
         size = len(data) if isinstance(data, bytes) else data.seek(0, 2)
-        if size > self._site.settings.file_size:
-            raise self._too_large(size, path)
+        self.check_size(size, path)
         old = self._entry(path)
         more = occupied(size) - (occupied(old.size) if old is not None else 0)
-        with self._site.quota.taking(more + (self._folders_missing(path[:-1]) if old is None else 0)):
+        more += self._folders_missing(path[:-1]) if old is None else 0
+        with self._site.quota.taking(more, _shown(path)):
             self._site.ask(self._site.origin.write, path, data)
 
     def children(self, path: Path) -> list[Child] | None:
@@ -127,14 +136,14 @@ class RequestStorage:
     def make_folder(self, path: Path) -> None:
         """See `Storage.make_folder`."""
         self._check_writable(path)
-        with self._site.quota.taking(self._folders_missing(path)):
+        with self._site.quota.taking(self._folders_missing(path), _shown(path)):
             self._site.ask(self._site.origin.make_folder, path)
 
     def remove(self, path: Path) -> None:
         """See `Storage.remove`. A folder with a protected name in it stays as it is."""
         self._check_writable(path)
         entry = self._found(path)
-        with self._site.quota.taking(-self._size_of(entry)):
+        with self._site.quota.taking(-self._size_of(entry), _shown(path)):
             self._site.ask(self._site.origin.delete, path)
 
     def lock(self, path: Path, timeout: float) -> AbstractContextManager[None]:
@@ -202,7 +211,7 @@ class RequestStorage:
     def _check_path(self, path: Path) -> None:
         self._check_open()
         if len(path) > MAX_DEPTH or not all(_is_name(name) for name in path):
-            raise OSError(errno.EINVAL, "not a path of this site", "/" + "/".join(path)[:1000])
+            raise OSError(errno.EINVAL, "not a path of this site", _shown(path)[:1000])
 
     def _check_writable(self, path: Path) -> None:
         self._check_path(path)
@@ -227,8 +236,8 @@ class RequestStorage:
             found = self._site.ask(self._site.origin.children, folder)
         except GoneError:
             raise _nothing(folder.path) from None
-        if len(found) > _MAX_CHILDREN:
-            raise _error(errno.E2BIG, f"the folder has {len(found)} names", folder.path)
+        if sum(len(child.name) for child in found) > _MAX_NAMES:
+            raise _error(errno.E2BIG, f"the folder has too many names: {len(found)}", folder.path)
         return found
 
     def _folders_missing(self, path: Path) -> int:
@@ -251,10 +260,6 @@ class RequestStorage:
                 if child.kind is Kind.FOLDER:
                     unseen.append(child)
         return total
-
-    def _too_large(self, size: int, path: Path) -> OSError:
-        limit = self._site.settings.file_size
-        return _error(errno.EFBIG, f"the file has {size} bytes; scripts read and write {limit} at most", path)
 
 
 class _PathLock:
@@ -300,7 +305,11 @@ def _nothing(path: Path) -> OSError:
 
 
 def _error(number: int, text: str, path: Path) -> OSError:
-    return OSError(number, text, "/" + "/".join(path))
+    return OSError(number, text, _shown(path))
+
+
+def _shown(path: Path) -> str:
+    return "/" + "/".join(path)
 
 
 def _busy() -> Exception:

@@ -6,7 +6,7 @@ from typing import BinaryIO, Final
 
 from twisted.internet.defer import Deferred, fail
 
-from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners import ResponseSink, RunnerBusyError
 from twistedsite.scripts.runners.workers.job import ScriptJob
@@ -22,7 +22,7 @@ _PROCESSOR: Final = 24 * 3600
 class WorkerRunner:
     """Runs the scripts of the site `name`, the folder `root`, in processes of `workers`, which stays the caller's."""
 
-    def __init__(self, workers: Workers, name: str, root: str, broker: Broker) -> None:
+    def __init__(self, workers: Workers, name: str, root: str, broker: DirectBroker) -> None:
         address_space = max(_ADDRESS_SPACE, 2 * workers.settings.memory)
         policy = SandboxPolicy(root, system_paths(), memory=address_space, cpu=_PROCESSOR, open_files=_FILES)
         self._pool = SitePool(workers, name, policy, broker)
