@@ -9,6 +9,7 @@ import pytest_twisted
 from dbpy_pages import serving_script, shown
 from site_files import logged, write
 
+from twistedsite.settings.server import ServerSettings
 from twistedsite.testing import serving
 
 
@@ -126,6 +127,7 @@ async def test_die_prints_its_message_and_ends_the_script(tmp_path: Path) -> Non
 
 @pytest_twisted.ensureDeferred
 async def test_a_script_past_its_time_is_stopped(tmp_path: Path) -> None:
+    assert ServerSettings().timeout == 25
     async with serving_script(serving, tmp_path, "print('a')\nwhile True:\n    pass", timeout="0.2s") as site:
         with logged() as log:
             assert (await site.get("/blog/x.dbpy")).status == 504
