@@ -9,6 +9,8 @@ from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
+from twistedsite.scripts.dialects import check_handlers
+from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.threads import IThreadReactor, ThreadRunner
 from twistedsite.scripts.runners.workers.check import check_sandbox
 from twistedsite.scripts.runners.workers.pool import Workers
@@ -39,8 +41,12 @@ class BuiltSite:
 def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThreadReactor) -> BuiltSite:
     """Return the site that `settings.root`, an existing folder, is.
 
-    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold.
+    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold, and where
+    `settings.extensions` name what there is not.
     """
+    # Before the reactor runs: to look for installed handlers takes a while, and happens once.
+    installed_handlers()
+    check_handlers(settings.extensions, "")
     origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
     broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor))
     runner: ThreadRunner | WorkerRunner
@@ -48,7 +54,7 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
     if settings.isolation == "workers":
         holds = check_sandbox(settings.sandbox)
         workers = Workers(reactor, settings.workers, settings.pool.output_buffer, settings.sandbox, holds)
-        runner = WorkerRunner(workers, "site", origin.root, broker)
+        runner = WorkerRunner(workers, "site", origin.root, broker, settings.pythonpath)
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker)
     context = SiteContext("site", settings, origin, runner, reactor)

@@ -12,9 +12,11 @@ import jinja2
 import msgspec
 
 from twistedsite.resources.marks import MARK_LENGTH, Mark
+from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FolderFile
-from twistedsite.settings.load import SettingsError, faults, parse_toml
+from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
 from twistedsite.settings.server import ServerSettings
+from twistedsite.tap.passwords import auth_faults
 
 FOLDER_FILE = "_folder.toml"
 
@@ -99,7 +101,15 @@ def _no_judge(file: str, text: bytes) -> Iterator[Fault]:
 
 
 def _folder_settings(file: str, text: bytes) -> Iterator[Fault]:
-    return _settings(file, text, FolderFile)
+    found = list(_settings(file, text, FolderFile))
+    yield from found
+    if not found:
+        said = convert(parse_toml(text, file), FolderFile, file)
+        if isinstance(said.dialect, str) and said.dialect not in PYTHON_DIALECTS:
+            yield Fault(file, line_of_key(text.decode(), "dialect"), f"dialect: {unknown_dialect(said.dialect)}")
+        if said.auth:
+            for name, line, problem in auth_faults(said.auth, os.path.dirname(file)):
+                yield Fault(name or file, line or line_of_key(text.decode(), "auth"), problem)
 
 
 def _server_settings(file: str, text: bytes) -> Iterator[Fault]:
@@ -114,6 +124,12 @@ def _settings(file: str, text: bytes, kind: type[msgspec.Struct]) -> Iterator[Fa
         return
     for fault in faults(table, kind, file):
         yield Fault(file, line_of_key(text.decode(), fault.key), f"{fault.key}: {fault.problem}")
+    extensions = table.get("extensions")
+    for extension, name in extensions.items() if isinstance(extensions, dict) else ():
+        try:
+            check_handlers({extension: str(name)}, file)
+        except SettingsError as fault:
+            yield Fault(file, line_of_key(text.decode(), fault.key), f"{fault.key}: {fault.problem}")
     root = table.get("root") if kind is ServerSettings else None
     if isinstance(root, str) and not os.path.isdir(os.path.join(os.path.dirname(file), root)):
         yield Fault(file, line_of_key(text.decode(), "root"), f"root: {root}: there is no such folder")

@@ -23,6 +23,7 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ScriptRequest
 from twistedsite.scripts.failures import report_stack
 from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.main_module import restore_main
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners import (
     ResponseSink,
@@ -117,6 +118,7 @@ class ThreadRunner:
         self.deadlines.stop()
         self.mailbox.close()
         self.interpreters.close()
+        restore_main()
         restore_stdout()
 
     def forget(self, job: _Job) -> None:

@@ -109,6 +109,21 @@ async def test_where_scripts_are_off_their_text_is_shown(tmp_path: Path) -> None
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_the_settings_say_of_an_extension_comes_before_the_first_line(tmp_path: Path) -> None:
+    source = "#DBPYEXECUTE\nprint('ran', dbpy.http.request.path)"
+    for name in ("a.dbpy", "a.txt", "a.htm", "edit"):
+        write(tmp_path, name, source)
+    write(tmp_path, "all/_folder.toml", "handler = '/edit'")
+    extensions = {".dbpy": "static", ".txt": "static", ".htm": "jinja", ".drapache": "dbpy"}
+    write(tmp_path, "a.drapache", "print('ran', dbpy.http.request.path)")
+    async with serving(tmp_path, extensions=extensions) as site:
+        for path in ("/a.dbpy", "/a.txt", "/a.htm"):
+            assert (await site.get(path)).text == source, path
+        for path in ("/edit", "/a.drapache", "/all/of/it"):
+            assert (await site.get(path)).text == f"ran {path}\n"
+
+
+@pytest_twisted.ensureDeferred
 async def test_below_a_script_the_rest_of_the_path_is_its_own(tmp_path: Path) -> None:
     write(tmp_path, "blog/x.dbpy", "print(dbpy.http.request.path, dbpy.http.request.folder)")
     async with serving(tmp_path) as site:

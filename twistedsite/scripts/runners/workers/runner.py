@@ -20,11 +20,18 @@ _PROCESSOR: Final = 24 * 3600
 
 
 class WorkerRunner:
-    """Runs the scripts of the site `name`, the folder `root`, in processes of `workers`, which stays the caller's."""
+    """Runs the scripts of the site `name`, the folder `root`, in processes of `workers`, which stays the caller's.
 
-    def __init__(self, workers: Workers, name: str, root: str, broker: DirectBroker) -> None:
+    `readable`: absolute paths of further folders that its scripts may read.
+    """
+
+    def __init__(
+        self, workers: Workers, name: str, root: str, broker: DirectBroker, readable: tuple[str, ...] = ()
+    ) -> None:
         address_space = max(_ADDRESS_SPACE, 2 * workers.settings.memory)
-        policy = SandboxPolicy(root, system_paths(), memory=address_space, cpu=_PROCESSOR, open_files=_FILES)
+        policy = SandboxPolicy(
+            root, (*system_paths(), *readable), memory=address_space, cpu=_PROCESSOR, open_files=_FILES
+        )
         self._pool = SitePool(workers, name, policy, broker)
         self._workers = workers
 
