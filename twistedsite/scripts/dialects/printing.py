@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from twistedsite.scripts.background import Params, background_call
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.scripts.page import PageText
@@ -54,6 +55,13 @@ def _body(exchange: Exchange) -> bytes:
     return exchange.body.read()
 
 
+def _send_background(
+    exchange: Exchange, url: str, method: str = "get", params: Params | None = None, local: bool = False
+) -> bool:
+    folder = exchange.request.script[:-1]
+    return exchange.background.send(background_call(folder, url, method, params, local))
+
+
 GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "request": Exchange.lists,
     "form": lambda exchange: exchange.form,
@@ -65,6 +73,7 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "body": _body,
     "options": lambda exchange: exchange.request.options,
     "storage": lambda exchange: SiteFiles(exchange.storage, exchange.request.script[:-1]),
+    "background_request": lambda exchange: functools.partial(_send_background, exchange),
     "Session": lambda exchange: exchange.session,
     "renew_session": lambda exchange: lambda: exchange.session_access().renew(),
     "HTTP_REDIRECTION": lambda exchange: HttpRedirection,
