@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import attrs
 
 from twistedsite.origins.local import LocalOrigin
@@ -59,7 +61,7 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
     if settings.isolation == "workers":
         holds = check_sandbox(settings.sandbox)
         workers = Workers(reactor, settings.workers, settings.pool.output_buffer, settings.sandbox, holds)
-        runner = WorkerRunner(workers, "site", origin.root, broker, settings.pythonpath)
+        runner = WorkerRunner(workers, "site", origin.root, broker, tuple(map(os.path.abspath, settings.pythonpath)))
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker)
     context = SiteContext("site", settings, origin, runner, reactor)

@@ -234,7 +234,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Where `isolation` is `workers`: `required` refuses to start where the kernel cannot hold scripts, `best-effort`
     goes without what is missing and says so, `off` has limits only."""
     pythonpath: tuple[str, ...] = ()
-    """Folders outside of the site that `pythonpath` in a folder's settings may name: absolute paths."""
+    """Folders outside of the site that `pythonpath` in a folder's settings may name, by their absolute paths."""
     sessions: str = "memory"
     """Where sessions are kept: `memory` or `sqlite:PATH`."""
     max_body: Size = Size(16 * 1024 * 1024)
@@ -271,9 +271,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError("listen: expected one endpoint at least, such as tcp:8080")
         if not re.fullmatch(r"memory|sqlite:.+", self.sessions):
             raise ValueError(f"sessions: expected memory or sqlite:PATH, got {self.sessions!r}")
-        for folder in self.pythonpath:
-            if not folder.startswith("/"):
-                raise ValueError(f"pythonpath: expected absolute paths, got {folder!r}")
         check_extensions(self.extensions)
         if not self.access_log:
             raise ValueError("access_log: expected a path, - for standard output, or off")
