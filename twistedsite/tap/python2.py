@@ -47,6 +47,8 @@ class Token(NamedTuple):
     """Brackets around it."""
     starts: bool
     """A statement begins with it."""
+    apart: bool
+    """Something that is no token stands before it."""
 
 
 Found = tuple[int, str]
@@ -91,22 +93,23 @@ def _decoded(text: bytes) -> str:
 def _tokens(source: str) -> list[Token]:
     """The tokens of `source`; a `newline` is one that ends a statement."""
     tokens: list[Token] = []
-    line, depth, starts, compound = 1, 0, True, False
+    line, depth, starts, compound, apart = 1, 0, True, False, False
     for match in _TOKENS.finditer(source):
         kind, text = match.lastgroup or "", match[0]
         if kind == "newline" and depth == 0:
-            tokens.append(Token(kind, text, line, depth, False))
+            tokens.append(Token(kind, text, line, depth, False, apart))
             starts = True
         elif kind not in ("skip", "newline"):
             depth -= text in _CLOSING and depth > 0
-            tokens.append(Token(kind, text, line, depth, starts))
+            tokens.append(Token(kind, text, line, depth, starts, apart))
             depth += text in _OPENING
             compound = text in _COMPOUND if starts else compound
             ends_head = compound and depth == 0 and text == ":"
             starts = ends_head or (depth == 0 and text == ";")
             compound = compound and not ends_head
+        apart = kind in ("skip", "newline")
         line += len(re.findall(r"\r\n|\r|\n", text))
-    tokens.append(Token("newline", "", line, 0, False))
+    tokens.append(Token("newline", "", line, 0, False, False))
     return tokens
 
 
@@ -197,11 +200,7 @@ _STATEMENTS: Final[dict[str, Callable[[list[Token]], Iterator[Found]]]] = {
 
 def _joined(tokens: list[Token]) -> str:
     """`tokens` as source, in one line; long ones are cut."""
-    text = ""
-    for token in tokens:
-        word = token.kind != "operator"
-        spaced = text and text[-1] not in "([{.`-" and (word or token.text not in ")]},.([:`")
-        text += (" " if spaced else "") + token.text
+    text = "".join(" " * token.apart + token.text for token in tokens)
     text = " ".join(text.split())
     return text if len(text) <= 60 else text[:60] + "…"
 
