@@ -85,6 +85,8 @@ SEGMENT_CASES: dict[str, list[Case]] = {
     ],
 }
 
+EDIT = "#DBPYEXECUTE\nprint('ran edit')"
+
 PLACE_CASES: dict[str, list[Case]] = {
     "a path that `redirects` in the settings of a folder above names": [
         Case("/moved/old.html", 302, location="new.html"),
@@ -119,6 +121,13 @@ PLACE_CASES: dict[str, list[Case]] = {
     ],
     "nothing, and the origin knows that it was deleted": [],
     "FIFO, socket, device": [Case("/fifo", 404), Case("/fifo.py", 404), Case("/socket", 404), Case("/null", 403)],
+    "a `.dbpy` file whose first line starts with `#NOEXECUTE`, no slash": [
+        Case("/shown.dbpy", 200, b"#NOEXECUTE\nprint('ran')"),
+        Case("/shown", 200, b"#NOEXECUTE\nprint('ran')"),
+        Case("/shown/x", 404),
+        Case("/shown.dbpy/x", 404),
+        Case("/shown.dbpy", 200, b"#NOEXECUTE\nprint('ran')", settings={"scripts": False}),
+    ],
     "nothing, but where `dialect` is `handler` there is `NAME.py` for `NAME.ANY`": [
         Case("/handlers/hello.html", 200, b"handler\n"),
         Case("/handlers/hello.xyz", 200, b"handler\n"),
@@ -134,6 +143,8 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/two", 404),
         Case("/page", 404),
         Case("/run", 404, settings={"scripts": False}),
+        Case("/drapache", 200, b"ran dbpy\n"),
+        Case("/shown/", 404),
         Case("/mapped/old", 200, b"cgi \n"),
         Case("/mapped/page", 200, b"4"),
     ],
@@ -146,6 +157,9 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/page.html/a", 404),
         Case("/run.py/a", 404, settings={"scripts": False}),
         Case("/pack.py/run.py/a", 200, b"ran in a folder /a\n"),
+        Case("/drapache.dbpy/a", 200, b"ran dbpy\n"),
+        Case("/edit/a", 200, b"ran edit\n"),
+        Case("/edit/a", 404, settings={"scripts": False}),
         Case("/mapped/old.cgi/a", 200, b"cgi /a\n"),
         Case("/mapped/page.html/a", 404),
         Case("/mapped/below/shown.py/a", 404),
@@ -183,12 +197,17 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/mapped/below/OLD.CGI", 200, b"below\n"),
         Case("/old.cgi", 200, b"print('not run')"),
     ],
-    "`.py`, `.dbpy`": [
+    "`.py`, `.dbpy`, or a first line that starts with `#DBPYEXECUTE`": [
         Case("/run.py", 200, b"ran \n"),
         Case("/run.py/", 200, b"ran /\n"),
         Case("/UPPER.PY", 200, b"upper\n"),
+        Case("/drapache.dbpy", 200, b"ran dbpy\n"),
+        Case("/edit", 200, b"ran edit\n"),
+        Case("/edit/", 200, b"ran edit\n"),
+        Case("/edit.html", 200, b"ran edit\n"),
+        Case("/edit.py", 200, b"ran python\n"),
     ],
-    "a file and a closing slash": [Case("/page.html/", 404), Case("/letter.tpl/", 404)],
+    "a file and a closing slash": [Case("/page.html/", 404), Case("/letter.tpl/", 404), Case("/shown.dbpy/", 404)],
     "`.tpl`, `.jinja`, `.j2`, Markdown, and what `extensions` name a template dialect for": [
         Case("/mapped/page.html", 200, b"4"),
         Case("/mapped/page.html/", 404),
@@ -205,6 +224,8 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/letter.tpl", 200, b"Dear reader\n", settings={"scripts": False}),
         Case("/sum.jinja", 200, b"{{ 2 + 2 }}", settings={"scripts": False}),
         Case("/UPPER.PY", 200, b"print('upper')", settings={"scripts": False}),
+        Case("/drapache.dbpy", 200, b"print('ran dbpy')", settings={"scripts": False}),
+        Case("/edit.html", 200, EDIT.encode(), settings={"scripts": False}),
     ],
     "any other file": [
         Case("/page.html", 200, b"a page\n"),
@@ -232,6 +253,11 @@ def root(tmp_path: Path) -> Path:
         "run.py": RUN,
         "run.pyc": "not run\n",
         "UPPER.PY": "print('upper')",
+        "drapache.dbpy": "print('ran dbpy')",
+        "shown.dbpy": "#NOEXECUTE\nprint('ran')",
+        "edit": EDIT,
+        "edit.html": EDIT,
+        "edit.py": "#DBPYEXECUTE\nprint('ran python')",
         "letter.tpl": "Dear reader\n",
         "sum.jinja": "{{ 2 + 2 }}",
         "note.md": "# A note",

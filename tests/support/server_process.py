@@ -86,7 +86,10 @@ def get(url: str, **headers: str) -> tuple[int, str]:
 def running(
     *command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, patience: float = PATIENCE
 ) -> Iterator[Server]:
-    """Run `command` for the length of a `with` block, which begins when the server has told its URL."""
+    """Run `command` for the length of a `with` block, which begins when the server has told its URL.
+
+    It is killed after `patience` seconds.
+    """
     process = subprocess.Popen(
         command,
         cwd=cwd,

@@ -9,6 +9,7 @@ import attrs
 
 from twistedsite.origins.interface import Entry, Kind, Origin, arrived
 from twistedsite.resources.inheritance import Chain, Inheritance
+from twistedsite.resources.marks import Mark, Marks
 from twistedsite.scripts.dialects import SCRIPTS, STATIC, TEMPLATES
 from twistedsite.settings.folder import FolderSettings
 
@@ -33,6 +34,8 @@ class Place:
     """Where the settings of a folder on the way send this path."""
     index: Entry | None = None
     """The index of the entry, if it is a folder that has one."""
+    mark: Mark | None = None
+    """What the first line of the entry, or else of the index, says."""
     handled: bool = False
     """The entry is the `handler` of a folder above."""
 
@@ -49,6 +52,8 @@ class Place:
     @property
     def dialect(self) -> str:
         """The dialect or installed handler that runs the entry, if scripts run here; empty: it is sent as it is."""
+        if self.mark is not None:
+            return "dbpy" if self.mark is Mark.EXECUTE else ""
         return dialect_of_name(self.entry.name, self.settings) if self.entry is not None else ""
 
     @property
@@ -74,21 +79,33 @@ def dialect_of_name(name: str, folder: FolderSettings) -> str:
     return "" if named in STATIC else named
 
 
-async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: Inheritance) -> Place:
+def possible_mark(entry: Entry, folder: FolderSettings) -> Mark | None:
+    """The one mark that `entry` may have where `folder` holds; None where its name says all."""
+    if entry.kind is not Kind.FILE:
+        return None
+    dialect = dialect_of_name(entry.name, folder)
+    if dialect == "dbpy":
+        return Mark.NOEXECUTE
+    return None if dialect or extension_of(entry.name) in folder.extensions else Mark.EXECUTE
+
+
+async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: Inheritance, marks: Marks) -> Place:
     """Follow `path`. Raises HttpProblem where the settings on the way have a fault."""
     chain = await inheritance.along(path)
     folder = chain.at(max(0, len(path) - 1))
     if (redirect := _redirect(path, slash, chain)) is not None:
         return Place(path, slash, None, folder, redirect=redirect)
-    if (handled := await _handled(path, slash, origin, chain)) is not None:
+    if (handled := await _handled(path, slash, origin, chain, marks)) is not None:
         return handled
     entry = await arrived(origin.lookup(path))
     if entry is None:
-        return await _from_ancestor(path, slash, origin, chain) or Place(path, slash, None, folder)
+        return await _from_ancestor(path, slash, origin, chain, marks) or Place(path, slash, None, folder)
     if entry.kind is not Kind.FOLDER:
-        return Place(path, slash, entry, folder)
+        return Place(path, slash, entry, folder, mark=await marks.of(entry, possible_mark(entry, folder)))
     settings = chain.at(len(path))
-    return Place(path, slash, entry, settings, index=await _index(path, settings, origin) if slash else None)
+    index = await _index(path, settings, origin) if slash else None
+    mark = None if index is None else await marks.of(index, possible_mark(index, settings))
+    return Place(path, slash, entry, settings, index=index, mark=mark)
 
 
 def _redirect(path: tuple[str, ...], slash: bool, chain: Chain) -> str | None:
@@ -101,14 +118,15 @@ def _redirect(path: tuple[str, ...], slash: bool, chain: Chain) -> str | None:
     return None
 
 
-async def _handled(path: tuple[str, ...], slash: bool, origin: Origin, chain: Chain) -> Place | None:
+async def _handled(path: tuple[str, ...], slash: bool, origin: Origin, chain: Chain, marks: Marks) -> Place | None:
     """The script that answers everything at `path`, where the settings name one."""
     settings = chain.at(len(path))
     rest = path[len(settings.handler_folder) :]
     if not settings.handler or not settings.scripts or not (rest or slash):
         return None
     entry = await arrived(origin.lookup(settings.handler))
-    return Place(path, slash, entry, settings, rest=rest, handled=True)
+    mark = None if entry is None else await marks.of(entry, possible_mark(entry, settings))
+    return Place(path, slash, entry, settings, rest=rest, handled=True, mark=mark)
 
 
 def _is_absolute(target: str) -> bool:
@@ -123,7 +141,9 @@ async def _index(path: tuple[str, ...], settings: FolderSettings, origin: Origin
     return None
 
 
-async def _from_ancestor(path: tuple[str, ...], slash: bool, origin: Origin, chain: Chain) -> Place | None:
+async def _from_ancestor(
+    path: tuple[str, ...], slash: bool, origin: Origin, chain: Chain, marks: Marks
+) -> Place | None:
     """What ends the way down to `path`, where nothing stands: a script, or a link that may not be followed."""
     for depth in range(1, len(path) + 1):
         way, rest = path[:depth], path[depth:]
@@ -136,9 +156,12 @@ async def _from_ancestor(path: tuple[str, ...], slash: bool, origin: Origin, cha
         entry = entry or await _module(way, origin, settings) or await _without_extension(way, settings, origin)
         if entry is None or entry.kind is not Kind.FILE or not settings.scripts:
             return None
-        place = Place(path, slash, entry, settings, rest=rest)
-        # A template is for its own URL only.
-        return place if place.dialect and not (place.is_template and (rest or slash)) else None
+        mark = await marks.of(entry, possible_mark(entry, settings))
+        place = Place(path, slash, entry, settings, rest=rest, mark=mark)
+        # A template, or what is shown as text, is for its own URL only.
+        takes_rest = bool(place.dialect) and not place.is_template
+        shown = bool(place.dialect) or mark is Mark.NOEXECUTE
+        return place if shown and (takes_rest or not (rest or slash)) else None
     return None
 
 

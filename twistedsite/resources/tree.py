@@ -9,7 +9,10 @@ import attrs
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
-from twistedsite.scripts.broker import DirectBroker
+from twistedsite.resources.internal import Internal
+from twistedsite.scripts.broker.background import InFlight, SiteBackground
+from twistedsite.scripts.broker.direct import DirectBroker
+from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.dialects import check_handlers
 from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.threads import IThreadReactor, ThreadRunner
@@ -29,9 +32,11 @@ class BuiltSite:
     runner: ThreadRunner | WorkerRunner
     workers: Workers | None
     sessions: SessionStore
+    background: SiteBackground
 
     def stop(self) -> None:
         """Stop its scripts, and release all that it holds."""
+        self.background.stop()
         self.runner.stop()
         if self.workers is not None:
             self.workers.stop()
@@ -48,8 +53,9 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
     # Before the reactor runs: to look for installed handlers takes a while, and happens once.
     installed_handlers()
     check_handlers(settings.extensions, "")
-    broker = DirectBroker(sessions)
-    origin = LocalOrigin(settings.root, settings.symlinks)
+    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
+    background = SiteBackground("site", settings.background, InFlight(settings.background.in_flight), reactor)
+    broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor), background)
     runner: ThreadRunner | WorkerRunner
     workers = None
     if settings.isolation == "workers":
@@ -59,4 +65,6 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker)
     context = SiteContext("site", settings, origin, runner, reactor)
-    return BuiltSite(FolderTree(context), context, runner, workers, sessions)
+    tree = FolderTree(context)
+    background.dispatch = Internal(tree, reactor).dispatch
+    return BuiltSite(tree, context, runner, workers, sessions, background)

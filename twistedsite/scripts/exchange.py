@@ -13,12 +13,14 @@ import msgspec
 
 from twistedsite.http.cookies import parse_cookies
 from twistedsite.http.forms import Form, Upload, parse_body, parse_query
+from twistedsite.scripts.background import Background
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.environ import cgi_environ
 from twistedsite.scripts.headers import ResponseHeaders
 from twistedsite.scripts.imports import PLAIN, Imports
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
+from twistedsite.scripts.storage import Storage
 from twistedsite.settings.server import FormLimits, OptionValue
 
 
@@ -67,6 +69,10 @@ class ScriptRequest(msgspec.Struct, kw_only=True):
     imports: Imports = PLAIN
     """Where its modules come from."""
     form_limits: FormLimits = FormLimits()
+    writable: tuple[tuple[str, ...], ...] = ()
+    """Below which paths of the site it may write; the server holds it to its own copy of this."""
+    depth: int = 0
+    """How many background requests, each made by the one before, have led to it."""
 
     def header(self, name: str, default: str = "") -> str:
         """The value of field `name` (lower case), several values joined by a comma; `default` where absent."""
@@ -143,6 +149,8 @@ class Exchange:
         self._begun = False
         self._closed = False
         self._session: SessionAccess | None = None
+        self._storage: Storage | None = None
+        self._storage_over = False
 
     @lazy
     def query(self) -> list[tuple[str, str]]:
@@ -197,6 +205,21 @@ class Exchange:
                 self.request.timeout,
             )
         return self._session
+
+    @property
+    def storage(self) -> Storage:
+        """The files of the site; raises OSError when the request is over."""
+        if self._storage is None:
+            storage = self._storage = self._broker.storage(self.request)
+            # Looked at last: a thread that the script has left behind must not open what nobody will close.
+            if self._storage_over:
+                storage.close()
+        return self._storage
+
+    @lazy
+    def background(self) -> Background:
+        """What sends requests without waiting for their answers."""
+        return self._broker.background(self.request)
 
     def read_source(self) -> str:
         """The text of the script or template itself; raises FileNotFoundError where it has gone."""
@@ -253,12 +276,21 @@ class Exchange:
             self._session.close()
         head = None if self._begun else self._head()
         self._closed = True
+        # Before the client may be slow: nobody needs to wait for that.
+        self.close_storage()
         self._outlet.end(head, bytes(self._held))
+
+    def close_storage(self) -> None:
+        """Release every lock on a file, and refuse further calls. It may be called from any thread."""
+        self._storage_over = True
+        if self._storage is not None:
+            self._storage.close()
 
     def close(self) -> None:
         """Release what is held, whatever has happened: the session's lock, temporary files."""
         self._closed = True
         self._held.clear()
+        self.close_storage()
         if self._session is not None:
             self._session.close(save=False)
         if "_posted" in self.__dict__:

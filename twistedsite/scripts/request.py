@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from twistedsite.http.forms import Form, Upload
-from twistedsite.scripts.dialects.printing import RequestHeaders
 from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.headers import RequestHeaders
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.refusal import RefusedError
 from twistedsite.scripts.session import Session

@@ -14,10 +14,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from twistedsite.settings.auth import Auth, FolderAuth
-from twistedsite.settings.server import OptionValue, ServerSettings, check_extensions
+from twistedsite.settings.server import OptionValue, ServerSettings, check_extensions, parse_paths
 from twistedsite.settings.units import Duration
 
 T = TypeVar("T")
+
+FILE_NAME = "_folder.toml"
 
 DEFAULT_INDEX = (
     "index.dbpy",
@@ -59,6 +61,9 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Path below this folder -> URL or path to go to (302). Not inherited."""
     errors: dict[str, str] | UnsetType = UNSET
     """Status -> file of this site that is shown for it, e.g. `404 = "/errors/lost.html"`."""
+    writable: tuple[str, ...] | UnsetType = UNSET
+    """Files and folders, as paths from the site's root, that scripts of this folder may write; empty: none. What the
+    folders above and the server do not allow stays forbidden."""
     options: dict[str, OptionValue] | UnsetType = UNSET
     """Names of your own that scripts can read; added to those of the folders above."""
     extensions: dict[str, str] | UnsetType = UNSET
@@ -94,6 +99,7 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         for status, path in _given(self.errors, {}).items():
             if not re.fullmatch(r"[45]\d\d", status) or not path:
                 raise ValueError(f"errors: expected a status from 400 to 599 and a file for it, got {status!r}")
+        parse_paths(_given(self.writable, ()), "writable")
         check_extensions(_given(self.extensions, {}))
         if not _given(self.timeout, 1.0):
             raise ValueError("timeout: expected more than 0")
@@ -119,6 +125,8 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     redirects: dict[str, str]
     errors: dict[str, str]
+    writable: tuple[tuple[str, ...], ...]
+    """Segments of each path that scripts may write."""
     options: dict[str, OptionValue]
     dialect: str = "python"
     interpreter: str = ""
@@ -150,6 +158,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             headers={},
             redirects={},
             errors={},
+            writable=parse_paths(server.storage.writable, "storage.writable"),
             options=dict(server.options),
             extensions=dict(server.extensions),
             pythonpath_allowed=tuple(map(os.path.abspath, server.pythonpath)),
@@ -171,6 +180,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             headers={name: value for name, value in headers.items() if value},
             redirects=_given(file.redirects, {}),
             errors={**self.errors, **_given(file.errors, {})},
+            writable=self._narrowed(file.writable),
             options={**self.options, **_given(file.options, {})},
             extensions={**self.extensions, **_given(file.extensions, {})},
             auth=self._auth(file.auth, folder),
@@ -206,6 +216,14 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
     def below(self) -> FolderSettings:
         """What holds in a folder below this one that has no `_folder.toml`."""
         return msgspec.structs.replace(self, redirects={}) if self.redirects else self
+
+    def _narrowed(self, writable: tuple[str, ...] | UnsetType) -> tuple[tuple[str, ...], ...]:
+        """What lies both below one of the paths `writable` and below one that may be written so far."""
+        if isinstance(writable, UnsetType):
+            return self.writable
+        wanted = parse_paths(writable, "writable")
+        pairs = ((old, new) if len(old) > len(new) else (new, old) for old in self.writable for new in wanted)
+        return tuple(dict.fromkeys(longer for longer, shorter in pairs if longer[: len(shorter)] == shorter))
 
 
 def path_in_site(folder: tuple[str, ...], path: str, key: str) -> tuple[str, ...]:

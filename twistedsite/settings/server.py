@@ -146,6 +146,58 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
+class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[storage]`: what scripts may keep in the site's folder."""
+
+    writable: tuple[str, ...] = ("/",)
+    """Files and folders that scripts may write, as paths from the site's root; empty: none. Folders can allow less."""
+    quota: Size = Size(1024 * 1024 * 1024)
+    """Bytes that all files of the site may occupy; scripts that would exceed it get an error."""
+    file_size: Size = Size(16 * 1024 * 1024)
+    """Largest file that scripts read or write by the server, in bytes."""
+    fsync: bool = True
+    """What is written is on the disk before it takes the old content's place: a power failure loses neither."""
+    locks: Count = 64
+    """Paths that one request may hold locked."""
+    lock_queue: Count = 128
+    """Requests that may wait for the lock on one path."""
+
+    def __post_init__(self) -> None:
+        parse_paths(self.writable, "storage.writable")
+
+
+class BackgroundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[background]`: requests that scripts send without waiting for an answer."""
+
+    per_request: Count = 10
+    """Background requests of one request."""
+    per_site: Count = 20
+    """Background requests of one site that are on their way at once; further ones are not sent."""
+    in_flight: Count = 100
+    """The same of all sites together."""
+    depth: Count = 3
+    """Background requests to the site itself that may follow one from the other."""
+    connect: Duration = Duration(5)
+    """Longest wait for another server to accept a connection."""
+    timeout: Duration = Duration(30)
+    """From a request's beginning to the end of its answer; longer: it is given up."""
+    response: Size = Size(1024 * 1024)
+    """Bytes of an answer that are taken, and thrown away, before the connection is closed."""
+    private: bool = False
+    """Also to addresses of this machine and of private networks; else to public addresses only."""
+
+
+def parse_paths(paths: tuple[str, ...], key: str) -> tuple[tuple[str, ...], ...]:
+    """The segments of each of `paths`, which begin at the site's root; raises ValueError, which names `key`."""
+    found = []
+    for path in paths:
+        segments = tuple(path.strip("/").split("/")) if path.strip("/") else ()
+        if not path or "\0" in path or any(segment in ("", ".", "..") for segment in segments):
+            raise ValueError(f"{key}: expected paths from the site's root, such as /data, got {path!r}")
+        found.append(segments)
+    return tuple(found)
+
+
 def check_extensions(extensions: dict[str, str]) -> None:
     """Raise ValueError where a key of `extensions` is none, or a value cannot be a name."""
     for extension, name in extensions.items():
@@ -206,6 +258,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     pool: ThreadSettings = ThreadSettings()
     workers: WorkerSettings = WorkerSettings()
     session: SessionSettings = SessionSettings()
+    storage: StorageSettings = StorageSettings()
+    background: BackgroundSettings = BackgroundSettings()
     static: StaticSettings = StaticSettings()
     compression: CompressionSettings = CompressionSettings()
     auth: AuthSettings = AuthSettings()

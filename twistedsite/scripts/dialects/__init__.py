@@ -17,7 +17,7 @@ from twistedsite.scripts.installed import installed_handlers, load_handler
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.settings.load import SettingsError
 
-SCRIPTS: Final = {".py": "python"}
+SCRIPTS: Final = {".py": "python", ".dbpy": "dbpy"}
 """Extension -> dialect of the files that are Python programs."""
 
 TEMPLATES: Final = {
@@ -60,11 +60,11 @@ BY_SETTING: Final = ("publisher",)
 PYTHON_DIALECTS: Final = frozenset({"python", *(name for name, _ in AUTOMATIC), *BY_SETTING})
 """What the setting `dialect` may say."""
 
-DIALECTS: Final = frozenset({*(PYTHON_DIALECTS - {"python"}), *TEMPLATES.values(), "guard"})
+DIALECTS: Final = frozenset({*(PYTHON_DIALECTS - {"python"}), *TEMPLATES.values(), "dbpy", "guard", "listing"})
 """All that there are, as names of modules here."""
 
 
-MAPPABLE: Final = frozenset({"python", *DIALECTS} - {"guard"})
+MAPPABLE: Final = frozenset({"python", *DIALECTS} - {"guard", "listing"})
 """The dialects that settings may name for an extension."""
 
 

@@ -13,8 +13,8 @@ from typing import Final
 
 from twistedsite.http.basic import parse_basic
 from twistedsite.scripts.auth import AuthRequest
-from twistedsite.scripts.dialects.printing import RequestHeaders
 from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.headers import RequestHeaders
 from twistedsite.scripts.interpreters import Interpreters
 
 ALLOWED: Final = 204

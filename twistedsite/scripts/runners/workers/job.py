@@ -113,6 +113,11 @@ class ScriptJob:
             self._deadline = self._pool.workers.deadlines.add(self._request.timeout, self._expired)
 
     @property
+    def script(self) -> str:
+        """The script's path, from the site's root."""
+        return "/".join(self._request.script)
+
+    @property
     def is_repeatable(self) -> bool:
         """Whether it does no harm if it should run twice (RFC 9110, 9.2.1)."""
         return self.state is State.RUNNING and self._request.method in ("GET", "HEAD", "OPTIONS")
@@ -182,12 +187,12 @@ class ScriptJob:
     def _call(self, payload: bytes) -> None:
         if self._broker is None:
             pool = self._pool
-            self._broker = JobBroker(pool.broker, pool.workers.threads, self._request.timeout, self._answer)
+            self._broker = JobBroker(pool.broker, pool.workers.threads, self._request, self._answer)
         self._broker.call(payload)
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: Answer, descriptor: int | None) -> None:
         if self._worker is not None:
-            self._worker.link.send(frame(Kind.ANSWER, encode(answer)))
+            self._worker.link.send(frame(Kind.ANSWER, encode(answer)), descriptor)
 
     def _pause(self) -> None:
         if self._worker is not None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
 
-from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.runners import RunnerBusyError
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.mailbox import Mailbox
@@ -174,7 +174,7 @@ class Workers:
 class SitePool:
     """The workers and the waiting scripts of one site, `name` for the log, whose policy is `policy`."""
 
-    def __init__(self, workers: Workers, name: str, policy: SandboxPolicy, broker: Broker) -> None:
+    def __init__(self, workers: Workers, name: str, policy: SandboxPolicy, broker: DirectBroker) -> None:
         self.workers = workers
         self.name = name
         self.policy = policy

@@ -6,7 +6,7 @@ from typing import BinaryIO, Final
 
 from twisted.internet.defer import Deferred, fail
 
-from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners import ResponseSink, RunnerBusyError
 from twistedsite.scripts.runners.workers.job import ScriptJob
@@ -25,7 +25,9 @@ class WorkerRunner:
     `readable`: absolute paths of further folders that its scripts may read.
     """
 
-    def __init__(self, workers: Workers, name: str, root: str, broker: Broker, readable: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, workers: Workers, name: str, root: str, broker: DirectBroker, readable: tuple[str, ...] = ()
+    ) -> None:
         address_space = max(_ADDRESS_SPACE, 2 * workers.settings.memory)
         policy = SandboxPolicy(
             root, (*system_paths(), *readable), memory=address_space, cpu=_PROCESSOR, open_files=_FILES
