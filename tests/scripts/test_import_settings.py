@@ -85,9 +85,19 @@ async def test_rootpkg_makes_the_folder_a_package(tmp_path: Path) -> None:
     shown = "(__name__.partition('.')[2], prices is same, started, (prices.seen.append(1), len(prices.seen))[1])"
     page(tmp_path, "app/x.py", lines, shown)
     page(tmp_path, "app/sub/y.py", lines.replace("from . ", "from .. "), shown)
+    write(tmp_path, "app/print/_folder.toml", "dialect = 'printing'\ninterpreter = 'other'")
+    write(
+        tmp_path,
+        "app/print/z.py",
+        "import acme.shop.prices\nfrom acme.shop import started\nprint(acme.shop.prices.apple, started)",
+    )
+    write(tmp_path, "app/out/_folder.toml", "handler = '/code.py'")
+    page(tmp_path, "code.py", "", "'out' if __name__.count('.') == 1 else __name__")
     async with serving(tmp_path) as site:
         assert await text_of(site, "/app/x") == "('acme.shop.x', True, True, 1)"
         assert await text_of(site, "/app/sub/y") == "('acme.shop.sub.y', True, True, 2)"
+        assert await text_of(site, "/app/print/z.py") == "3 True"
+        assert await text_of(site, "/app/out/any") == "out"
         write(tmp_path, "app/__init__.py", "started = 'again'")
         assert await text_of(site, "/app/x") == "('acme.shop.x', True, 'again', 1)"
 

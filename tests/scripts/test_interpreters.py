@@ -156,10 +156,31 @@ async def test_what_has_imported_a_changed_module_is_loaded_again_and_nothing_el
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_module_with_a_dot_or_a_dash_in_its_name_is_loaded(tmp_path: Path) -> None:
-    page(tmp_path, "my-page.v2.py", "", "__name__.rpartition('.')[2]")
+async def test_scripts_whose_names_differ_by_a_dot_only_are_modules_of_their_own(tmp_path: Path) -> None:
+    names = ["my-page.v2.py", "my-page_v2.py", "my.page.py", "my_page.py", "my_page.PY"]
+    for name in names:
+        page(tmp_path, name, "", repr(name))
     async with serving(tmp_path) as site:
-        assert await text_of(site, "/my-page.v2.py") == "my-page_v2"
+        for _ in range(2):
+            assert [await text_of(site, f"/{name}") for name in names] == names
+
+
+def test_sites_do_not_share_an_interpreter_of_one_name(tmp_path: Path) -> None:
+    from twistedsite.scripts.code import CodeCache
+    from twistedsite.scripts.imports import Imports
+    from twistedsite.scripts.interpreters import Interpreters
+
+    interpreters = Interpreters(CodeCache())
+    found = []
+    for site in ("one", "two"):
+        root = str(write(tmp_path, f"{site}/state.py", "seen = []").parent)
+        interpreter = interpreters.get(root, Imports(interpreter="shop", root=root, interpreter_folder=root))
+        names: dict[str, object] = {"__builtins__": interpreter.builtins}
+        exec("import state", names)
+        found.append((interpreter.table, names["state"]))
+    interpreters.close()
+    assert found[0][0] is not found[1][0]
+    assert found[0][1] is not found[1][1]
 
 
 # Pickles, dataclasses, `__main__`

@@ -145,6 +145,7 @@ def _imports(folder: FolderSettings, root: str) -> Imports:
     pythonpath = folder.pythonpath
     return Imports(
         interpreter=folder.interpreter,
+        root=root if folder.interpreter else "",
         interpreter_folder=local(*folder.interpreter_folder) if folder.interpreter and pythonpath is None else "",
         pythonpath=None
         if pythonpath is None

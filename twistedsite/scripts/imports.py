@@ -10,6 +10,8 @@ class Imports(msgspec.Struct, frozen=True):
 
     interpreter: str = ""
     """The name of the interpreter; empty: each folder has its own."""
+    root: str = ""
+    """The site's folder, where an interpreter is named: sites do not share any."""
     interpreter_folder: str = ""
     """The folder whose settings name it: searched after the script's own."""
     pythonpath: tuple[str, ...] | None = None

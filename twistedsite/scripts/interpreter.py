@@ -25,6 +25,7 @@ from twistedsite.scripts.plain_names import PlainNames, forget_names, owner_of
 
 PREFIX: Final = "site_folder_"
 """Of the names of all synthetic packages."""
+_DOT: Final = "\N{ONE DOT LEADER}"
 _ATTEMPTS: Final = 5
 """Times that a module is imported again because it went away: its loading failed elsewhere, or it was edited."""
 
@@ -57,6 +58,8 @@ class Interpreter:
         self._rootpkg_folder = imports.rootpkg_folder
         self._root = root
         self._names: dict[str, str] = {}
+        if self._rootpkg:
+            self._name_rootpkg()
 
     @property
     def code(self) -> CodeCache:
@@ -93,23 +96,34 @@ class Interpreter:
         return self.table.find(name, path, self.builtins)
 
     def _script_name(self, filename: str) -> str:
-        stem = os.path.splitext(os.path.basename(filename))[0].replace(".", "_")
-        parent = self.package
-        if self._rootpkg:
-            parent = self._root
-            for part in self._rootpkg.split("."):
-                parent = f"{parent}.{part}"
-                self.table.folders.setdefault(parent, "")
-            self.table.folders[parent] = folder = self._rootpkg_folder
-            inner = os.path.relpath(os.path.dirname(filename), folder)
-            for part in inner.split(os.sep) if inner not in (".", "") else ():
-                parent = f"{parent}.{part.replace('.', '_')}"
-                folder = os.path.join(folder, part)
-                self.table.folders[parent] = folder
+        # No dots in the parts of a module's name; nothing else in a site is likely to be called so.
+        stem = os.path.splitext(os.path.basename(filename))[0].replace(".", _DOT)
+        parent = self._script_package(os.path.dirname(filename))
         name = f"{parent}.{stem}"
+        while self.table.scripts.get(name, (filename,))[0] != filename:
+            name += "_"
         self.table.scripts[name] = (filename, self.builtins)
         self._names[filename] = name
         return name
+
+    def _script_package(self, folder: str) -> str:
+        """The package in which a script of `folder` is a module: in `rootpkg`, where that holds there."""
+        inner = os.path.relpath(folder, self._rootpkg_folder) if self._rootpkg else os.pardir
+        if inner.split(os.sep)[0] == os.pardir:
+            return self.package
+        parent, folder = f"{self._root}.{self._rootpkg}", self._rootpkg_folder
+        for part in inner.split(os.sep) if inner != os.curdir else ():
+            parent, folder = f"{parent}.{part.replace('.', _DOT)}", os.path.join(folder, part)
+            self.table.folders[parent] = folder
+        return parent
+
+    def _name_rootpkg(self) -> None:
+        """Make `rootpkg` known, and the packages on the way to it, which are empty."""
+        name = self._root
+        for part in self._rootpkg.split("."):
+            name = f"{name}.{part}"
+            self.table.folders.setdefault(name, "")
+        self.table.folders[name] = self._rootpkg_folder
 
     def _import(
         self,

@@ -98,11 +98,13 @@ class Interpreters:
         if path is None:
             shared = imports.interpreter_folder
             path = (folder, shared) if shared not in ("", folder) else (folder,)
-        package = self._package(table, folder, "\0".join((imports.interpreter, folder, *path)), imports)
+        package = self._package(table, folder, "\0".join((imports.root, imports.interpreter, folder, *path)), imports)
         root = ""
         if imports.rootpkg:
             # Not one for each folder: those that share an interpreter share this package.
-            root = table.roots.get(imports, "") or self._package(table, "", imports.interpreter or folder, imports)
+            root = table.roots.get(imports, "") or self._package(
+                table, "", f"{imports.root}\0{imports.interpreter or folder}", imports
+            )
         home = functools.partial(self._home, table, imports)
         interpreter = Interpreter(table, folder, package, path, home, imports, root)
         self._by_package[package] = table.interpreters[folder, imports] = interpreter
@@ -137,4 +139,4 @@ class Interpreters:
 
 def _table_key(folder: str, imports: Imports) -> _Key:
     """What has modules of its own: a named interpreter, or a folder under its settings."""
-    return (imports.interpreter, PLAIN) if imports.interpreter else (folder, imports)
+    return (f"{imports.root}\0{imports.interpreter}", PLAIN) if imports.interpreter else (folder, imports)
