@@ -55,8 +55,12 @@ class Sites:
 
     def prepare(self) -> None:
         """Have ready what takes long to make and is needed for sure. Raises SettingsError as `build_on` does."""
-        if any(site.settings.isolation == "workers" for site in self.known):
+        in_workers = [site for site in self.known if site.settings.isolation == "workers"]
+        if in_workers:
             self._shared.workers()
+        # Those first whose users are given by name: no other site gets these.
+        for site in sorted(in_workers, key=lambda site: site.uid is None):
+            self._shared.user_of(site)
 
     def at(self, host: bytes) -> BuiltSite | None:
         """The site that `host`, as in a Host field and possibly empty, means; None where there is none."""

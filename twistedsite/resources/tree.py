@@ -53,7 +53,7 @@ def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> Buil
     origin = LocalOrigin(settings.root, settings.symlinks)
     runner: ThreadRunner | WorkerRunner
     if settings.isolation == "workers":
-        runner = WorkerRunner(shared.workers(), site.name, origin.root, broker, settings.workers)
+        runner = WorkerRunner(shared.workers(), site.name, origin.root, broker, settings.workers, shared.user_of(site))
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker, shared.threads())
     context = SiteContext(site.name, settings, origin, runner, reactor, shared.delivery)
