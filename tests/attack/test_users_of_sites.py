@@ -150,8 +150,13 @@ def test_the_user_is_the_same_after_a_restart(server: Server, place: Path) -> No
         assert says(other, "ann", "who") == before
 
 
-def test_health_says_that_users_hold(server: Server) -> None:
-    sandbox = json.loads(server.get(".well-known/scriptsite-health")[1])["sandbox"]
+def test_health_says_what_holds_for_each_site(server: Server) -> None:
+    uid = int(says(server, "ann", "who").split()[0])
+    says(server, "eve", "who")
+    health = json.loads(server.get(".well-known/scriptsite-health")[1])
+    held = {name: (site["uid"], site["granted"]) for name, site in health["sites"].items() if name != "bob"}
+    assert held == {"ann": (uid, []), "eve": (70001, ["exec"])}
+    sandbox = health["sandbox"]
     assert "own user (uid 200000)" in sandbox or sandbox.startswith("sandbox off")
 
 
@@ -211,6 +216,7 @@ def test_capabilities_stand_for_root(place: Path) -> None:
         "--reuid=65534",
         "--regid=65534",
         "--clear-groups",
+        "--no-new-privs",
         f"--inh-caps={caps}",
         f"--ambient-caps={caps}",
     )

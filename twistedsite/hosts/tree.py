@@ -28,7 +28,8 @@ class HostTree(Resource):
         """Answer `request`."""
         sites = self._sites
         if request.path == self._health and is_local(request):
-            send_health_of_sites([site.context for site in sites.up], len(sites.known), sites.sandbox, request)
+            up = [(site.context, site.uid) for site in sites.up]
+            send_health_of_sites(up, len(sites.known), sites.sandbox, request)
             return NOT_DONE_YET
         site = sites.at(_host(request))
         if site is not None:
