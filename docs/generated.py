@@ -14,7 +14,7 @@ import msgspec
 from twistedsite.resources.folder import PLACE_ROWS, SEGMENT_ROWS
 from twistedsite.settings.describe import FieldNote, describe, spell
 from twistedsite.settings.folder import DEFAULT_INDEX, FolderFile
-from twistedsite.settings.server import ServerSettings, SiteSession, SiteTable, SiteWorkers
+from twistedsite.settings.server import ServerSettings, SiteSession, SiteStorage, SiteTable, SiteWorkers
 from twistedsite.settings.sources import KNOBS
 
 HERE = Path(__file__).parent
@@ -60,7 +60,7 @@ def server_tables() -> str:
 def site_settings() -> str:
     """The tables of one site."""
     parts = []
-    for kind in (SiteTable, SiteWorkers, SiteSession):
+    for kind in (SiteTable, SiteWorkers, SiteSession, SiteStorage):
         title, _, about = str(kind.__doc__).partition(": ")
         notes = [note for note in describe(kind) if not isinstance(note.default, msgspec.Struct)]
         rows = [(f"`{note.name}`", _type(note), note.text) for note in notes]

@@ -85,6 +85,8 @@ SEGMENT_CASES: dict[str, list[Case]] = {
     ],
 }
 
+EDIT = "#DBPYEXECUTE\nprint('ran edit')"
+
 PLACE_CASES: dict[str, list[Case]] = {
     "a path that `redirects` in the settings of a folder above names": [
         Case("/moved/old.html", 302, location="new.html"),
@@ -110,6 +112,13 @@ PLACE_CASES: dict[str, list[Case]] = {
     ],
     "nothing, and the origin knows that it was deleted": [],
     "FIFO, socket, device": [Case("/fifo", 404), Case("/fifo.py", 404), Case("/socket", 404), Case("/null", 403)],
+    "a `.dbpy` file whose first line starts with `#NOEXECUTE`, no slash": [
+        Case("/shown.dbpy", 200, b"#NOEXECUTE\nprint('ran')"),
+        Case("/shown", 200, b"#NOEXECUTE\nprint('ran')"),
+        Case("/shown/x", 404),
+        Case("/shown.dbpy/x", 404),
+        Case("/shown.dbpy", 200, b"#NOEXECUTE\nprint('ran')", settings={"scripts": False}),
+    ],
     "nothing, but `NAME.*` has exactly one script or template": [
         Case("/run", 200, b"ran \n"),
         Case("/run/", 200, b"ran /\n"),
@@ -118,6 +127,8 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/two", 404),
         Case("/page", 404),
         Case("/run", 404, settings={"scripts": False}),
+        Case("/drapache", 200, b"ran dbpy\n"),
+        Case("/shown/", 404),
     ],
     "nothing, but an ancestor is a script": [
         Case("/run.py/a/b", 200, b"ran /a/b\n"),
@@ -128,6 +139,9 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/page.html/a", 404),
         Case("/run.py/a", 404, settings={"scripts": False}),
         Case("/pack.py/run.py/a", 200, b"ran in a folder /a\n"),
+        Case("/drapache.dbpy/a", 200, b"ran dbpy\n"),
+        Case("/edit/a", 200, b"ran edit\n"),
+        Case("/edit/a", 404, settings={"scripts": False}),
     ],
     "nothing": [
         Case("/nothing", 404),
@@ -156,12 +170,17 @@ PLACE_CASES: dict[str, list[Case]] = {
     ],
     "folder without one": [Case("/folder/", 200), Case("/pack.py/", 200)],
     "folder without one, listing off": [Case("/folder/", 403, settings={"listing": False})],
-    "`.py`, `.dbpy`": [
+    "`.py`, `.dbpy`, or a first line that starts with `#DBPYEXECUTE`": [
         Case("/run.py", 200, b"ran \n"),
         Case("/run.py/", 200, b"ran /\n"),
         Case("/UPPER.PY", 200, b"upper\n"),
+        Case("/drapache.dbpy", 200, b"ran dbpy\n"),
+        Case("/edit", 200, b"ran edit\n"),
+        Case("/edit/", 200, b"ran edit\n"),
+        Case("/edit.html", 200, b"ran edit\n"),
+        Case("/edit.py", 200, b"ran python\n"),
     ],
-    "a file and a closing slash": [Case("/page.html/", 404), Case("/letter.tpl/", 404)],
+    "a file and a closing slash": [Case("/page.html/", 404), Case("/letter.tpl/", 404), Case("/shown.dbpy/", 404)],
     "`.tpl`, `.jinja`, `.j2`, Markdown": [
         Case("/letter.tpl", 200, b"Dear reader\n"),
         Case("/sum.jinja", 200, b"4"),
@@ -171,6 +190,8 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/letter.tpl", 200, b"Dear reader\n", settings={"scripts": False}),
         Case("/sum.jinja", 200, b"{{ 2 + 2 }}", settings={"scripts": False}),
         Case("/UPPER.PY", 200, b"print('upper')", settings={"scripts": False}),
+        Case("/drapache.dbpy", 200, b"print('ran dbpy')", settings={"scripts": False}),
+        Case("/edit.html", 200, EDIT.encode(), settings={"scripts": False}),
     ],
     "any other file": [
         Case("/page.html", 200, b"a page\n"),
@@ -198,6 +219,11 @@ def root(tmp_path: Path) -> Path:
         "run.py": RUN,
         "run.pyc": "not run\n",
         "UPPER.PY": "print('upper')",
+        "drapache.dbpy": "print('ran dbpy')",
+        "shown.dbpy": "#NOEXECUTE\nprint('ran')",
+        "edit": EDIT,
+        "edit.html": EDIT,
+        "edit.py": "#DBPYEXECUTE\nprint('ran python')",
         "letter.tpl": "Dear reader\n",
         "sum.jinja": "{{ 2 + 2 }}",
         "note.md": "# A note",

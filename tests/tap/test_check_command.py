@@ -42,6 +42,12 @@ def test_a_template_that_is_not_utf_8_is_a_fault(name: str, tmp_path: Path) -> N
     assert str(fault).endswith(f"{name}:2: is not UTF-8 (byte 10)")
 
 
+def test_a_dbpy_file_that_is_never_run_is_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "old.dbpy").write_text("#NOEXECUTE\nprint 'an example in Python 2'\n")
+    verdict = check(str(tmp_path))
+    assert (verdict.checked, verdict.faults) == (0, [])
+
+
 def test_a_servers_settings_file_is_judged_by_its_own_name(tmp_path: Path) -> None:
     file = tmp_path / "server.toml"
     file.write_text("root = 'nowhere'\nthread = 3\n\n[http]\nkeep_alive = 'long'\n")

@@ -19,18 +19,15 @@ from twistedsite.resources.error import HttpProblem, send_problem
 from twistedsite.resources.health import is_health, send_health
 from twistedsite.resources.inheritance import Inheritance
 from twistedsite.resources.listing import Listing
+from twistedsite.resources.marks import Mark, Marks
 from twistedsite.resources.place import Place, find
 from twistedsite.resources.ready import ReadyScripts
 from twistedsite.resources.redirect import Redirect, SlashRedirect
 from twistedsite.resources.script import ScriptResource
 from twistedsite.resources.static import StaticFile
 from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
+from twistedsite.scripts.storage import MAX_DEPTH
 from twistedsite.settings.folder import FolderSettings
-
-MAX_DEPTH = 128
-"""Most segments of a path: each costs look-ups. Linux takes paths of 4096 bytes."""
-
-_CODE = (*SCRIPTS, ".dbpy")
 
 
 @attrs.frozen
@@ -90,21 +87,23 @@ def _file(make: Callable[[SiteContext, Entry, FolderSettings], IResource]) -> Ca
     return made
 
 
+def _is_script(place: Place) -> bool:
+    return place.extension in SCRIPTS or place.mark is Mark.EXECUTE
+
+
 def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IResource:
     return StaticFile(site, entry, folder, media_type="text/plain")
 
 
 def _script(site: SiteContext, place: Place) -> IResource:
     assert place.entry is not None
-    dialect = {**SCRIPTS, **TEMPLATES}.get(place.extension)
-    if dialect is None:
-        raise HttpProblem(501, f"This server cannot run {place.extension} scripts.")
+    dialect = "dbpy" if place.mark is Mark.EXECUTE else {**SCRIPTS, **TEMPLATES}[place.extension]
     return ScriptResource(site, place.entry, place.settings, dialect, place)
 
 
 def _index(site: SiteContext, place: Place) -> IResource:
     assert place.index is not None
-    return resource_for(site, Place(place.index.path, False, place.index, place.settings))
+    return resource_for(site, Place(place.index.path, False, place.index, place.settings, mark=place.mark))
 
 
 def _elsewhere(site: SiteContext, place: Place) -> IResource:
@@ -131,6 +130,12 @@ PLACE_ROWS = (
     ),
     PlaceRow("nothing, and the origin knows that it was deleted", "410", _of_kind(Kind.DELETED), _fails(410)),
     PlaceRow("FIFO, socket, device", "404", _of_kind(Kind.SPECIAL), _fails(404)),
+    PlaceRow(
+        "a `.dbpy` file whose first line starts with `#NOEXECUTE`, no slash",
+        "its text, never run",
+        lambda place: place.mark is Mark.NOEXECUTE and place.index is None and not place.slash,
+        _file(_source_text),
+    ),
     PlaceRow(
         "nothing, but `NAME.*` has exactly one script or template",
         "that (extension-less URL)",
@@ -164,9 +169,9 @@ PLACE_ROWS = (
     ),
     PlaceRow("folder without one, listing off", "403", _of_kind(Kind.FOLDER), _fails(403)),
     PlaceRow(
-        "`.py`, `.dbpy`",
+        "`.py`, `.dbpy`, or a first line that starts with `#DBPYEXECUTE`",
         "script; where `scripts = false`: static text",
-        lambda place: place.extension in _CODE and place.settings.scripts,
+        lambda place: _is_script(place) and place.mark is not Mark.NOEXECUTE and place.settings.scripts,
         _script,
     ),
     PlaceRow(
@@ -184,7 +189,7 @@ PLACE_ROWS = (
     PlaceRow(
         "a script or template, where `scripts = false`",
         "static, as text/plain",
-        lambda place: place.extension in (*_CODE, *TEMPLATES),
+        lambda place: _is_script(place) or place.extension in TEMPLATES,
         _file(_source_text),
     ),
     PlaceRow("any other file", "static", lambda place: True, _file(StaticFile)),
@@ -218,6 +223,7 @@ class FolderTree(SiteResource):
 
     def __init__(self, site: SiteContext) -> None:
         self._inheritance = Inheritance(site.origin, site.settings)
+        self._marks = Marks(site.origin)
         self._ready: ReadyScripts | None = None
         if isinstance(site.origin, LocalOrigin):
             self._ready = ReadyScripts(site.origin.root, site.delivery.now)
@@ -238,7 +244,7 @@ class FolderTree(SiteResource):
             if is_health(self.site.settings, path, request):
                 return send_health(self.site.runner, request)
             folder = (await self._inheritance.along(())).at(0)
-            place = await find(path, slash, self.site.origin, self._inheritance)
+            place = await find(path, slash, self.site.origin, self._inheritance, self._marks)
             folder = place.settings
             found = resource_for(self.site, place)
             if self._ready is not None and isinstance(found, ScriptResource) and not place.rest:

@@ -12,11 +12,10 @@ from twisted.logger import Logger
 
 from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
 from twistedsite.resources.error import HttpProblem
-from twistedsite.settings.folder import FolderFile, FolderSettings
+from twistedsite.settings.folder import FILE_NAME, FolderFile, FolderSettings
 from twistedsite.settings.load import SettingsError, convert, parse_toml
 from twistedsite.settings.server import ServerSettings
 
-FILE_NAME = "_folder.toml"
 FILE_LIMIT = 64 * 1024
 """Longest `_folder.toml`, in bytes."""
 

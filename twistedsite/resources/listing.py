@@ -1,5 +1,6 @@
 """The listing of a folder that has no index: HTML, JSON or plain text, sorted and paged by plain links.
 
+A site that has a template for it, `/_templates/index.html`, makes the HTML itself, as a script.
 Reading, sorting and rendering go on in a background thread: ten thousand names make nobody else wait.
 """
 
@@ -19,6 +20,9 @@ from twistedsite.pages.render import LISTING_CSP, listing_page
 from twistedsite.resources.base import SiteResource
 from twistedsite.resources.conditional import known_by
 from twistedsite.resources.error import HttpProblem, add_folder_headers
+from twistedsite.resources.place import Place
+from twistedsite.resources.script import ScriptResource
+from twistedsite.scripts.dialects.listing import TEMPLATE
 
 MAX_QUERY = 1024
 """Longest query string that is looked at, in bytes."""
@@ -38,6 +42,8 @@ class Listing(SiteResource):
         query = _query(request.uri)
         form = _form(query.get("format", ""), request.getHeader("accept"))
         origin, background = self.site.origin, self.site.delivery.background
+        if form == "html" and (own := await self._own_page()) is not None:
+            return await own.respond(request)
         try:
             if isinstance(origin, LocalOrigin):
                 children = await background.call(origin.children, self.entry)
@@ -48,6 +54,15 @@ class Listing(SiteResource):
         listing, body = await background.call(_render, self.entry.path, children, View.of_query(query), form)
         add_folder_headers(request, self.folder)
         _send(request, listing, form, body)
+        return None
+
+    async def _own_page(self) -> ScriptResource | None:
+        """The site's own listing of this folder; None where it has none, or runs no scripts."""
+        template = await arrived(self.site.origin.lookup(TEMPLATE)) if self.folder.scripts else None
+        if template is None or template.kind is not Kind.FILE:
+            return None
+        place = Place(self.entry.path, True, template, self.folder, rest=self.entry.path)
+        return ScriptResource(self.site, template, self.folder, "listing", place)
 
 
 def _render(

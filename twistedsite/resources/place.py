@@ -9,6 +9,7 @@ import attrs
 
 from twistedsite.origins.interface import Entry, Kind, Origin, arrived
 from twistedsite.resources.inheritance import Chain, Inheritance
+from twistedsite.resources.marks import Mark, Marks
 from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
 from twistedsite.settings.folder import FolderSettings
 
@@ -33,6 +34,8 @@ class Place:
     """Where the settings of a folder on the way send this path."""
     index: Entry | None = None
     """The index of the entry, if it is a folder that has one."""
+    mark: Mark | None = None
+    """What the first line of the entry, or else of the index, says."""
 
     @property
     def extension(self) -> str:
@@ -51,7 +54,7 @@ def is_runnable(name: str) -> bool:
     return extension_of(name) in RUNNABLE
 
 
-async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: Inheritance) -> Place:
+async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: Inheritance, marks: Marks) -> Place:
     """Follow `path`. Raises HttpProblem where the settings on the way have a fault."""
     chain = await inheritance.along(path)
     folder = chain.at(max(0, len(path) - 1))
@@ -59,11 +62,13 @@ async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: 
         return Place(path, slash, None, folder, redirect=redirect)
     entry = await arrived(origin.lookup(path))
     if entry is None:
-        return await _from_ancestor(path, slash, origin, chain) or Place(path, slash, None, folder)
+        return await _from_ancestor(path, slash, origin, chain, marks) or Place(path, slash, None, folder)
     if entry.kind is not Kind.FOLDER:
-        return Place(path, slash, entry, folder)
+        return Place(path, slash, entry, folder, mark=await marks.of(entry))
     settings = chain.at(len(path))
-    return Place(path, slash, entry, settings, index=await _index(path, settings, origin) if slash else None)
+    index = await _index(path, settings, origin) if slash else None
+    mark = None if index is None else await marks.of(index)
+    return Place(path, slash, entry, settings, index=index, mark=mark)
 
 
 def _redirect(path: tuple[str, ...], slash: bool, chain: Chain) -> str | None:
@@ -88,7 +93,9 @@ async def _index(path: tuple[str, ...], settings: FolderSettings, origin: Origin
     return None
 
 
-async def _from_ancestor(path: tuple[str, ...], slash: bool, origin: Origin, chain: Chain) -> Place | None:
+async def _from_ancestor(
+    path: tuple[str, ...], slash: bool, origin: Origin, chain: Chain, marks: Marks
+) -> Place | None:
     """What ends the way down to `path`, where nothing stands: a script, or a link that may not be followed."""
     for depth in range(1, len(path) + 1):
         way, rest = path[:depth], path[depth:]
@@ -99,11 +106,14 @@ async def _from_ancestor(path: tuple[str, ...], slash: bool, origin: Origin, cha
         if entry is not None and entry.kind is Kind.OUTSIDE:
             return Place(path, slash, entry, settings)
         entry = entry or await _without_extension(way, origin)
-        if entry is None or entry.kind is not Kind.FILE or not (settings.scripts and is_runnable(entry.name)):
+        if entry is None or entry.kind is not Kind.FILE or not settings.scripts:
             return None
-        # A template is for its own URL only.
-        takes_rest = extension_of(entry.name) in SCRIPTS or not (rest or slash)
-        return Place(path, slash, entry, settings, rest=rest) if takes_rest else None
+        mark = await marks.of(entry)
+        if not is_runnable(entry.name) and mark is not Mark.EXECUTE:
+            return None
+        # A template, or what is shown as text, is for its own URL only.
+        is_script = mark is Mark.EXECUTE or (extension_of(entry.name) in SCRIPTS and mark is not Mark.NOEXECUTE)
+        return Place(path, slash, entry, settings, rest=rest, mark=mark) if is_script or not (rest or slash) else None
     return None
 
 

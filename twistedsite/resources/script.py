@@ -62,6 +62,7 @@ class ScriptResource(SiteResource):
             autoreload=folder.autoreload,
             options=folder.options,
             form_limits=site.settings.forms,
+            writable=folder.writable,
         )
         """What is the same in every request to this script."""
 

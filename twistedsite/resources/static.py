@@ -9,12 +9,13 @@ from typing import ClassVar, Final
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
+from twistedsite.http import media_types
 from twistedsite.http.request import Request as EngineRequest
 from twistedsite.http.response import SERVER, FastResponse, status_line
 from twistedsite.http.sendfile import ShortFileError
 from twistedsite.origins.interface import Entry, GoneError
 from twistedsite.origins.local import LocalOrigin
-from twistedsite.resources import conditional, media_types
+from twistedsite.resources import conditional
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.compression import add_vary, preferred
 from twistedsite.resources.error import HttpProblem

@@ -8,7 +8,8 @@ from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
 from twistedsite.resources.shared import Shared
-from twistedsite.scripts.broker import DirectBroker
+from twistedsite.scripts.broker.direct import DirectBroker
+from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.threads import ThreadRunner
 from twistedsite.scripts.runners.workers.runner import WorkerRunner
@@ -51,8 +52,8 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
 def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> BuiltSite:
     """Return `site` as one of several. Raises SettingsError as `build_site` does."""
     settings, reactor = site.settings, shared.reactor
-    broker = DirectBroker(sessions)
-    origin = LocalOrigin(settings.root, settings.symlinks)
+    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
+    broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor))
     runner: ThreadRunner | WorkerRunner
     uid = None
     if settings.isolation == "workers":

@@ -17,6 +17,7 @@ from twistedsite.scripts.environ import cgi_environ
 from twistedsite.scripts.headers import ResponseHeaders
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
+from twistedsite.scripts.storage import Storage
 from twistedsite.settings.server import FormLimits, OptionValue
 
 
@@ -57,6 +58,8 @@ class ScriptRequest(msgspec.Struct, kw_only=True):
     autoreload: bool = True
     options: dict[str, OptionValue] = {}
     form_limits: FormLimits = FormLimits()
+    writable: tuple[tuple[str, ...], ...] = ()
+    """Below which paths of the site it may write; the server holds it to its own copy of this."""
 
     def header(self, name: str, default: str = "") -> str:
         """The value of field `name` (lower case), several values joined by a comma; `default` where absent."""
@@ -124,6 +127,8 @@ class Exchange:
         self._begun = False
         self._closed = False
         self._session: SessionAccess | None = None
+        self._storage: Storage | None = None
+        self._storage_over = False
 
     @lazy
     def query(self) -> list[tuple[str, str]]:
@@ -179,6 +184,16 @@ class Exchange:
             )
         return self._session
 
+    @property
+    def storage(self) -> Storage:
+        """The files of the site; raises OSError when the request is over."""
+        if self._storage is None:
+            storage = self._storage = self._broker.storage(self.request)
+            # Looked at last: a thread that the script has left behind must not open what nobody will close.
+            if self._storage_over:
+                storage.close()
+        return self._storage
+
     def read_source(self) -> str:
         """The text of the script or template itself; raises FileNotFoundError where it has gone."""
         with open(self.request.filename, encoding="utf-8-sig") as file:
@@ -220,12 +235,21 @@ class Exchange:
             self._session.close()
         head = None if self._begun else self._head()
         self._closed = True
+        # Before the client may be slow: nobody needs to wait for that.
+        self.close_storage()
         self._outlet.end(head, bytes(self._held))
+
+    def close_storage(self) -> None:
+        """Release every lock on a file, and refuse further calls. It may be called from any thread."""
+        self._storage_over = True
+        if self._storage is not None:
+            self._storage.close()
 
     def close(self) -> None:
         """Release what is held, whatever has happened: the session's lock, temporary files."""
         self._closed = True
         self._held.clear()
+        self.close_storage()
         if self._session is not None:
             self._session.close(save=False)
         if "_posted" in self.__dict__:

@@ -11,10 +11,12 @@ from typing import TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from twistedsite.settings.server import OptionValue, ServerSettings
+from twistedsite.settings.server import OptionValue, ServerSettings, parse_paths
 from twistedsite.settings.units import Duration
 
 T = TypeVar("T")
+
+FILE_NAME = "_folder.toml"
 
 DEFAULT_INDEX = (
     "index.dbpy",
@@ -56,6 +58,9 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Path below this folder -> URL or path to go to (302). Not inherited."""
     errors: dict[str, str] | UnsetType = UNSET
     """Status -> file of this site that is shown for it, e.g. `404 = "/errors/lost.html"`."""
+    writable: tuple[str, ...] | UnsetType = UNSET
+    """Files and folders, as paths from the site's root, that scripts of this folder may write; empty: none. What the
+    folders above and the server do not allow stays forbidden."""
     options: dict[str, OptionValue] | UnsetType = UNSET
     """Names of your own that scripts can read; added to those of the folders above."""
 
@@ -74,6 +79,7 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         for status, path in _given(self.errors, {}).items():
             if not re.fullmatch(r"[45]\d\d", status) or not path:
                 raise ValueError(f"errors: expected a status from 400 to 599 and a file for it, got {status!r}")
+        parse_paths(_given(self.writable, ()), "writable")
         if not _given(self.timeout, 1.0):
             raise ValueError("timeout: expected more than 0")
 
@@ -90,6 +96,8 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     redirects: dict[str, str]
     errors: dict[str, str]
+    writable: tuple[tuple[str, ...], ...]
+    """Segments of each path that scripts may write."""
     options: dict[str, OptionValue]
 
     @classmethod
@@ -105,6 +113,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             headers={},
             redirects={},
             errors={},
+            writable=parse_paths(server.storage.writable, "storage.writable"),
             options=dict(server.options),
         )
 
@@ -121,12 +130,21 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             headers={name: value for name, value in headers.items() if value},
             redirects=_given(file.redirects, {}),
             errors={**self.errors, **_given(file.errors, {})},
+            writable=self._narrowed(file.writable),
             options={**self.options, **_given(file.options, {})},
         )
 
     def below(self) -> FolderSettings:
         """What holds in a folder below this one that has no `_folder.toml`."""
         return msgspec.structs.replace(self, redirects={}) if self.redirects else self
+
+    def _narrowed(self, writable: tuple[str, ...] | UnsetType) -> tuple[tuple[str, ...], ...]:
+        """What lies both below one of the paths `writable` and below one that may be written so far."""
+        if isinstance(writable, UnsetType):
+            return self.writable
+        wanted = parse_paths(writable, "writable")
+        pairs = ((old, new) if len(old) > len(new) else (new, old) for old in self.writable for new in wanted)
+        return tuple(dict.fromkeys(longer for longer, shorter in pairs if longer[: len(shorter)] == shorter))
 
 
 def _given(value: T | UnsetType, inherited: T) -> T:

@@ -166,6 +166,37 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
+class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[storage]`: what scripts may keep in the site's folder."""
+
+    writable: tuple[str, ...] = ("/",)
+    """Files and folders that scripts may write, as paths from the site's root; empty: none. Folders can allow less."""
+    quota: Size = Size(1024 * 1024 * 1024)
+    """Bytes that all files of the site may occupy; scripts that would exceed it get an error."""
+    file_size: Size = Size(16 * 1024 * 1024)
+    """Largest file that scripts read or write by the server, in bytes."""
+    fsync: bool = True
+    """What is written is on the disk before it takes the old content's place: a power failure loses neither."""
+    locks: Count = 64
+    """Paths that one request may hold locked."""
+    lock_queue: Count = 128
+    """Requests that may wait for the lock on one path."""
+
+    def __post_init__(self) -> None:
+        parse_paths(self.writable, "storage.writable")
+
+
+def parse_paths(paths: tuple[str, ...], key: str) -> tuple[tuple[str, ...], ...]:
+    """The segments of each of `paths`, which begin at the site's root; raises ValueError, which names `key`."""
+    found = []
+    for path in paths:
+        segments = tuple(path.strip("/").split("/")) if path.strip("/") else ()
+        if not path or "\0" in path or any(segment in ("", ".", "..") for segment in segments):
+            raise ValueError(f"{key}: expected paths from the site's root, such as /data, got {path!r}")
+        found.append(segments)
+    return tuple(found)
+
+
 class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME.workers]`: what one site's processes may take; what is left out is as in `[workers]`."""
 
@@ -202,6 +233,21 @@ class SiteSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
+class SiteStorage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.storage]`: what the scripts of one site may keep; what is left out is as in `[storage]`."""
+
+    writable: tuple[str, ...] | UnsetType = UNSET
+    """Files and folders that scripts may write, as paths from the site's root; empty: none. Folders can allow less."""
+    quota: Size | UnsetType = UNSET
+    """Bytes that all files of the site may occupy; scripts that would exceed it get an error."""
+    file_size: Size | UnsetType = UNSET
+    """Largest file that scripts read or write by the server, in bytes."""
+
+    def __post_init__(self) -> None:
+        if self.writable is not UNSET:
+            parse_paths(self.writable, "storage.writable")
+
+
 class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME]`: a folder that is the site of some hosts; what is left out is as for the server."""
 
@@ -230,6 +276,7 @@ class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Names of your own that its scripts can read, added to the server's."""
     workers: SiteWorkers = SiteWorkers()
     session: SiteSession = SiteSession()
+    storage: SiteStorage = SiteStorage()
 
     def __post_init__(self) -> None:
         if self.timeout is not UNSET and not self.timeout:
@@ -285,6 +332,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     pool: ThreadSettings = ThreadSettings()
     workers: WorkerSettings = WorkerSettings()
     session: SessionSettings = SessionSettings()
+    storage: StorageSettings = StorageSettings()
     static: StaticSettings = StaticSettings()
     compression: CompressionSettings = CompressionSettings()
 

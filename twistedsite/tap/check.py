@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 import jinja2
 import msgspec
 
+from twistedsite.resources.marks import MARK_LENGTH, Mark
 from twistedsite.settings.folder import FolderFile
 from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
 from twistedsite.settings.server import ServerSettings, SiteTable
@@ -79,19 +80,20 @@ def _judge_of(file: str, *, in_site: bool) -> Judge | None:
     extension = os.path.splitext(name)[1]
     if extension == ".toml" and not in_site:
         return _server_settings
+    if extension == ".dbpy":
+        return None if _starts_with(file, Mark.NOEXECUTE) else _script
     judges: dict[str, Judge] = {
         ".py": _script,
-        ".dbpy": _script,
         ".jinja": _jinja_template,
         ".j2": _jinja_template,
         ".tpl": _string_template,
     }
-    return judges.get(extension) or (_script if _is_marked_script(file) else None)
+    return judges.get(extension) or (_script if _starts_with(file, Mark.EXECUTE) else None)
 
 
-def _is_marked_script(file: str) -> bool:
+def _starts_with(file: str, mark: Mark) -> bool:
     with open(file, "rb") as opened:
-        return opened.read(12) == b"#DBPYEXECUTE"
+        return mark.is_of(opened.read(MARK_LENGTH))
 
 
 def _no_judge(file: str, text: bytes) -> Iterator[Fault]:

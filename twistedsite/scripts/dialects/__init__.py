@@ -15,7 +15,7 @@ from twistedsite.scripts.code import Outline
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.interpreters import Interpreters
 
-SCRIPTS: Final = {".py": "python"}
+SCRIPTS: Final = {".py": "python", ".dbpy": "dbpy"}
 """Extension -> dialect of the files that are Python programs."""
 
 TEMPLATES: Final = {
@@ -35,7 +35,7 @@ AUTOMATIC: Final[tuple[tuple[str, Callable[[Outline], bool]], ...]] = (("printin
 """The dialects of a `.py` file, and what its source must define for each; the first that applies is taken."""
 
 
-DIALECTS: Final = frozenset({*(name for name, _ in AUTOMATIC), *TEMPLATES.values()})
+DIALECTS: Final = frozenset({*(name for name, _ in AUTOMATIC), "dbpy", "listing", *TEMPLATES.values()})
 """All that there are, as names of modules here."""
 
 

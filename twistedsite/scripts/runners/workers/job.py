@@ -181,12 +181,12 @@ class ScriptJob:
     def _call(self, payload: bytes) -> None:
         if self._broker is None:
             pool = self._pool
-            self._broker = JobBroker(pool.broker, pool.workers.threads, self._request.timeout, self._answer)
+            self._broker = JobBroker(pool.broker, pool.workers.threads, self._request, self._answer)
         self._broker.call(payload)
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: Answer, descriptor: int | None) -> None:
         if self._worker is not None:
-            self._worker.link.send(frame(Kind.ANSWER, encode(answer)))
+            self._worker.link.send(frame(Kind.ANSWER, encode(answer)), descriptor)
 
     def _pause(self) -> None:
         if self._worker is not None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
 
-from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.runners import RunnerBusyError
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.mailbox import Mailbox
@@ -183,7 +183,7 @@ class SitePool:
     """
 
     def __init__(
-        self, workers: Workers, name: str, policy: SandboxPolicy, broker: Broker, settings: WorkerSettings
+        self, workers: Workers, name: str, policy: SandboxPolicy, broker: DirectBroker, settings: WorkerSettings
     ) -> None:
         self.workers = workers
         self.settings = settings

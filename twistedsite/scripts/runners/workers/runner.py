@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
-from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners import ResponseSink, RunnerBusyError
 from twistedsite.scripts.runners.workers.job import ScriptJob
@@ -37,7 +37,7 @@ class WorkerRunner:
         workers: Workers,
         name: str,
         root: str,
-        broker: Broker,
+        broker: DirectBroker,
         settings: WorkerSettings | None = None,
         uid: int | None = None,
     ) -> None:

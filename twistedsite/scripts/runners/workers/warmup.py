@@ -21,6 +21,7 @@ _ROUNDS: Final = 20
 """Enough for the interpreter to have adapted its code."""
 _SCRIPTS: Final = {
     "python": "import warmup\nwarmup.greet(request, environ, headers, cookies)\n",
+    "dbpy": "import warmup\nwarmup.greet(dbpy.http.get_params, dbpy.http.request.headers)\n",
     "string_template": "$PATH_INFO\n",
     "jinja": "{% for name in environ %}{{ name }}{% endfor %}\n",
     "markdown": "# Warm\n\n*up*\n",
