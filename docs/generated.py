@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from twistedsite.resources.folder import PLACE_ROWS, SEGMENT_ROWS
+from twistedsite.settings.auth import FolderAuth
 from twistedsite.settings.describe import FieldNote, describe, spell
 from twistedsite.settings.folder import DEFAULT_INDEX, FolderFile
 from twistedsite.settings.server import ServerSettings, SiteSession, SiteStorage, SiteTable, SiteWorkers
@@ -30,6 +31,7 @@ TYPES = {
     "tuple[str, ...]": "list of texts",
     "tuple[Coding, ...]": "list of `br`, `zstd`, `gzip`",
     "dict[str, str]": "table of texts",
+    "FolderAuth": "table",
     "dict[str, OptionValue]": "table of texts, numbers, true or false, lists of texts",
     "dict[str, SiteTable]": "tables, see below",
 }
@@ -74,6 +76,11 @@ def folder_settings() -> str:
     return _table(("key", "type", "meaning"), rows)
 
 
+def folder_auth() -> str:
+    """The keys of `[auth]` in `_folder.toml`."""
+    return _settings(describe(FolderAuth))
+
+
 def index_names() -> str:
     """The names of index files."""
     return ", ".join(f"`{name}`" for name in DEFAULT_INDEX) + "."
@@ -103,6 +110,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "server-tables": server_tables,
     "site-settings": site_settings,
     "folder-settings": folder_settings,
+    "folder-auth": folder_auth,
     "index-names": index_names,
     "options": options,
     "segment-rows": segment_rows,
@@ -123,7 +131,7 @@ def _type(note: FieldNote) -> str:
 
 
 def _default(note: FieldNote) -> str:
-    return f"`{spell(note.default)}`" if note.default not in ("", {}) else ""
+    return f"`{spell(note.default)}`" if note.default not in ("", {}, ()) else ""
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

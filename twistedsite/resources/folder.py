@@ -16,6 +16,7 @@ from twistedsite.origins.interface import Entry, Kind
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem, send_problem
+from twistedsite.resources.guard import Guard
 from twistedsite.resources.health import is_health, send_health
 from twistedsite.resources.inheritance import Inheritance
 from twistedsite.resources.listing import Listing
@@ -97,8 +98,13 @@ def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IRe
 
 def _script(site: SiteContext, place: Place) -> IResource:
     assert place.entry is not None
-    dialect = "dbpy" if place.mark is Mark.EXECUTE else {**SCRIPTS, **TEMPLATES}[place.extension]
-    return ScriptResource(site, place.entry, place.settings, dialect, place)
+    return ScriptResource(site, place.entry, place.settings, place.dialect, place)
+
+
+def _handler(site: SiteContext, place: Place) -> IResource:
+    if place.entry is None or place.entry.kind is not Kind.FILE or not place.dialect or place.is_template:
+        raise HttpProblem(500, "The handler that this folder's settings name is no script of this site.")
+    return _script(site, place)
 
 
 def _index(site: SiteContext, place: Place) -> IResource:
@@ -108,11 +114,15 @@ def _index(site: SiteContext, place: Place) -> IResource:
 
 def _elsewhere(site: SiteContext, place: Place) -> IResource:
     assert place.redirect is not None
-    return Redirect(place.redirect)
+    return Redirect(place.redirect, private=place.settings.auth is not None)
 
 
 def _with_slash(site: SiteContext, place: Place) -> IResource:
-    return SlashRedirect()
+    return SlashRedirect(private=place.settings.auth is not None)
+
+
+def _is_mapped(place: Place) -> bool:
+    return place.extension in place.settings.extensions and place.mark is None
 
 
 PLACE_ROWS = (
@@ -121,6 +131,12 @@ PLACE_ROWS = (
         "302 to what they say",
         lambda place: place.redirect is not None,
         _elsewhere,
+    ),
+    PlaceRow(
+        "anything below a folder whose settings name a `handler`",
+        "that script, the rest is PATH_INFO",
+        lambda place: place.handled,
+        _handler,
     ),
     PlaceRow(
         'a symlink whose target is outside the site (or any, where `symlinks = "none"`)',
@@ -135,6 +151,12 @@ PLACE_ROWS = (
         "its text, never run",
         lambda place: place.mark is Mark.NOEXECUTE and place.index is None and not place.slash,
         _file(_source_text),
+    ),
+    PlaceRow(
+        "nothing, but where `dialect` is `handler` there is `NAME.py` for `NAME.ANY`",
+        "that script",
+        lambda place: place.entry is not None and not place.rest and place.is_renamed,
+        _script,
     ),
     PlaceRow(
         "nothing, but `NAME.*` has exactly one script or template",
@@ -169,9 +191,15 @@ PLACE_ROWS = (
     ),
     PlaceRow("folder without one, listing off", "403", _of_kind(Kind.FOLDER), _fails(403)),
     PlaceRow(
+        "an extension that `extensions` in the settings name a script dialect or an installed handler for",
+        "that; where `scripts = false`: static text",
+        lambda place: _is_mapped(place) and place.settings.scripts and bool(place.dialect) and not place.is_template,
+        _script,
+    ),
+    PlaceRow(
         "`.py`, `.dbpy`, or a first line that starts with `#DBPYEXECUTE`",
         "script; where `scripts = false`: static text",
-        lambda place: _is_script(place) and place.mark is not Mark.NOEXECUTE and place.settings.scripts,
+        lambda place: _is_script(place) and bool(place.dialect) and place.settings.scripts,
         _script,
     ),
     PlaceRow(
@@ -181,15 +209,15 @@ PLACE_ROWS = (
         _fails(404),
     ),
     PlaceRow(
-        "`.tpl`, `.jinja`, `.j2`, Markdown",
+        "`.tpl`, `.jinja`, `.j2`, Markdown, and what `extensions` name a template dialect for",
         "template; where `scripts = false`: static text",
-        lambda place: place.extension in TEMPLATES and place.settings.scripts,
+        lambda place: place.is_template and place.settings.scripts,
         _script,
     ),
     PlaceRow(
-        "a script or template, where `scripts = false`",
+        'a script or template, where `scripts = false`, or `extensions` say `"static"`',
         "static, as text/plain",
-        lambda place: _is_script(place) or place.extension in TEMPLATES,
+        lambda place: bool(place.dialect) or _is_script(place) or place.extension in TEMPLATES,
         _file(_source_text),
     ),
     PlaceRow("any other file", "static", lambda place: True, _file(StaticFile)),
@@ -228,6 +256,7 @@ class FolderTree(SiteResource):
         if isinstance(site.origin, LocalOrigin):
             self._ready = ReadyScripts(site.origin.root, site.delivery.now)
         super().__init__(site, Entry((), Kind.FOLDER), FolderSettings.of_server(site.settings))
+        self._guard = Guard(site)
 
     def render(self, request: Request) -> int:
         """Answer `request`: at once by a script whose place is known, else by looking it up."""
@@ -246,8 +275,9 @@ class FolderTree(SiteResource):
             folder = (await self._inheritance.along(())).at(0)
             place = await find(path, slash, self.site.origin, self._inheritance, self._marks)
             folder = place.settings
+            await self._guard.admit(request, folder)
             found = resource_for(self.site, place)
-            if self._ready is not None and isinstance(found, ScriptResource) and not place.rest:
+            if self._ready is not None and isinstance(found, ScriptResource) and not (place.rest or place.handled):
                 self._ready.offer(request.path, found, asked)
             if isinstance(found, SiteResource):
                 await found.answer(request)

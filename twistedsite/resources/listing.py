@@ -21,6 +21,7 @@ from twistedsite.resources.base import SiteResource
 from twistedsite.resources.conditional import known_by
 from twistedsite.resources.error import HttpProblem, add_folder_headers
 from twistedsite.resources.place import Place
+from twistedsite.resources.privacy import make_private
 from twistedsite.resources.script import ScriptResource
 from twistedsite.scripts.dialects.listing import TEMPLATE
 
@@ -53,7 +54,7 @@ class Listing(SiteResource):
             raise HttpProblem(404) from None
         listing, body = await background.call(_render, self.entry.path, children, View.of_query(query), form)
         add_folder_headers(request, self.folder)
-        _send(request, listing, form, body)
+        _send(request, listing, form, body, private=self.folder.auth is not None)
         return None
 
     async def _own_page(self) -> ScriptResource | None:
@@ -81,13 +82,15 @@ def is_listed(entry: Entry) -> bool:
     return entry.kind in (Kind.FILE, Kind.FOLDER) and not entry.name.startswith(("_", "."))
 
 
-def _send(request: Request, listing: ListingPage, form: Representation, body: bytes) -> None:
+def _send(request: Request, listing: ListingPage, form: Representation, body: bytes, *, private: bool) -> None:
     etag = b'W/"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode("ascii")
     request.setHeader(b"etag", etag)
     request.setHeader(b"cache-control", b"no-cache")
     request.setHeader(b"vary", b"Accept")
     if links := _links(listing):
         request.setHeader(b"link", links)
+    if private:
+        make_private(request.responseHeaders)
     if known_by((request.getHeader(b"if-none-match") or b""), etag.removeprefix(b"W/")):
         request.setResponseCode(304)
         request.finish()

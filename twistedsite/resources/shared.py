@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from twistedsite.resources.background import Reactor
 from twistedsite.resources.delivery import Delivery
+from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
 from twistedsite.scripts.runners.workers.check import check_sandbox
 from twistedsite.scripts.runners.workers.pool import Workers
@@ -24,6 +25,8 @@ class Shared:
     """Each part is made when a site first needs it. `settings` are the server's."""
 
     def __init__(self, settings: ServerSettings, reactor: IThreadReactor) -> None:
+        # Before the reactor runs: to look for installed handlers takes a while, and happens once.
+        installed_handlers()
         self.settings = settings
         self.reactor = reactor
         self.delivery = Delivery(settings, cast(Reactor, reactor))

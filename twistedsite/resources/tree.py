@@ -10,6 +10,7 @@ from twistedsite.resources.folder import FolderTree
 from twistedsite.resources.shared import Shared
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
+from twistedsite.scripts.dialects import check_handlers
 from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.threads import ThreadRunner
 from twistedsite.scripts.runners.workers.runner import WorkerRunner
@@ -43,7 +44,8 @@ class BuiltSite:
 def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThreadReactor) -> BuiltSite:
     """Return the one site of a server, `settings.root`, an existing folder.
 
-    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold.
+    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold, and where
+    `settings.extensions` name what there is not.
     """
     shared = Shared(settings, reactor)
     return attrs.evolve(build_on(shared, default_site(settings), sessions), owned=shared)
@@ -52,13 +54,15 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
 def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> BuiltSite:
     """Return `site` as one of several. Raises SettingsError as `build_site` does."""
     settings, reactor = site.settings, shared.reactor
+    check_handlers(settings.extensions, "")
     origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
     broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor))
     runner: ThreadRunner | WorkerRunner
     uid = None
     if settings.isolation == "workers":
         uid = shared.user_of(site)
-        runner = WorkerRunner(shared.workers(), site.name, origin.root, broker, settings.workers, uid)
+        workers, readable = shared.workers(), settings.pythonpath
+        runner = WorkerRunner(workers, site.name, origin.root, broker, settings.workers, uid, readable)
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker, shared.threads())
     context = SiteContext(site.name, settings, origin, runner, reactor, shared.delivery)

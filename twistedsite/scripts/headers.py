@@ -70,9 +70,11 @@ class ResponseHeaders(MutableMapping[str, str]):
         values.append(_checked_value(name, value))
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
-        """The fields as they go on the wire."""
+        """The fields as they go on the wire. Values are UTF-8; other bytes are in them by PEP 383."""
         return [
-            (name.encode("ascii"), value.encode("utf-8")) for name, values in self._fields.values() for value in values
+            (name.encode("ascii"), value.encode("utf-8", "surrogateescape"))
+            for name, values in self._fields.values()
+            for value in values
         ]
 
 

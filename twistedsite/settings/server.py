@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from twistedsite.settings.auth import AuthSettings
 from twistedsite.settings.units import Duration, Size
 from twistedsite.settings.users import HIGHEST, uid_range
 
@@ -166,6 +167,15 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
+def check_extensions(extensions: dict[str, str]) -> None:
+    """Raise ValueError where a key of `extensions` is none, or a value cannot be a name."""
+    for extension, name in extensions.items():
+        if not re.fullmatch(r"\.[^./\s\x00-\x1f\\]+", extension) or extension != extension.lower():
+            raise ValueError(f"extensions: expected an extension such as .cgi, in lower case, got {extension!r}")
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"extensions: expected the name of a dialect or handler for {extension}")
+
+
 class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[storage]`: what scripts may keep in the site's folder."""
 
@@ -309,6 +319,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     sandbox: Literal["required", "best-effort", "off"] = "best-effort"
     """Where `isolation` is `workers`: `required` refuses to start where the kernel cannot hold scripts, `best-effort`
     goes without what is missing and says so, `off` has limits only."""
+    pythonpath: tuple[str, ...] = ()
+    """Folders outside of the site that `pythonpath` in a folder's settings may name: absolute paths."""
     sessions: str = "memory"
     """Where sessions are kept: `memory` or `sqlite:PATH`."""
     max_body: Size = Size(16 * 1024 * 1024)
@@ -327,6 +339,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Names of your own that every script can read."""
     sites: dict[str, SiteTable] = {}
     """Folders that are the sites of some hosts: a table `[sites.NAME]` for each."""
+    extensions: dict[str, str] = {}
+    """Extension -> dialect or installed handler that runs such files; folders may add to it."""
     http: HttpLimits = HttpLimits()
     forms: FormLimits = FormLimits()
     pool: ThreadSettings = ThreadSettings()
@@ -335,6 +349,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     storage: StorageSettings = StorageSettings()
     static: StaticSettings = StaticSettings()
     compression: CompressionSettings = CompressionSettings()
+    auth: AuthSettings = AuthSettings()
 
     def __post_init__(self) -> None:
         if not self.timeout:
@@ -343,6 +358,10 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError("listen: expected one endpoint at least, such as tcp:8080")
         if not re.fullmatch(r"memory|sqlite:.+", self.sessions):
             raise ValueError(f"sessions: expected memory or sqlite:PATH, got {self.sessions!r}")
+        for folder in self.pythonpath:
+            if not folder.startswith("/"):
+                raise ValueError(f"pythonpath: expected absolute paths, got {folder!r}")
+        check_extensions(self.extensions)
         if not self.access_log:
             raise ValueError("access_log: expected a path, - for standard output, or off")
         if self.health and not self.health.startswith("/"):

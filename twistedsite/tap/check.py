@@ -13,10 +13,12 @@ import jinja2
 import msgspec
 
 from twistedsite.resources.marks import MARK_LENGTH, Mark
+from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FolderFile
 from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
 from twistedsite.settings.server import ServerSettings, SiteTable
 from twistedsite.settings.sites import site_faults
+from twistedsite.tap.passwords import auth_faults
 
 FOLDER_FILE = "_folder.toml"
 
@@ -101,7 +103,15 @@ def _no_judge(file: str, text: bytes) -> Iterator[Fault]:
 
 
 def _folder_settings(file: str, text: bytes) -> Iterator[Fault]:
-    return _settings(file, text, FolderFile)
+    found = list(_settings(file, text, FolderFile))
+    yield from found
+    if not found:
+        said = convert(parse_toml(text, file), FolderFile, file)
+        if isinstance(said.dialect, str) and said.dialect not in PYTHON_DIALECTS:
+            yield Fault(file, line_of_key(text.decode(), "dialect"), f"dialect: {unknown_dialect(said.dialect)}")
+        if said.auth:
+            for name, line, problem in auth_faults(said.auth, os.path.dirname(file)):
+                yield Fault(name or file, line or line_of_key(text.decode(), "auth"), problem)
 
 
 def _server_settings(file: str, text: bytes) -> Iterator[Fault]:
@@ -116,6 +126,12 @@ def _settings(file: str, text: bytes, kind: type[msgspec.Struct]) -> Iterator[Fa
         return
     for fault in faults(table, kind, file):
         yield Fault(file, line_of_key(text.decode(), fault.key), f"{fault.key}: {fault.problem}")
+    extensions = table.get("extensions")
+    for extension, name in extensions.items() if isinstance(extensions, dict) else ():
+        try:
+            check_handlers({extension: str(name)}, file)
+        except SettingsError as error:
+            yield Fault(file, line_of_key(text.decode(), error.key), f"{error.key}: {error.problem}")
     if kind is not ServerSettings:
         return
     for fault in _sites(table, file):

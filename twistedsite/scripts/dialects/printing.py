@@ -14,6 +14,7 @@ from typing import Any, Final
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.headers import RequestHeaders, location_value
 from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.main_module import be_main
 from twistedsite.scripts.page import PageText
 from twistedsite.scripts.stdout import printing_to
 from twistedsite.scripts.storage import SiteFiles
@@ -53,7 +54,7 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Run the script of `exchange`; what it prints is the body."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0])
+    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
     if request.autoreload:
         interpreter.refresh()
     compiled = interpreters.code.get(request.filename, request.version)
@@ -61,10 +62,13 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     namespace = {
         "__name__": "__main__",
         "__file__": request.filename,
+        "__package__": interpreter.package,
         "__builtins__": interpreter.builtins,
         "__given__": frozenset(given),
         **given,
     }
+    if compiled.outline.classes or compiled.outline.functions:
+        be_main(namespace)
     try:
         with printing_to(PageText(exchange)):
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for

@@ -15,7 +15,7 @@ from twistedsite.scripts.dialects.dbpy.io_json import JsonFiles
 from twistedsite.scripts.dialects.dbpy.session import SessionDict
 from twistedsite.scripts.dialects.dbpy.templates import Templates
 from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.interpreters import Interpreter
+from twistedsite.scripts.interpreter import Interpreter
 from twistedsite.scripts.lazy import lazy
 
 

@@ -9,6 +9,7 @@ from twistedsite.scripts.dialects.dbpy.current import answering
 from twistedsite.scripts.dialects.dbpy.namespace import Dbpy
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.main_module import be_main
 from twistedsite.scripts.page import PageText
 from twistedsite.scripts.stdout import printing_to
 
@@ -16,7 +17,7 @@ from twistedsite.scripts.stdout import printing_to
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Run the script of `exchange`; the one name that it is given is `dbpy`."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0])
+    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
     if request.autoreload:
         interpreter.refresh()
     compiled = interpreters.code.get(request.filename, request.version)
@@ -24,10 +25,13 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     namespace = {
         "__name__": "__main__",
         "__file__": request.filename,
+        "__package__": interpreter.package,
         "__builtins__": interpreter.builtins,
         "__given__": frozenset({"dbpy"}),
         "dbpy": dbpy,
     }
+    if compiled.outline.classes or compiled.outline.functions:
+        be_main(namespace)
     well = False
     try:
         with contextlib.suppress(SystemExit), printing_to(PageText(exchange)), answering(dbpy):

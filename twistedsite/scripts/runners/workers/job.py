@@ -74,6 +74,7 @@ class ScriptJob:
     def __init__(self, pool: SitePool, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> None:
         self.result: Deferred[None] = Deferred(self._cancelled)
         self.state = State.QUEUED
+        self.interpreter = request.imports.interpreter
         self._pool = pool
         self._request = request
         self._body = body

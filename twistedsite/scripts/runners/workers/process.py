@@ -50,6 +50,8 @@ class WorkerProcess:
         self.pool = pool
         self.state = State.IDLE
         self.job: ScriptJob | None = None
+        self.interpreter = ""
+        """The name of the interpreter that it serves; empty: all that have none."""
         self.jobs_done = 0
         self.turn_began = workers.reactor.seconds()
         """When its site got this place of all the server's places."""

@@ -28,6 +28,7 @@ class WorkerRunner:
     """Runs the scripts of the site `name`, the folder `root`, in processes of `workers`, which stays the caller's.
 
     `settings` are the site's own; the server's unless given. `uid` is the user to run as; the server's unless given.
+    `readable`: absolute paths of further folders that its scripts may read.
     """
 
     _log = Logger()
@@ -40,11 +41,12 @@ class WorkerRunner:
         broker: DirectBroker,
         settings: WorkerSettings | None = None,
         uid: int | None = None,
+        readable: tuple[str, ...] = (),
     ) -> None:
         settings = settings or workers.settings
         policy = SandboxPolicy(
             root,
-            system_paths(settings.network, settings.exec),
+            (*system_paths(settings.network, settings.exec), *readable),
             uid=uid,
             memory=max(_ADDRESS_SPACE, 2 * settings.memory),
             cpu=_PROCESSOR,

@@ -12,6 +12,7 @@ import tempfile
 from typing import Final
 
 from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.main_module import restore_main
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import Job, Kind, encode, frame
 from twistedsite.scripts.runners.workers.worker import Worker
@@ -47,6 +48,7 @@ def warm_up() -> None:
                 worker.serve_one()
                 far.recv(256 * 1024)
         worker.close()
+    restore_main()
     restore_stdout()
     sys.path_importer_cache.pop(folder, None)
 
