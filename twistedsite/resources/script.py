@@ -15,6 +15,7 @@ from twistedsite.http.request import Request as OwnRequest
 from twistedsite.origins.interface import Entry
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem
+from twistedsite.resources.internal import InternalRequest
 from twistedsite.resources.sink import RequestSink
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.imports import Imports
@@ -92,6 +93,7 @@ class ScriptResource(SiteResource):
         text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
         told.method, told.target, told.query = text.method, text.target, text.query
         told.protocol, told.headers, told.host = text.protocol, text.headers, text.host
+        told.depth = request.depth if isinstance(request, InternalRequest) else 0
         told.script_name = self._url_path
         if request.prepath:
             mounted = [segment.decode("utf-8", "replace") for segment in request.prepath]

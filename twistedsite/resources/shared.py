@@ -11,6 +11,7 @@ from msgspec import UNSET
 
 from twistedsite.resources.background import Reactor
 from twistedsite.resources.delivery import Delivery
+from twistedsite.scripts.broker.background import InFlight
 from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
 from twistedsite.scripts.runners.workers.check import check_sandbox
@@ -30,6 +31,7 @@ class Shared:
         self.settings = settings
         self.reactor = reactor
         self.delivery = Delivery(settings, cast(Reactor, reactor))
+        self.in_flight = InFlight(settings.background.in_flight)
         self._users = Users(uid_range(settings.workers.uids))
         self._threads: SharedThreads | None = None
         self._workers: Workers | None = None

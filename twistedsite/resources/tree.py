@@ -7,7 +7,9 @@ import attrs
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
+from twistedsite.resources.internal import Internal
 from twistedsite.resources.shared import Shared
+from twistedsite.scripts.broker.background import SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.dialects import check_handlers
@@ -27,6 +29,7 @@ class BuiltSite:
     context: SiteContext
     runner: ThreadRunner | WorkerRunner
     sessions: SessionStore
+    background: SiteBackground
     uid: int | None = None
     """The user that its worker processes run as; None: the server's."""
     owned: Shared | None = None
@@ -34,6 +37,7 @@ class BuiltSite:
 
     def stop(self) -> None:
         """Stop its scripts, and release all that it holds."""
+        self.background.stop()
         self.runner.stop()
         self.context.delivery.forget(self.context.name)
         if self.owned is not None:
@@ -56,7 +60,8 @@ def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> Buil
     settings, reactor = site.settings, shared.reactor
     check_handlers(settings.extensions, "")
     origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
-    broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor))
+    background = SiteBackground(site.name, settings.background, shared.in_flight, reactor)
+    broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor), background)
     runner: ThreadRunner | WorkerRunner
     uid = None
     if settings.isolation == "workers":
@@ -66,4 +71,6 @@ def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> Buil
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker, shared.threads())
     context = SiteContext(site.name, settings, origin, runner, reactor, shared.delivery)
-    return BuiltSite(FolderTree(context), context, runner, sessions, uid)
+    tree = FolderTree(context)
+    background.dispatch = Internal(tree, reactor).dispatch
+    return BuiltSite(tree, context, runner, sessions, background, uid)

@@ -13,6 +13,7 @@ import msgspec
 
 from twistedsite.http.cookies import parse_cookies
 from twistedsite.http.forms import Form, Upload, parse_body, parse_query
+from twistedsite.scripts.background import Background
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.environ import cgi_environ
 from twistedsite.scripts.headers import ResponseHeaders
@@ -70,6 +71,8 @@ class ScriptRequest(msgspec.Struct, kw_only=True):
     form_limits: FormLimits = FormLimits()
     writable: tuple[tuple[str, ...], ...] = ()
     """Below which paths of the site it may write; the server holds it to its own copy of this."""
+    depth: int = 0
+    """How many background requests, each made by the one before, have led to it."""
 
     def header(self, name: str, default: str = "") -> str:
         """The value of field `name` (lower case), several values joined by a comma; `default` where absent."""
@@ -212,6 +215,11 @@ class Exchange:
             if self._storage_over:
                 storage.close()
         return self._storage
+
+    @lazy
+    def background(self) -> Background:
+        """What sends requests without waiting for their answers."""
+        return self._broker.background(self.request)
 
     def read_source(self) -> str:
         """The text of the script or template itself; raises FileNotFoundError where it has gone."""

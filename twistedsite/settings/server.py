@@ -193,7 +193,28 @@ class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Requests that may wait for the lock on one path."""
 
     def __post_init__(self) -> None:
-        parse_paths(self.writable, "storage.writable")
+        parse_paths(self.writable, "writable")
+
+
+class BackgroundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[background]`: requests that scripts send without waiting for an answer."""
+
+    per_request: Count = 10
+    """Background requests of one request."""
+    per_site: Count = 20
+    """Background requests of one site that are on their way at once; further ones are not sent."""
+    in_flight: Count = 100
+    """The same of all sites together."""
+    depth: Count = 3
+    """Background requests to the site itself that may follow one from the other."""
+    connect: Duration = Duration(5)
+    """Longest wait for another server to accept a connection."""
+    timeout: Duration = Duration(30)
+    """From a request's beginning to the end of its answer; longer: it is given up."""
+    response: Size = Size(1024 * 1024)
+    """Bytes of an answer that are taken, and thrown away, before the connection is closed."""
+    private: bool = False
+    """Also to addresses of this machine and of private networks; else to public addresses only."""
 
 
 def parse_paths(paths: tuple[str, ...], key: str) -> tuple[tuple[str, ...], ...]:
@@ -347,6 +368,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     workers: WorkerSettings = WorkerSettings()
     session: SessionSettings = SessionSettings()
     storage: StorageSettings = StorageSettings()
+    background: BackgroundSettings = BackgroundSettings()
     static: StaticSettings = StaticSettings()
     compression: CompressionSettings = CompressionSettings()
     auth: AuthSettings = AuthSettings()

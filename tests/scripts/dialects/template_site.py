@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from twistedsite.origins.local import LocalOrigin
+from twistedsite.scripts.broker.background import InFlight, SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.code import CodeCache, file_version
@@ -21,7 +22,7 @@ from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.scripts.run import Outcome, finish_script, run_script
 from twistedsite.sessions.memory import MemoryStore
-from twistedsite.settings.server import SessionSettings, StorageSettings
+from twistedsite.settings.server import BackgroundSettings, SessionSettings, StorageSettings
 
 
 @dataclass
@@ -67,7 +68,9 @@ class TemplateSite:
         self.root = root
         self.store = MemoryStore(SessionSettings(), Clock().seconds)
         files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), Clock())
-        self._broker = DirectBroker(self.store, files)
+        self._broker = DirectBroker(
+            self.store, files, SiteBackground("site", BackgroundSettings(), InFlight(1), Clock())
+        )
         self._interpreters = interpreters
         self._time = 1_700_000_000
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from twistedsite.scripts.background import Background
 from twistedsite.scripts.storage import Storage
 from twistedsite.sessions.interface import SessionStore
 
@@ -24,4 +25,8 @@ class Broker(Protocol):
 
     def storage(self, request: ScriptRequest) -> Storage:
         """The files of the script's own site, as far as `request` may touch them; to be closed at its end."""
+        ...
+
+    def background(self, request: ScriptRequest) -> Background:
+        """What sends the background requests of `request`."""
         ...

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from twistedsite.scripts.broker.background import RequestBackground, SiteBackground
 from twistedsite.scripts.broker.storage import RequestStorage, SiteStorage
 from twistedsite.sessions.interface import SessionStore
 
@@ -18,7 +19,12 @@ class DirectBroker(msgspec.Struct, frozen=True):
 
     sessions: SessionStore
     files: SiteStorage
+    requests: SiteBackground
 
     def storage(self, request: ScriptRequest) -> RequestStorage:
         """See `Broker.storage`."""
         return self.files.open(request.writable, request.timeout)
+
+    def background(self, request: ScriptRequest) -> RequestBackground:
+        """See `Broker.background`."""
+        return self.requests.open(request)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from twistedsite.scripts.background import Params, background_call
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.headers import RequestHeaders, location_value
 from twistedsite.scripts.interpreters import Interpreters
@@ -33,6 +34,13 @@ def _body(exchange: Exchange) -> bytes:
     return exchange.body.read()
 
 
+def _send_background(
+    exchange: Exchange, url: str, method: str = "get", params: Params | None = None, local: bool = False
+) -> bool:
+    folder = exchange.request.script[:-1]
+    return exchange.background.send(background_call(folder, url, method, params, local))
+
+
 GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "request": Exchange.lists,
     "form": lambda exchange: exchange.form,
@@ -44,6 +52,7 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "body": _body,
     "options": lambda exchange: exchange.request.options,
     "storage": lambda exchange: SiteFiles(exchange.storage, exchange.request.script[:-1]),
+    "background_request": lambda exchange: functools.partial(_send_background, exchange),
     "Session": lambda exchange: exchange.session,
     "renew_session": lambda exchange: lambda: exchange.session_access().renew(),
     "HTTP_REDIRECTION": lambda exchange: HttpRedirection,

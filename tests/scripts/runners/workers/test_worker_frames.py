@@ -143,11 +143,21 @@ async def test_locks_of_a_killed_script_are_free_again(write: Any, serve: Any, i
         assert (await site.get("/visit", jar=jar)).text == "2\n"
 
 
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("death", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.write(3, b'garbage' * 100)"])
+async def test_locks_of_a_dead_worker_are_free_again(write: Any, serve: Any, death: str) -> None:
+    write("hold.py", f"import os, time\nstorage.lock('/_data').__enter__()\n{death}\ntime.sleep(60)")
+    write("take.py", "with storage.lock('/_data', 20): print('mine')")
+    async with serve() as site:
+        assert (await site.get("/hold")).status == 502
+        assert (await site.get("/take")).text == "mine\n"
+
+
 FORGED = """
 from twistedsite.scripts.runners.workers.frames import *
 call = storage._storage._caller.call
-escapes = ("..", "other", "victim"), ("/etc/passwd",), ("", ""), ("a\\0b",)
-for path in (("victim",), *escapes, ("x" * 5000,), ("d",) * 1000):
+strange = ("..", "other", "victim"), ("/etc/passwd",), ("", ""), ("a\\0b",), ("x" * 5000,), ("d",) * 1000
+for path in (("victim",), *strange):
     for frame in (WriteFile(path, 0, b"x"), MakeFolder(path), RemovePath(path), LockPath(path, -1e308), ReadFile(path)):
         answer, descriptor = call(frame)
         print(type(frame).__name__, answer.number, descriptor)
@@ -183,6 +193,7 @@ async def test_what_a_script_writes_to_standard_error_is_logged_in_one_piece(
     async with serve() as site:
         assert (await site.get("/log")).text == "page\n"
     (line,) = [line for line in logged if "two" in line]
+    assert line.startswith("site: log.py: one ")
     assert "\x1b" not in line
     assert "\x07" not in line
 

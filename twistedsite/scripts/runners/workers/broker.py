@@ -15,10 +15,19 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from twistedsite.scripts.broker.background import RequestBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners.mailbox import Mailbox
-from twistedsite.scripts.runners.workers.frames import Answer, Call, Failing, FrameError, SessionCall, decode
+from twistedsite.scripts.runners.workers.frames import (
+    Answer,
+    Call,
+    Failing,
+    FrameError,
+    SendRequest,
+    SessionCall,
+    decode,
+)
 from twistedsite.scripts.runners.workers.session_calls import SessionCalls
 from twistedsite.scripts.runners.workers.storage_calls import StorageCalls
 
@@ -85,6 +94,7 @@ class JobBroker:
         self._closed = False
         self._sessions = SessionCalls(broker.sessions, request.timeout)
         self._storage: StorageCalls | None = None
+        self._background: RequestBackground | None = None
 
     def call(self, payload: bytes) -> None:
         """Begin what a CALL frame asks for; raises FrameError where it must not ask."""
@@ -94,6 +104,9 @@ class JobBroker:
         if isinstance(call, SessionCall):
             self._sessions.check(call)
             perform = functools.partial(self._sessions.perform, call)
+        elif isinstance(call, SendRequest):
+            self._background = self._background or self._broker.background(self._request)
+            perform = functools.partial(_send, self._background, call)
         else:
             if self._storage is None:
                 self._storage = StorageCalls(self._broker.storage(self._request))
@@ -129,3 +142,10 @@ class JobBroker:
     def _check(self, result: object) -> None:
         if isinstance(result, Failure):
             self._log.failure("a session could not be released", failure=result)
+
+
+def _send(background: RequestBackground, call: SendRequest) -> Answer:
+    try:
+        return Answer(b"sent" if background.send(call.request) else None)
+    except ValueError as error:
+        return Answer(failing=Failing.VALUE, message=str(error))

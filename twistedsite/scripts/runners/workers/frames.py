@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from twistedsite.scripts.background import BackgroundCall
 from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport
 from twistedsite.scripts.run import Outcome
@@ -187,9 +188,15 @@ class CloseStorage(msgspec.Struct, tag=18, array_like=True):
     """Let go of every path: the script has ended, though its client may still be slow."""
 
 
+class SendRequest(msgspec.Struct, tag=20, array_like=True):
+    """Send a background request; answered by some data if it was, by none if there are too many."""
+
+    request: BackgroundCall
+
+
 SessionCall = LockSession | ReleaseSession | LoadSession | SaveSession | RenameSession | DeleteSession
 StorageCall = ReadFile | Piece | WriteFile | ListFolder | MakeFolder | RemovePath | LockPath | UnlockPath | CloseStorage
-Call = SessionCall | StorageCall
+Call = SessionCall | StorageCall | SendRequest
 
 
 Children = list[Child] | None
@@ -201,6 +208,8 @@ class Failing(enum.Enum):
 
     ERROR = "error"
     BUSY = "busy"
+    VALUE = "value"
+    """A ValueError."""
     SYSTEM = "system"
     """An OSError."""
 

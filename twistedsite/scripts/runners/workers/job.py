@@ -113,6 +113,11 @@ class ScriptJob:
             self._deadline = self._pool.workers.deadlines.add(self._request.timeout, self._expired)
 
     @property
+    def script(self) -> str:
+        """The script's path, from the site's root."""
+        return "/".join(self._request.script)
+
+    @property
     def is_repeatable(self) -> bool:
         """Whether it does no harm if it should run twice (RFC 9110, 9.2.1)."""
         return self.state is State.RUNNING and self._request.method in ("GET", "HEAD", "OPTIONS")

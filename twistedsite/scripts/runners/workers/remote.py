@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from twistedsite.scripts.background import BackgroundCall
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import (
@@ -17,6 +18,7 @@ from twistedsite.scripts.runners.workers.frames import (
     ReleaseSession,
     RenameSession,
     SaveSession,
+    SendRequest,
 )
 from twistedsite.scripts.runners.workers.remote_storage import RemoteStorage
 from twistedsite.sessions.interface import SessionBusyError, SessionData, SessionError
@@ -34,6 +36,10 @@ class RemoteBroker:
     def storage(self, request: ScriptRequest) -> RemoteStorage:
         """See `Broker.storage`."""
         return RemoteStorage(self)
+
+    def background(self, request: ScriptRequest) -> RemoteBackground:
+        """See `Broker.background`."""
+        return RemoteBackground(self)
 
     def call(self, call: Call) -> tuple[Answer, int | None] | None:
         """What the server says to `call`, and the descriptor that comes with it; None: the request is over."""
@@ -85,6 +91,24 @@ class RemoteSessions:
         if answer.failing is not None:
             raise SessionError(answer.message)
         return answer.data
+
+
+class RemoteBackground:
+    """See `Background`."""
+
+    def __init__(self, broker: RemoteBroker) -> None:
+        self._broker = broker
+
+    def send(self, call: BackgroundCall) -> bool:
+        """See `Background.send`; when the request is over nothing is sent any more."""
+        call.check()
+        answered = self._broker.call(SendRequest(call))
+        if answered is None:
+            return False
+        answer, _ = answered
+        if answer.failing is not None:
+            raise ValueError(answer.message)
+        return answer.data is not None
 
 
 class RemoteLock:
