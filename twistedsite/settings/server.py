@@ -163,7 +163,7 @@ class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Requests that may wait for the lock on one path."""
 
     def __post_init__(self) -> None:
-        parse_paths(self.writable, "storage.writable")
+        parse_paths(self.writable, "writable")
 
 
 class BackgroundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
