@@ -141,8 +141,7 @@ def test_the_data_and_the_shared_code_are_not_served(page: Page) -> None:
         assert page.request.get(path).status == 403
 
 
-@pytest.mark.parametrize("width", [400, 1400])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(400, "dark"), (1400, "light")])
 def test_every_page_of_the_blog_fits_its_window(
     width: int, scheme: str, browser: Browser, blog: tuple[Server, Path]
 ) -> None:

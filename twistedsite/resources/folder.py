@@ -89,7 +89,7 @@ def _file(make: Callable[[SiteContext, Entry, FolderSettings], IResource]) -> Ca
 
 
 def _is_script(place: Place) -> bool:
-    return place.extension in SCRIPTS or place.mark is Mark.EXECUTE
+    return place.mark is Mark.EXECUTE or (place.extension in SCRIPTS and place.mark is not Mark.NOEXECUTE)
 
 
 def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IResource:
@@ -199,7 +199,7 @@ PLACE_ROWS = (
     PlaceRow(
         "`.py`, `.dbpy`, or a first line that starts with `#DBPYEXECUTE`",
         "script; where `scripts = false`: static text",
-        lambda place: _is_script(place) and bool(place.dialect) and place.settings.scripts,
+        lambda place: _is_script(place) and place.settings.scripts and not _is_mapped(place),
         _script,
     ),
     PlaceRow(
@@ -217,7 +217,7 @@ PLACE_ROWS = (
     PlaceRow(
         'a script or template, where `scripts = false`, or `extensions` say `"static"`',
         "static, as text/plain",
-        lambda place: bool(place.dialect) or _is_script(place) or place.extension in TEMPLATES,
+        lambda place: bool(place.dialect) or place.extension in (*SCRIPTS, *TEMPLATES),
         _file(_source_text),
     ),
     PlaceRow("any other file", "static", lambda place: True, _file(StaticFile)),

@@ -11,9 +11,8 @@ import os
 from collections import OrderedDict
 from typing import Final
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
+from twistedsite.origins.interface import Entry, GoneError, Origin, arrived
 from twistedsite.scripts.code import is_settled
-from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
 
 _LIMIT: Final = 8192
 """Files whose mark is known; the one unused for longest goes first."""
@@ -41,16 +40,16 @@ class Marks:
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
-        self._known: OrderedDict[tuple[str, ...], tuple[str, Mark | None]] = OrderedDict()
+        self._known: OrderedDict[tuple[Mark, tuple[str, ...]], tuple[str, Mark | None]] = OrderedDict()
 
-    async def of(self, entry: Entry) -> Mark | None:
-        """The mark of `entry`, as it was when it was looked up; None where it has none or is gone."""
-        possible = _possible(entry)
+    async def of(self, entry: Entry, possible: Mark | None) -> Mark | None:
+        """`possible`, where it is the mark of the file `entry` as that was when it was looked up; else None."""
         if possible is None:
             return None
-        known = self._known.get(entry.path)
+        key = (possible, entry.path)
+        known = self._known.get(key)
         if known is not None and known[0] == entry.version:
-            self._known.move_to_end(entry.path)
+            self._known.move_to_end(key)
             return known[1]
         try:
             file = await arrived(self._origin.open(entry))
@@ -65,17 +64,7 @@ class Marks:
             file.close()
         mark = possible if possible.is_of(head) else None
         if settled and file.version == entry.version:
-            self._known[entry.path] = (entry.version, mark)
+            self._known[key] = (entry.version, mark)
             while len(self._known) > _LIMIT:
                 self._known.popitem(last=False)
         return mark
-
-
-def _possible(entry: Entry) -> Mark | None:
-    """The one mark that a file of this name may have."""
-    if entry.kind is not Kind.FILE:
-        return None
-    extension = os.path.splitext(entry.name)[1].lower()
-    if extension == ".dbpy":
-        return Mark.NOEXECUTE
-    return None if extension in SCRIPTS or extension in TEMPLATES else Mark.EXECUTE

@@ -52,9 +52,9 @@ class Place:
     @property
     def dialect(self) -> str:
         """The dialect or installed handler that runs the entry, if scripts run here; empty: it is sent as it is."""
-        if self.entry is None or self.mark is Mark.NOEXECUTE:
-            return ""
-        return "dbpy" if self.mark is Mark.EXECUTE else dialect_of_name(self.entry.name, self.settings)
+        if self.mark is not None:
+            return "dbpy" if self.mark is Mark.EXECUTE else ""
+        return dialect_of_name(self.entry.name, self.settings) if self.entry is not None else ""
 
     @property
     def is_template(self) -> bool:
@@ -79,6 +79,16 @@ def dialect_of_name(name: str, folder: FolderSettings) -> str:
     return "" if named in STATIC else named
 
 
+def possible_mark(entry: Entry, folder: FolderSettings) -> Mark | None:
+    """The one mark that `entry` may have where `folder` holds; None where its name says all."""
+    if entry.kind is not Kind.FILE:
+        return None
+    dialect = dialect_of_name(entry.name, folder)
+    if dialect == "dbpy":
+        return Mark.NOEXECUTE
+    return None if dialect or extension_of(entry.name) in folder.extensions else Mark.EXECUTE
+
+
 async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: Inheritance, marks: Marks) -> Place:
     """Follow `path`. Raises HttpProblem where the settings on the way have a fault."""
     chain = await inheritance.along(path)
@@ -91,10 +101,10 @@ async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: 
     if entry is None:
         return await _from_ancestor(path, slash, origin, chain, marks) or Place(path, slash, None, folder)
     if entry.kind is not Kind.FOLDER:
-        return Place(path, slash, entry, folder, mark=await marks.of(entry))
+        return Place(path, slash, entry, folder, mark=await marks.of(entry, possible_mark(entry, folder)))
     settings = chain.at(len(path))
     index = await _index(path, settings, origin) if slash else None
-    mark = None if index is None else await marks.of(index)
+    mark = None if index is None else await marks.of(index, possible_mark(index, settings))
     return Place(path, slash, entry, settings, index=index, mark=mark)
 
 
@@ -115,8 +125,8 @@ async def _handled(path: tuple[str, ...], slash: bool, origin: Origin, chain: Ch
     if not settings.handler or not settings.scripts or not (rest or slash):
         return None
     entry = await arrived(origin.lookup(settings.handler))
-    mark = None if entry is None else await marks.of(entry)
-    return Place(path, slash, entry, settings, rest=rest, mark=mark, handled=True)
+    mark = None if entry is None else await marks.of(entry, possible_mark(entry, settings))
+    return Place(path, slash, entry, settings, rest=rest, handled=True, mark=mark)
 
 
 def _is_absolute(target: str) -> bool:
@@ -146,11 +156,12 @@ async def _from_ancestor(
         entry = entry or await _module(way, origin, settings) or await _without_extension(way, settings, origin)
         if entry is None or entry.kind is not Kind.FILE or not settings.scripts:
             return None
-        place = Place(path, slash, entry, settings, rest=rest, mark=await marks.of(entry))
-        is_text = place.mark is Mark.NOEXECUTE
+        mark = await marks.of(entry, possible_mark(entry, settings))
+        place = Place(path, slash, entry, settings, rest=rest, mark=mark)
         # A template, or what is shown as text, is for its own URL only.
-        own_url_only = is_text or place.is_template
-        return place if (place.dialect or is_text) and not (own_url_only and (rest or slash)) else None
+        takes_rest = bool(place.dialect) and not place.is_template
+        shown = bool(place.dialect) or mark is Mark.NOEXECUTE
+        return place if shown and (takes_rest or not (rest or slash)) else None
     return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import attrs
 
 from twistedsite.origins.local import LocalOrigin
@@ -66,7 +68,7 @@ def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> Buil
     uid = None
     if settings.isolation == "workers":
         uid = shared.user_of(site)
-        workers, readable = shared.workers(), settings.pythonpath
+        workers, readable = shared.workers(), tuple(map(os.path.abspath, settings.pythonpath))
         runner = WorkerRunner(workers, site.name, origin.root, broker, settings.workers, uid, readable)
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker, shared.threads())

@@ -78,8 +78,8 @@ class ResponseHeaders(MutableMapping[str, str]):
         ]
 
 
-def location_value(url: str) -> str:
-    """`url`, absolute or relative, as a Location field takes it: what cannot stand in a URL is percent-encoded."""
+def location(url: str) -> str:
+    """`url`, relative or not, as the value of a field Location: what may not stand in a URL is percent-encoded."""
     return quote(url, safe="%/:?#[]@!$&'()*+,;=~-._")
 
 

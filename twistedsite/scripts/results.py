@@ -11,7 +11,7 @@ import msgspec
 
 from twistedsite.scripts.dialects import load_dialect
 from twistedsite.scripts.exchange import Exchange, checked_status
-from twistedsite.scripts.headers import location_value
+from twistedsite.scripts.headers import location
 
 _BODILESS: Final = frozenset({204, 304})
 """Statuses of answers without content (RFC 9110, 6.4.1)."""
@@ -48,7 +48,7 @@ def redirect(url: str, status: int = 303) -> Response:
     if status not in (301, 302, 303, 307, 308):
         raise ValueError(f"not the status of a redirect: {status}")
     fields: dict[str, str | list[str]] = {
-        "Location": location_value(url),
+        "Location": location(url),
         "Content-Type": "text/plain; charset=utf-8",
     }
     return Response("See the Location field.\n", status=status, headers=fields)

@@ -6,6 +6,7 @@ A folder can lower a limit of the server, never raise it; it can turn scripts of
 from __future__ import annotations
 
 import keyword
+import os
 import re
 from typing import TypeVar
 
@@ -160,7 +161,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             writable=parse_paths(server.storage.writable, "storage.writable"),
             options=dict(server.options),
             extensions=dict(server.extensions),
-            pythonpath_allowed=server.pythonpath,
+            pythonpath_allowed=tuple(map(os.path.abspath, server.pythonpath)),
         )
 
     def with_file(self, file: FolderFile, folder: tuple[str, ...] = ()) -> FolderSettings:

@@ -167,15 +167,6 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
-def check_extensions(extensions: dict[str, str]) -> None:
-    """Raise ValueError where a key of `extensions` is none, or a value cannot be a name."""
-    for extension, name in extensions.items():
-        if not re.fullmatch(r"\.[^./\s\x00-\x1f\\]+", extension) or extension != extension.lower():
-            raise ValueError(f"extensions: expected an extension such as .cgi, in lower case, got {extension!r}")
-        if not re.fullmatch(r"[\w.-]+", name):
-            raise ValueError(f"extensions: expected the name of a dialect or handler for {extension}")
-
-
 class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[storage]`: what scripts may keep in the site's folder."""
 
@@ -226,6 +217,15 @@ def parse_paths(paths: tuple[str, ...], key: str) -> tuple[tuple[str, ...], ...]
             raise ValueError(f"{key}: expected paths from the site's root, such as /data, got {path!r}")
         found.append(segments)
     return tuple(found)
+
+
+def check_extensions(extensions: dict[str, str]) -> None:
+    """Raise ValueError where a key of `extensions` is none, or a value cannot be a name."""
+    for extension, name in extensions.items():
+        if not re.fullmatch(r"\.[^./\s\x00-\x1f\\]+", extension) or extension != extension.lower():
+            raise ValueError(f"extensions: expected an extension such as .cgi, in lower case, got {extension!r}")
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"extensions: expected the name of a dialect or handler for {extension}")
 
 
 class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -341,7 +341,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Where `isolation` is `workers`: `required` refuses to start where the kernel cannot hold scripts, `best-effort`
     goes without what is missing and says so, `off` has limits only."""
     pythonpath: tuple[str, ...] = ()
-    """Folders outside of the site that `pythonpath` in a folder's settings may name: absolute paths."""
+    """Folders outside of the site that `pythonpath` in a folder's settings may name, by their absolute paths."""
     sessions: str = "memory"
     """Where sessions are kept: `memory` or `sqlite:PATH`."""
     max_body: Size = Size(16 * 1024 * 1024)
@@ -380,9 +380,6 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError("listen: expected one endpoint at least, such as tcp:8080")
         if not re.fullmatch(r"memory|sqlite:.+", self.sessions):
             raise ValueError(f"sessions: expected memory or sqlite:PATH, got {self.sessions!r}")
-        for folder in self.pythonpath:
-            if not folder.startswith("/"):
-                raise ValueError(f"pythonpath: expected absolute paths, got {folder!r}")
         check_extensions(self.extensions)
         if not self.access_log:
             raise ValueError("access_log: expected a path, - for standard output, or off")

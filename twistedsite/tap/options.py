@@ -24,6 +24,7 @@ _PLACEHOLDERS = {
     "sessions": "memory|sqlite:PATH",
     "access_log": "PATH|-|off",
     "health": "URL-PATH",
+    "pythonpath": "FOLDER",
 }
 _SETTINGS_TEXT = "The settings file, in TOML. What it says counts less than the environment and the options."
 _ABOUT = """\
@@ -51,7 +52,9 @@ class Options(usage.Options):
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         super().__init__()
-        self.update({knob.option: [] for knob in KNOBS if knob.is_list})
+        for knob in KNOBS:
+            if knob.is_list:
+                self[knob.option] = []
         self._environ = os.environ if environ is None else environ
         self.loaded: LoadedSettings
 
@@ -65,7 +68,7 @@ class Options(usage.Options):
         self["listen"].append(endpoint)
 
     def opt_pythonpath(self, folder: str) -> None:
-        """Let folders name it."""
+        """Let folders name this one in their `pythonpath`."""
         self["pythonpath"].append(folder)
 
     def opt_version(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from twistedsite.scripts.background import Params, background_call
 from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.headers import RequestHeaders, location_value
+from twistedsite.scripts.headers import RequestHeaders, location
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.scripts.main_module import be_main
 from twistedsite.scripts.page import PageText
@@ -112,6 +112,6 @@ def _redirect(exchange: Exchange, url: str) -> None:
         raise RuntimeError("too late for HTTP_REDIRECTION: a part of the page has been sent already")
     exchange.discard()
     exchange.status = 302
-    exchange.headers["location"] = location_value(url)
+    exchange.headers["location"] = location(url)
     exchange.headers["content-type"] = "text/plain; charset=utf-8"
     exchange.write(b"See the Location field.\n")

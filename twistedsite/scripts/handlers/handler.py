@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twistedsite.scripts.handlers.blocks import Pblock, Rq, Sn
-from twistedsite.scripts.headers import location_value
+from twistedsite.scripts.headers import location
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.page import PageBytes, PageText
 from twistedsite.scripts.stdout import printing_to
@@ -72,7 +72,7 @@ class RequestHandler:
             content_type += "; charset=utf-8"
         self.rq.srvhdrs["content-type"] = content_type
         if self.redirect:
-            self.rq.srvhdrs["location"] = location_value(self.redirect)
+            self.rq.srvhdrs["location"] = location(self.redirect)
 
     def Headers(self) -> None:
         """The same, by its newer name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from twistedsite.scripts.exchange import Exchange, checked_status
-from twistedsite.scripts.headers import ResponseHeaders, location_value
+from twistedsite.scripts.headers import ResponseHeaders, location
 from twistedsite.scripts.request import Request
 
 
@@ -96,4 +96,4 @@ class HandlerRequest(Request):
             raise RuntimeError("too late for a redirect: a part of the page has been sent already")
         self._exchange.discard()
         self.status = status
-        self.headers_out["location"] = location_value(url)
+        self.headers_out["location"] = location(url)

@@ -9,6 +9,7 @@ import pytest_twisted
 from dbpy_pages import serving_script, shown
 from site_files import logged, write
 
+from twistedsite.settings.server import ServerSettings
 from twistedsite.testing import serving
 
 
@@ -108,6 +109,21 @@ async def test_where_scripts_are_off_their_text_is_shown(tmp_path: Path) -> None
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_the_settings_say_of_an_extension_comes_before_the_first_line(tmp_path: Path) -> None:
+    source = "#DBPYEXECUTE\nprint('ran', dbpy.http.request.path)"
+    for name in ("a.dbpy", "a.txt", "a.htm", "edit"):
+        write(tmp_path, name, source)
+    write(tmp_path, "all/_folder.toml", "handler = '/edit'")
+    extensions = {".dbpy": "static", ".txt": "static", ".htm": "jinja", ".drapache": "dbpy"}
+    write(tmp_path, "a.drapache", "print('ran', dbpy.http.request.path)")
+    async with serving(tmp_path, extensions=extensions) as site:
+        for path in ("/a.dbpy", "/a.txt", "/a.htm"):
+            assert (await site.get(path)).text == source, path
+        for path in ("/edit", "/a.drapache", "/all/of/it"):
+            assert (await site.get(path)).text == f"ran {path}\n"
+
+
+@pytest_twisted.ensureDeferred
 async def test_below_a_script_the_rest_of_the_path_is_its_own(tmp_path: Path) -> None:
     write(tmp_path, "blog/x.dbpy", "print(dbpy.http.request.path, dbpy.http.request.folder)")
     async with serving(tmp_path) as site:
@@ -126,6 +142,7 @@ async def test_die_prints_its_message_and_ends_the_script(tmp_path: Path) -> Non
 
 @pytest_twisted.ensureDeferred
 async def test_a_script_past_its_time_is_stopped(tmp_path: Path) -> None:
+    assert ServerSettings().timeout == 25
     async with serving_script(serving, tmp_path, "print('a')\nwhile True:\n    pass", timeout="0.2s") as site:
         with logged() as log:
             assert (await site.get("/blog/x.dbpy")).status == 504

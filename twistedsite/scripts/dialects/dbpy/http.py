@@ -7,7 +7,7 @@ from typing import Any
 
 from twistedsite.scripts.dialects.dbpy.ending import die
 from twistedsite.scripts.exchange import Exchange, checked_status
-from twistedsite.scripts.headers import RequestHeaders, location_value
+from twistedsite.scripts.headers import RequestHeaders, location
 from twistedsite.scripts.lazy import lazy
 
 
@@ -102,12 +102,12 @@ class Http:
         `immediately`: drop what was printed, and end the script.
         """
         exchange = self._exchange
-        location = location_value(where)
+        target = location(where)
         if not 300 <= checked_status(str(status)) <= 399:
             raise ValueError(f"a redirect has a status from 300 to 399, not {status}")
         _in_time(exchange, "redirect")
         exchange.status = status
-        exchange.headers["location"] = location
+        exchange.headers["location"] = target
         if immediately:
             exchange.discard()
             exchange.headers["content-type"] = "text/plain; charset=utf-8"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from twistedsite.scripts.background import Params, background_call
 from twistedsite.scripts.dialects.dbpy import text
 from twistedsite.scripts.dialects.dbpy.dropbox import Dropbox
 from twistedsite.scripts.dialects.dbpy.ending import die
@@ -65,6 +66,16 @@ class Dbpy:
     def dropbox_import(self, *paths: str) -> None:
         """Load files as modules of this request, and put them into the caller's globals by their stem."""
         self._imports.load(*paths)
+
+    def background_request(
+        self, url: str, method: str = "get", params: Params | None = None, local: bool = False
+    ) -> bool:
+        """Send a request, and do not wait for its answer; False where this one has sent too many already.
+
+        `local`: `url` is a path of this site. Raises ValueError for what is no URL.
+        """
+        folder = self._exchange.request.script[:-1]
+        return self._exchange.background.send(background_call(folder, url, method, params, local))
 
     @lazy
     def _files(self) -> OpenFiles:
