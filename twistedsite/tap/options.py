@@ -24,7 +24,6 @@ _PLACEHOLDERS = {
     "sessions": "memory|sqlite:PATH",
     "access_log": "PATH|-|off",
     "health": "URL-PATH",
-    "pythonpath": "FOLDER",
 }
 _SETTINGS_TEXT = "The settings file, in TOML. What it says counts less than the environment and the options."
 _ABOUT = """\
