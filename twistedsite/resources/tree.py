@@ -8,8 +8,6 @@ from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
 from twistedsite.scripts.broker import DirectBroker
-from twistedsite.scripts.dialects import check_handlers
-from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.threads import IThreadReactor, ThreadRunner
 from twistedsite.scripts.runners.workers.check import check_sandbox
 from twistedsite.scripts.runners.workers.pool import Workers
@@ -40,12 +38,8 @@ class BuiltSite:
 def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThreadReactor) -> BuiltSite:
     """Return the site that `settings.root`, an existing folder, is.
 
-    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold, and where
-    `settings.extensions` name what there is not.
+    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold.
     """
-    # Before the reactor runs: to look for installed handlers takes a while, and happens once.
-    installed_handlers()
-    check_handlers(settings.extensions, "")
     broker = DirectBroker(sessions)
     origin = LocalOrigin(settings.root, settings.symlinks)
     runner: ThreadRunner | WorkerRunner
