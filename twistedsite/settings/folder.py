@@ -133,13 +133,14 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             errors={**self.errors, **_given(file.errors, {})},
             options={**self.options, **_given(file.options, {})},
             extensions={**self.extensions, **_given(file.extensions, {})},
-            auth=self._auth(file.auth, folder),
+            auth=self._auth(file, folder),
         )
 
-    def _auth(self, said: FolderAuth | UnsetType, folder: tuple[str, ...]) -> Auth | None:
+    def _auth(self, file: FolderFile, folder: tuple[str, ...]) -> Auth | None:
+        said = file.auth
         if isinstance(said, UnsetType):
             return self.auth
-        return None if said.off else Auth(folder=folder, said=said)
+        return None if said.off else Auth(folder=folder, said=said, scripts=self.scripts and _given(file.scripts, True))
 
     def below(self) -> FolderSettings:
         """What holds in a folder below this one that has no `_folder.toml`."""
