@@ -14,7 +14,6 @@ from twistedsite.resources.shared import Shared
 from twistedsite.scripts.broker.background import SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
-from twistedsite.scripts.dialects import check_handlers
 from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.threads import ThreadRunner
 from twistedsite.scripts.runners.workers.runner import WorkerRunner
@@ -50,8 +49,7 @@ class BuiltSite:
 def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThreadReactor) -> BuiltSite:
     """Return the one site of a server, `settings.root`, an existing folder.
 
-    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold, and where
-    `settings.extensions` name what there is not.
+    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold.
     """
     shared = Shared(settings, reactor)
     return attrs.evolve(build_on(shared, default_site(settings), sessions), owned=shared)
@@ -60,7 +58,6 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
 def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> BuiltSite:
     """Return `site` as one of several. Raises SettingsError as `build_site` does."""
     settings, reactor = site.settings, shared.reactor
-    check_handlers(settings.extensions, "")
     origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
     background = SiteBackground(site.name, settings.background, shared.in_flight, reactor)
     broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor), background)

@@ -67,7 +67,7 @@ class LoadedSettings(msgspec.Struct, frozen=True):
 
     def blame(self, error: SettingsError) -> SettingsError:
         """`error`, about a key of these settings, with the source that gave that key."""
-        source = self.sources.get(error.key, "default")
+        source = self.sources.get(error.key.partition(".")[0], "default")
         return _error_at(source, error.key, error.problem)
 
 
