@@ -197,6 +197,20 @@ def test_root_is_the_site_of_all_other_hosts(place: Path) -> None:
         assert list(json.loads(server.get(".well-known/scriptsite-health")[1])["sites"]) == ["bob", "site"]
 
 
+def test_the_access_log_tells_the_host(place: Path, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    with running(*SERVE, "--settings", str(place / "server.toml"), *ANY_PORT, "--access-log", str(log)) as server:
+        server.get("only-here.txt", Host="ANN.example.org:81")
+        server.get("who", Host="bob.example.org")
+        server.get("only-here.txt", Host="nobody.example.org")
+        raw(server, b"GET /only-here.txt HTTP/1.0\r\n\r\n")
+        raw(server, b"NONSENSE\r\n\r\n")
+        server.stop()
+    lines = [line.split(" - - ")[0] for line in log.read_text().splitlines()]
+    hosts = ["ann.example.org:81", "bob.example.org", "nobody.example.org", "-", "-"]
+    assert lines == [f"{host} 127.0.0.1" for host in hosts]
+
+
 FAULTS = [
     ('[workers]\nuids = "9-1"\n', "workers.uids: expected two numbers of users"),
     (

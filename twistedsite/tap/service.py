@@ -151,6 +151,7 @@ class ServerService(Service):
         sites.prepare()
         engine.resource = HostTree(sites, settings)
         engine.fast = sites.fast
+        engine.log_hosts = True
 
     def _check_form(self, fields: HeaderFields) -> BodyCheck | None:
         content_type = next((value for name, value in fields if name.lower() == b"content-type"), b"")
