@@ -54,7 +54,11 @@ class Sites:
         return [built for _, built in self._built.values()]
 
     def prepare(self) -> None:
-        """Have ready what takes long to make and is needed for sure. Raises SettingsError as `build_on` does."""
+        """Have ready what takes long to make and is needed for sure, and tidy up.
+
+        Raises SettingsError as `build_on` does, and SessionError.
+        """
+        self._sessions.drop_older(max(site.settings.session.absolute for site in self.known))
         in_workers = [site for site in self.known if site.settings.isolation == "workers"]
         if in_workers:
             self._shared.workers()
