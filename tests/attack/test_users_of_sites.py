@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -80,6 +81,15 @@ except PermissionError:
 PROGRAM = "import subprocess\nprint(subprocess.check_output(['/usr/bin/id', '-u'], text=True))\n"
 
 
+UPLOAD = """
+upload = files["file"]
+content = upload.file.read()
+s = Session()
+s.bytes = getattr(s, "bytes", 0) + len(content)
+print(len(content), s.bytes)
+"""
+
+
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     """Three sites, their folders open to all, as pytest's own are not."""
@@ -91,6 +101,8 @@ def place() -> Iterator[Path]:
             (folder / name).mkdir()
             for script, text in (("who", WHO), ("keep", KEEP), ("read", READ), ("signal", SIGNAL), ("id", PROGRAM)):
                 (folder / name / f"{script}.py").write_text(text)
+            (folder / name / "upload.py").write_text(UPLOAD)
+            (folder / name / "page.jinja").write_text("{{ 6 * 7 }}")
             (folder / name / "pid.py").write_text("import os\nprint(os.getpid())\n")
         yield folder
 
@@ -140,6 +152,18 @@ def test_a_site_cannot_signal_another(server: Server) -> None:
 
 def test_a_program_runs_as_the_sites_user(server: Server) -> None:
     assert says(server, "eve", "id") == "70001"
+
+
+def test_uploads_sessions_and_templates_work_as_the_sites_user(server: Server, tmp_path: Path) -> None:
+    size = 300_000
+    (tmp_path / "file").write_bytes(b"x" * size)
+    jar = str(tmp_path / "jar")
+    for total in (size, 2 * size):
+        command = ["curl", "--silent", "--fail", "--cookie", jar, "--cookie-jar", jar, "--form", "file=@file"]
+        command += ["--header", "Host: ann.example.org", server.url + "upload"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{size} {total}\n"
+    assert says(server, "ann", "page") == "42"
 
 
 def test_the_user_is_the_same_after_a_restart(server: Server, place: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -87,6 +87,18 @@ def site_faults(server: Mapping[str, SiteTable], source: str, base: str = "") ->
         elif not os.path.isdir(os.path.join(base, table.root)):
             problem = "is not a folder" if os.path.exists(os.path.join(base, table.root)) else "there is no such folder"
             yield SettingsError(source, f"{key}.root", f"{table.root}: {problem}")
+
+
+def nested(sites: Iterable[SiteSettings]) -> Iterator[tuple[SiteSettings, SiteSettings]]:
+    """Yield each site whose folder is that of another one or lies in it, and before it that other one."""
+    around: list[tuple[str, SiteSettings]] = []
+    folders = ((os.path.realpath(site.settings.root).rstrip("/") + "/", site) for site in sites)
+    for folder, site in sorted(folders, key=lambda pair: pair[0]):
+        while around and not folder.startswith(around[-1][0]):
+            around.pop()
+        if around:
+            yield around[-1][1], site
+        around.append((folder, site))
 
 
 def anchored(sites: Mapping[str, SiteTable], base: str) -> dict[str, SiteTable]:
