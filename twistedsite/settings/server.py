@@ -99,9 +99,14 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     reuse: Literal["always", "per-request"] = "always"
     """`per-request`: a new process for each request."""
     output: Size = Size(8 * 1024 * 1024)
-    """Output of one script that may wait for a slow client, in bytes, while its process goes on; then it waits too."""
+    """Output of one script that may wait in memory for a slow client, in bytes; more goes into a temporary file."""
     output_total: Size = Size(64 * 1024 * 1024)
-    """Output of all scripts together that may wait for slow clients, in bytes."""
+    """Output of all scripts together that may wait in memory, in bytes."""
+    spool: Size = Size(64 * 1024 * 1024)
+    """Output of one script that may wait in a temporary file, in bytes, while its process goes on; then that waits
+    too. 0: no file."""
+    spool_total: Size = Size(1024 * 1024 * 1024)
+    """Output of all scripts together that may wait in temporary files, in bytes."""
 
 
 Coding = Literal["br", "zstd", "gzip"]
