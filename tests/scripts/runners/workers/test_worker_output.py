@@ -1,4 +1,4 @@
-"""A slow client keeps its own answer waiting, in memory and then in a file, and never the worker before both are full."""
+"""A slow client keeps its own answer waiting, in memory and then in a file; the worker waits when both are full."""
 
 from __future__ import annotations
 
