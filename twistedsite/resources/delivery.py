@@ -18,6 +18,11 @@ class Delivery:
         self.encoded = EncodedBodies(settings.compression.cache, self.background)
         self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
 
+    def forget(self, site: str) -> None:
+        """Keep nothing of `site` any more: another one may get its name."""
+        self.encoded.forget(site)
+        self.hot.forget(site)
+
     def stop(self) -> None:
         """Let go of the threads."""
         self.background.stop()

@@ -9,6 +9,7 @@ import re
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from twistedsite.settings.units import Duration, Size
 
@@ -17,6 +18,9 @@ OptionValue = str | int | float | bool | list[str]
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 """A number of things of which there must be one at least."""
+
+Isolation = Literal["threads", "workers"]
+"""Where scripts run."""
 
 SandboxLevel = Literal["required", "best-effort", "off"]
 """How much the kernel must hold a worker process to."""
@@ -150,11 +154,75 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
+class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.workers]`: what one site's processes may take; what is left out is as in `[workers]`."""
+
+    max_workers: Count | UnsetType = UNSET
+    """Processes of this site."""
+    max_requests: Count | UnsetType = UNSET
+    """Requests after which a process is replaced by a new one."""
+    idle: Duration | UnsetType = UNSET
+    """A process that has nothing to do for this long is ended."""
+    memory: Size | UnsetType = UNSET
+    """A process that occupies more, in bytes, is replaced after its request."""
+    queue: Count | UnsetType = UNSET
+    """Scripts that may wait for a process; more: 503 with Retry-After."""
+    reuse: Literal["always", "per-request"] | UnsetType = UNSET
+    """`per-request`: a new process for each request."""
+
+
+class SiteSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.session]`: the sessions of one site; what is left out is as in `[session]`."""
+
+    idle: Duration | UnsetType = UNSET
+    """A session that nobody uses for this long ends."""
+    absolute: Duration | UnsetType = UNSET
+    """A session ends this long after it began, used or not."""
+    limit: Count | UnsetType = UNSET
+    """Sessions kept of this site; beyond it the one unused for longest goes first."""
+    size: Size | UnsetType = UNSET
+    """Largest session, in bytes of its JSON form; larger: the script gets an error."""
+
+
+class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME]`: a folder that is the site of some hosts; what is left out is as for the server."""
+
+    hosts: tuple[str, ...] = ()
+    """Names in the Host field that mean this site, without ports: `example.org`, `*.example.org` (any name below it),
+    `[::1]`. A name that is given in full counts before one with `*`."""
+    root: str = ""
+    """The folder that is the site."""
+    isolation: Isolation = "workers"
+    """Where its scripts run: in processes that can be killed, or in threads of the server."""
+    debug: bool | UnsetType = UNSET
+    """Show tracebacks in the browser."""
+    autoreload: bool | UnsetType = UNSET
+    """Look at each request whether a script, or a module that it imports, has changed."""
+    scripts: bool | UnsetType = UNSET
+    """Run scripts and templates; off: they are served as plain text."""
+    listing: bool | UnsetType = UNSET
+    """List folders that have no index."""
+    symlinks: Literal["inside", "none"] | UnsetType = UNSET
+    """Follow symbolic links that stay inside the site, or none."""
+    timeout: Duration | UnsetType = UNSET
+    """A script that has not finished by then is stopped; 504."""
+    threads: Count | UnsetType = UNSET
+    """Scripts of this site that run at the same time, where `isolation` is `threads`."""
+    options: dict[str, OptionValue] = {}
+    """Names of your own that its scripts can read, added to the server's."""
+    workers: SiteWorkers = SiteWorkers()
+    session: SiteSession = SiteSession()
+
+    def __post_init__(self) -> None:
+        if self.timeout is not UNSET and not self.timeout:
+            raise ValueError("timeout: expected more than 0")
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The top level of the settings file."""
 
     root: str = ""
-    """The folder that is the site."""
+    """The folder that is the site; where there are `sites` too, of all hosts that none of them names."""
     listen: tuple[str, ...] = ("tcp:8080:interface=127.0.0.1",)
     """Where to listen: Twisted endpoint strings."""
     debug: bool = False
@@ -171,7 +239,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """A script that has not finished by then is stopped; 504. A folder can lower it."""
     threads: Count = 16
     """Scripts that run at the same time."""
-    isolation: Literal["threads", "workers"] = "threads"
+    isolation: Isolation = "threads"
     """Where scripts run: in threads of the server, or in processes that can be killed."""
     sandbox: Literal["required", "best-effort", "off"] = "best-effort"
     """Where `isolation` is `workers`: `required` refuses to start where the kernel cannot hold scripts, `best-effort`
@@ -192,6 +260,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Offer HTTP/2 to clients that come by TLS. Needs `twistedsite[http2]`."""
     options: dict[str, OptionValue] = {}
     """Names of your own that every script can read."""
+    sites: dict[str, SiteTable] = {}
+    """Folders that are the sites of some hosts: a table `[sites.NAME]` for each."""
     http: HttpLimits = HttpLimits()
     forms: FormLimits = FormLimits()
     pool: ThreadSettings = ThreadSettings()

@@ -9,7 +9,7 @@ import tempfile
 
 from twisted.internet.interfaces import IReactorThreads
 
-from twistedsite.scripts.runners.threads import IThreadReactor
+from twistedsite.scripts.runners.shared import IThreadReactor
 
 
 class TemporaryFolders:

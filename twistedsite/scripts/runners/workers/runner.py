@@ -12,6 +12,7 @@ from twistedsite.scripts.runners import ResponseSink, RunnerBusyError
 from twistedsite.scripts.runners.workers.job import ScriptJob
 from twistedsite.scripts.runners.workers.pool import SitePool, Workers
 from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
+from twistedsite.settings.server import WorkerSettings
 
 _ADDRESS_SPACE: Final = 512 * 1024 * 1024
 _FILES: Final = 256
@@ -20,12 +21,18 @@ _PROCESSOR: Final = 24 * 3600
 
 
 class WorkerRunner:
-    """Runs the scripts of the site `name`, the folder `root`, in processes of `workers`, which stays the caller's."""
+    """Runs the scripts of the site `name`, the folder `root`, in processes of `workers`, which stays the caller's.
 
-    def __init__(self, workers: Workers, name: str, root: str, broker: Broker) -> None:
-        address_space = max(_ADDRESS_SPACE, 2 * workers.settings.memory)
+    `settings` are the site's own; the server's unless given.
+    """
+
+    def __init__(
+        self, workers: Workers, name: str, root: str, broker: Broker, settings: WorkerSettings | None = None
+    ) -> None:
+        settings = settings or workers.settings
+        address_space = max(_ADDRESS_SPACE, 2 * settings.memory)
         policy = SandboxPolicy(root, system_paths(), memory=address_space, cpu=_PROCESSOR, open_files=_FILES)
-        self._pool = SitePool(workers, name, policy, broker)
+        self._pool = SitePool(workers, name, policy, broker, settings)
         self._workers = workers
 
     def run(self, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> Deferred[None]:

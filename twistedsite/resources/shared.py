@@ -1,0 +1,57 @@
+"""What all sites of one server share: threads for files, what is kept in memory, and the processes that run scripts.
+
+Made once, before the first site is built; stopped after the last one.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twistedsite.resources.background import Reactor
+from twistedsite.resources.delivery import Delivery
+from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
+from twistedsite.scripts.runners.workers.check import check_sandbox
+from twistedsite.scripts.runners.workers.pool import Workers
+from twistedsite.settings.server import ServerSettings
+
+
+class Shared:
+    """Each part is made when a site first needs it. `settings` are the server's."""
+
+    def __init__(self, settings: ServerSettings, reactor: IThreadReactor) -> None:
+        self.settings = settings
+        self.reactor = reactor
+        self.delivery = Delivery(settings, cast(Reactor, reactor))
+        self._threads: SharedThreads | None = None
+        self._workers: Workers | None = None
+
+    def threads(self) -> SharedThreads:
+        """What the runners of sites whose scripts run in threads have in common."""
+        if self._threads is None:
+            self._threads = SharedThreads(self.reactor)
+        return self._threads
+
+    def workers(self) -> Workers:
+        """The worker processes. The first call takes a while: it tries the sandbox and starts the zygote.
+
+        Raises SettingsError where `sandbox` asks for what this machine cannot hold.
+        """
+        if self._workers is None:
+            settings = self.settings
+            holds = check_sandbox(settings.sandbox)
+            buffer = settings.pool.output_buffer
+            self._workers = Workers(self.reactor, settings.workers, buffer, settings.sandbox, holds)
+        return self._workers
+
+    @property
+    def sandbox(self) -> str:
+        """One line on what the kernel holds worker processes to; empty while there are none."""
+        return self._workers.holds if self._workers is not None else ""
+
+    def stop(self) -> None:
+        """End the processes, and let go of threads and reactor."""
+        if self._workers is not None:
+            self._workers.stop()
+        if self._threads is not None:
+            self._threads.stop()
+        self.delivery.stop()
