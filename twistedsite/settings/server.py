@@ -256,6 +256,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The URL path at which the server tells how it is (to this machine's own addresses only); empty: none."""
     drain: Duration = Duration(3)
     """On SIGTERM, how long requests in flight may take to finish."""
+    watchdog: Duration = Duration(0)
+    """A server whose reactor has stood still for this long is ended: the log gets each thread's stack, and the service
+    manager starts it again. 0: never."""
     http2: bool = False
     """Offer HTTP/2 to clients that come by TLS. Needs `twistedsite[http2]`."""
     options: dict[str, OptionValue] = {}
@@ -273,6 +276,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def __post_init__(self) -> None:
         if not self.timeout:
             raise ValueError("timeout: expected more than 0")
+        if 0 < self.watchdog < 0.5:
+            raise ValueError("watchdog: expected 0, or 500ms at least")
         if not self.listen:
             raise ValueError("listen: expected one endpoint at least, such as tcp:8080")
         if not re.fullmatch(r"memory|sqlite:.+", self.sessions):

@@ -1,15 +1,17 @@
-"""A private temporary folder for each worker: made before it is forked, removed when it has ended."""
+"""A private temporary folder for each worker: made before it is forked, removed when it has ended.
+
+Where the server is killed, the next one of the same user removes them.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
-import tempfile
 
 from twisted.internet.interfaces import IReactorThreads
 
 from twistedsite.scripts.runners.shared import IThreadReactor
+from twistedsite.scripts.runners.workers.scratch import ScratchFolder, remove_tree, sweep
 
 
 class TemporaryFolders:
@@ -17,13 +19,15 @@ class TemporaryFolders:
 
     def __init__(self, reactor: IThreadReactor) -> None:
         self._threads = IReactorThreads(reactor, None)
-        self._base = tempfile.mkdtemp(prefix="scriptsite-")
+        self._base = ScratchFolder()
         self._numbers = itertools.count(1)
         self._closing = False
+        if self._threads is not None:
+            self._threads.callInThread(sweep)
 
     def make(self) -> str:
         """The path of a new, empty folder. Raises OSError."""
-        folder = os.path.join(self._base, str(next(self._numbers)))
+        folder = os.path.join(self._base.path, str(next(self._numbers)))
         os.mkdir(folder, 0o700)
         return folder
 
@@ -42,30 +46,4 @@ class TemporaryFolders:
 
     def stop(self) -> None:
         """Remove all of them: no worker is left."""
-        remove_tree(self._base)
-
-
-def remove_tree(folder: str) -> None:
-    """Remove a tree that a stranger has made: however deep it is, by a few descriptors and no recursion.
-
-    A folder is moved beside `folder` before it is opened. What cannot be removed stays.
-    """
-    numbers = itertools.count()
-    pending = [folder]
-    while pending:
-        current = pending.pop()
-        with contextlib.suppress(OSError):
-            with os.scandir(current) as entries:
-                for entry in entries:
-                    with contextlib.suppress(OSError):
-                        if entry.is_dir(follow_symlinks=False):
-                            os.chmod(entry.path, 0o700)  # its maker could have closed it to us
-                            moved = f"{folder}-{next(numbers)}"
-                            os.rename(entry.path, moved)
-                            pending.append(moved)
-                        else:
-                            os.unlink(entry.path)
-            os.rmdir(current)
-
-
-__all__ = ["TemporaryFolders", "remove_tree"]
+        self._base.remove()
