@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 TYPES = {
     "Duration": "duration",
     "Size": "size",
+    "Uid": "whole number, 1 or more",
     "Isolation": "`threads` or `workers`",
     "Count": "whole number, 1 or more",
     "int": "whole number",

@@ -7,7 +7,7 @@ import pytest
 from twistedsite.hosts.registry import MemoryRegistry, TakenError, settings_registry
 from twistedsite.settings.load import convert
 from twistedsite.settings.server import ServerSettings
-from twistedsite.settings.sites import SiteSettings
+from twistedsite.settings.sites import SiteSettings, nested
 
 
 def site(name: str, *hosts: str) -> SiteSettings:
@@ -51,6 +51,15 @@ def test_a_site_that_is_removed_is_found_no_more() -> None:
     assert [site.name for site in registry.list()] == ["b"]
     assert [found(registry, host) for host in ("a.org", "b.org")] == [None, "b"]
     assert registry.version != before
+
+
+def test_a_folder_within_another_sites_folder_is_seen() -> None:
+    roots = {"a": "/srv/a", "b": "/srv/b", "ab": "/srv/a/b", "abc": "/srv/a/b/c", "same": "/srv/b/", "a2": "/srv/a2"}
+    sites = [SiteSettings(name, (), ServerSettings(root=root)) for name, root in roots.items()]
+    found = {(outer.name, inner.name) for outer, inner in nested(sites)}
+    assert found == {("a", "ab"), ("ab", "abc"), ("b", "same")}
+    ((outer, inner),) = nested([SiteSettings("all", (), ServerSettings(root="/")), sites[0]])
+    assert (outer.name, inner.name) == ("all", "a")
 
 
 def test_what_a_site_does_not_say_holds_as_for_the_server() -> None:

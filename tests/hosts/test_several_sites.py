@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from certificates import self_signed
 from server_process import ANY_PORT, PATIENCE, SERVE, Server, run, running
 
 VISITS = "s = Session()\ns.visits = getattr(s, 'visits', 0) + 1\nprint(s.visits)\n"
@@ -195,7 +197,28 @@ def test_root_is_the_site_of_all_other_hosts(place: Path) -> None:
         assert list(json.loads(server.get(".well-known/scriptsite-health")[1])["sites"]) == ["bob", "site"]
 
 
+def test_the_access_log_tells_the_host(place: Path, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    with running(*SERVE, "--settings", str(place / "server.toml"), *ANY_PORT, "--access-log", str(log)) as server:
+        server.get("only-here.txt", Host="ANN.example.org:81")
+        server.get("who", Host="bob.example.org")
+        server.get("only-here.txt", Host="nobody.example.org")
+        raw(server, b"GET /only-here.txt HTTP/1.0\r\n\r\n")
+        raw(server, b"NONSENSE\r\n\r\n")
+        server.stop()
+    lines = [line.split(" - - ")[0] for line in log.read_text().splitlines()]
+    hosts = ["ann.example.org:81", "bob.example.org", "nobody.example.org", "-", "-"]
+    assert lines == [f"{host} 127.0.0.1" for host in hosts]
+
+
 FAULTS = [
+    ('[workers]\nuids = "9-1"\n', "workers.uids: expected two numbers of users"),
+    (
+        '[sites.a]\nroot = "ann"\nhosts = ["a.org"]\nworkers = { uid = 7 }\n'
+        '[sites.b]\nroot = "bob"\nhosts = ["b.org"]\nworkers = { uid = 7 }\n',
+        "sites.b.workers.uid: 7 is the user of sites.a already",
+    ),
+    ('[sites.a]\nroot = "ann"\nhosts = ["a.org"]\nworkers = { uid = 0 }\n', "sites.a.workers.uid: expected a whole"),
     ('[sites.a]\nhosts = ["a.org"]\n', "sites.a.root: no folder given to serve"),
     ('[sites.a]\nroot = "ann"\n', "sites.a.hosts: expected one host at least"),
     ('[sites.a]\nroot = "ann"\nhosts = ["a.org:80"]\n', "sites.a.hosts: expected a host without a port"),
@@ -223,3 +246,21 @@ def test_a_fault_in_a_site_is_one_line_at_the_start_and_in_the_check(text: str, 
     checked = run(SERVE[0], "check", "s.toml", cwd=tmp_path)
     assert checked.returncode == 1
     assert problem.replace("FOLDER/", "") in checked.stdout
+
+
+def test_http2_tells_the_site_by_its_authority(place: Path, tmp_path: Path) -> None:
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(self_signed("ann.example.org"))
+    listen = f"ssl:0:privateKey={pem}:certKey={pem}:interface=127.0.0.1"
+    options = ("--settings", str(place / "server.toml"), "--listen", listen, "--access-log", "off", "--http2")
+    with running(*SERVE, *options) as server:
+        port = server.url.rstrip("/").rpartition(":")[2]
+
+        def curl(host: str) -> str:
+            command = ["curl", "--silent", "--insecure", "--http2", "--write-out", " %{http_version} %{http_code}"]
+            command += ["--resolve", f"{host}:{port}:127.0.0.1", f"https://{host}:{port}/only-here.txt"]
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+        assert curl("ann.example.org") == "ann 2 200"
+        assert curl("BOB.example.org") == "bob 2 200"
+        assert curl("nobody.example.org").endswith(" 2 404")

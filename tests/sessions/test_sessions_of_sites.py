@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,24 @@ def test_a_file_knows_the_sessions_of_a_site_after_a_restart(tmp_path: Path, clo
     ann.save("b", {"n": 2})
     ann.save("c", {"n": 3})
     assert sum(ann.load(id) is not None for id in ("id", "b", "c")) == 2
+    stores.close()
+
+
+def test_sessions_of_a_site_that_is_no_more_go_in_their_time(tmp_path: Path, clock: Any) -> None:
+    path = tmp_path / "s.db"
+    stores = SessionStores(f"sqlite:{path}", SessionSettings(), clock)
+    for name in ("ann", "gone"):
+        stores.of_site(name, SessionSettings()).save("id", {"n": 1})
+    clock.advance(50)
+    stores.of_site("ann", SessionSettings()).save("young", {"n": 2})
+    clock.advance(50)
+    stores.close()
+    stores = SessionStores(f"sqlite:{path}", SessionSettings(), clock)
+    stores.drop_older(100)
+    with sqlite3.connect(path) as file:
+        assert file.execute("SELECT site, count(*) FROM session GROUP BY site").fetchall() == [("ann", 1)]
+    file.close()
+    assert stores.of_site("ann", SessionSettings()).load("young") == {"n": 2}
     stores.close()
 
 

@@ -14,7 +14,7 @@ from twistedsite.resources.shared import Shared
 from twistedsite.resources.tree import BuiltSite, build_on
 from twistedsite.sessions.stores import SessionStores
 from twistedsite.settings.hosts import host_name
-from twistedsite.settings.sites import DEFAULT_SITE, SiteSettings, default_site
+from twistedsite.settings.sites import DEFAULT_SITE, SiteSettings, default_site, nested
 
 _MOST_SPELLINGS: Final = 4096
 """Spellings of hosts that are remembered. Clients make them up: when there are more, all are forgotten."""
@@ -54,9 +54,23 @@ class Sites:
         return [built for _, built in self._built.values()]
 
     def prepare(self) -> None:
-        """Have ready what takes long to make and is needed for sure. Raises SettingsError as `build_on` does."""
-        if any(site.settings.isolation == "workers" for site in self.known):
+        """Have ready what takes long to make and is needed for sure, and tidy up.
+
+        Raises SettingsError as `build_on` does, and SessionError.
+        """
+        self._sessions.drop_older(max(site.settings.session.absolute for site in self.known))
+        in_workers = [site for site in self.known if site.settings.isolation == "workers"]
+        if in_workers:
             self._shared.workers()
+        for outer, inner in nested(self.known):
+            self._log.warn(
+                "{inner} lies in the folder of {outer}, or is the same: scripts of {outer} can read all of it",
+                inner=inner.name,
+                outer=outer.name,
+            )
+        # Those first whose users are given by name: no other site gets these.
+        for site in sorted(in_workers, key=lambda site: site.uid is None):
+            self._shared.user_of(site)
 
     def at(self, host: bytes) -> BuiltSite | None:
         """The site that `host`, as in a Host field and possibly empty, means; None where there is none."""

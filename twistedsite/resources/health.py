@@ -34,12 +34,15 @@ def send_health(runner: Runner, request: Request) -> None:
     _send(document, request)
 
 
-def send_health_of_sites(sites: Iterable[SiteContext], count: int, sandbox: str, request: Request) -> None:
+def send_health_of_sites(
+    sites: Iterable[tuple[SiteContext, int | None]], count: int, sandbox: str, request: Request
+) -> None:
     """Tell the same of each of `sites`, those of all `count` that have been asked for; `sandbox` is that of all.
 
-    The server fails when one of them does.
+    With each site comes the user that its worker processes run as, if that is one of its own. The server fails when one
+    of its sites does.
     """
-    told = {site.name: {**_of(site.runner), "isolation": site.settings.isolation} for site in sites}
+    told = {site.name: {**_of(site.runner), **_holds(site.settings, uid)} for site, uid in sites}
     failing = any(site["status"] == "failing" for site in told.values())
     document: dict[str, object] = {"status": "failing" if failing else "ok", "count": count, "sites": told}
     if sandbox:
@@ -51,6 +54,17 @@ def _of(runner: Runner) -> dict[str, object]:
     counts = runner.health()
     failing = counts.get("lost", 0) >= counts.get("lost_limit", 1)
     return {"status": "failing" if failing else "ok", "scripts": counts}
+
+
+def _holds(settings: ServerSettings, uid: int | None) -> dict[str, object]:
+    """How the scripts of a site are held."""
+    holds: dict[str, object] = {"isolation": settings.isolation}
+    if settings.isolation == "workers":
+        granted = {"network": settings.workers.network, "exec": settings.workers.exec}
+        holds["granted"] = [name for name, given in granted.items() if given]
+        if uid is not None:
+            holds["uid"] = uid
+    return holds
 
 
 def _send(document: dict[str, object], request: Request) -> None:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from typing import cast
 
+from msgspec import UNSET
+
 from twistedsite.resources.background import Reactor
 from twistedsite.resources.delivery import Delivery
 from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
 from twistedsite.scripts.runners.workers.check import check_sandbox
 from twistedsite.scripts.runners.workers.pool import Workers
+from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.sites import SiteSettings
+from twistedsite.settings.users import NoUserError, Users, uid_range
 
 
 class Shared:
@@ -22,6 +27,7 @@ class Shared:
         self.settings = settings
         self.reactor = reactor
         self.delivery = Delivery(settings, cast(Reactor, reactor))
+        self._users = Users(uid_range(settings.workers.uids))
         self._threads: SharedThreads | None = None
         self._workers: Workers | None = None
 
@@ -38,10 +44,25 @@ class Shared:
         """
         if self._workers is None:
             settings = self.settings
-            holds = check_sandbox(settings.sandbox)
+            holds = check_sandbox(settings.sandbox, self._any_user())
             buffer = settings.pool.output_buffer
             self._workers = Workers(self.reactor, settings.workers, buffer, settings.sandbox, holds)
         return self._workers
+
+    def user_of(self, site: SiteSettings) -> int | None:
+        """The number of the user that the worker processes of `site` run as; None: the server's.
+
+        Raises SettingsError where there is none left for it.
+        """
+        try:
+            return self._users.of(site.name, site.uid)
+        except NoUserError as error:
+            raise SettingsError("", "workers.uids", str(error)) from None
+
+    def _any_user(self) -> int | None:
+        uids = uid_range(self.settings.workers.uids)
+        own = (site.workers.uid for site in self.settings.sites.values() if site.workers.uid is not UNSET)
+        return uids[0] if uids else next(own, None)
 
     @property
     def sandbox(self) -> str:

@@ -25,6 +25,8 @@ class BuiltSite:
     context: SiteContext
     runner: ThreadRunner | WorkerRunner
     sessions: SessionStore
+    uid: int | None = None
+    """The user that its worker processes run as; None: the server's."""
     owned: Shared | None = None
     """What it shares with no other site."""
 
@@ -52,9 +54,11 @@ def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> Buil
     broker = DirectBroker(sessions)
     origin = LocalOrigin(settings.root, settings.symlinks)
     runner: ThreadRunner | WorkerRunner
+    uid = None
     if settings.isolation == "workers":
-        runner = WorkerRunner(shared.workers(), site.name, origin.root, broker, settings.workers)
+        uid = shared.user_of(site)
+        runner = WorkerRunner(shared.workers(), site.name, origin.root, broker, settings.workers, uid)
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker, shared.threads())
     context = SiteContext(site.name, settings, origin, runner, reactor, shared.delivery)
-    return BuiltSite(FolderTree(context), context, runner, sessions)
+    return BuiltSite(FolderTree(context), context, runner, sessions, uid)

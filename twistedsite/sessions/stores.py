@@ -28,6 +28,11 @@ class SessionStores:
             return self._own.for_site(name, settings)
         return MemoryStore(settings, self._clock)
 
+    def drop_older(self, seconds: float) -> None:
+        """Drop what began so long ago; before any site is asked for its own. Raises SessionError."""
+        if isinstance(self._own, SqliteStore):
+            self._own.drop_older(seconds)
+
     def close(self) -> None:
         """Release what all of them hold."""
         self._own.close()

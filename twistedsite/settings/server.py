@@ -12,12 +12,16 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from twistedsite.settings.units import Duration, Size
+from twistedsite.settings.users import HIGHEST, uid_range
 
 OptionValue = str | int | float | bool | list[str]
 """What a name in `[options]` may hold."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 """A number of things of which there must be one at least."""
+
+Uid = Annotated[int, msgspec.Meta(ge=1, le=HIGHEST)]
+"""The number of a user of the system, not root."""
 
 Isolation = Literal["threads", "workers"]
 """Where scripts run."""
@@ -111,6 +115,19 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     too. 0: no file."""
     spool_total: Size = Size(1024 * 1024 * 1024)
     """Output of all scripts together that may wait in temporary files, in bytes."""
+    network: bool = False
+    """Scripts may connect to others by TCP and UDP, this machine's own services among them; never listen."""
+    exec: bool = False
+    """Scripts may start programs; these are held as the scripts are."""
+    uids: str = ""
+    """Numbers of users such as `200000-265535`, of which each site's processes get one of their own; the server must
+    run as root, or with the capabilities for it. Empty: they keep the server's user."""
+
+    def __post_init__(self) -> None:
+        try:
+            uid_range(self.uids)
+        except ValueError as error:
+            raise ValueError(f"uids: {error}") from None
 
 
 Coding = Literal["br", "zstd", "gzip"]
@@ -169,6 +186,12 @@ class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Scripts that may wait for a process; more: 503 with Retry-After."""
     reuse: Literal["always", "per-request"] | UnsetType = UNSET
     """`per-request`: a new process for each request."""
+    network: bool | UnsetType = UNSET
+    """Its scripts may connect to others by TCP and UDP, this machine's own services among them; never listen."""
+    exec: bool | UnsetType = UNSET
+    """Its scripts may start programs; these are held as the scripts are."""
+    uid: Uid | UnsetType = UNSET
+    """The number of the user that its processes run as; else one of `uids`, if there are some."""
 
 
 class SiteSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

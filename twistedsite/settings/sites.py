@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -31,6 +31,8 @@ class SiteSettings(msgspec.Struct, frozen=True):
     """Each in its one spelling: see `host_pattern`."""
     settings: ServerSettings
     """What holds on it."""
+    uid: int | None = None
+    """The user that its worker processes run as, where one is given to it by name."""
 
 
 def default_site(server: ServerSettings) -> SiteSettings:
@@ -42,12 +44,14 @@ def site_settings(server: ServerSettings, name: str) -> SiteSettings:
     """The site whose table is `[sites.NAME]`. Its own folder has no health document: that is the server's."""
     table = server.sites[name]
     own = _given(table)
-    for inner in ("workers", "session"):
-        own[inner] = _replaced(getattr(server, inner), getattr(table, inner))
+    uid = None if table.workers.uid is UNSET else table.workers.uid
+    workers = msgspec.structs.replace(table.workers, uid=UNSET)
+    own["workers"] = _replaced(server.workers, workers)
+    own["session"] = _replaced(server.session, table.session)
     own["options"] = {**server.options, **table.options}
     hosts = own.pop("hosts")
     settings = msgspec.structs.replace(server, **{**own, "sites": {}, "health": ""})
-    return SiteSettings(name, tuple(dict.fromkeys(map(host_pattern, hosts))), settings)
+    return SiteSettings(name, tuple(dict.fromkeys(map(host_pattern, hosts))), settings, uid)
 
 
 def site_faults(server: Mapping[str, SiteTable], source: str, base: str = "") -> Iterator[SettingsError]:
@@ -56,6 +60,7 @@ def site_faults(server: Mapping[str, SiteTable], source: str, base: str = "") ->
     Relative roots are relative to the folder `base`.
     """
     owners: dict[str, str] = {}
+    users: dict[int, str] = {}
     for name, table in server.items():
         key = f"sites.{name}"
         if not _NAME.fullmatch(name):
@@ -73,11 +78,26 @@ def site_faults(server: Mapping[str, SiteTable], source: str, base: str = "") ->
                 continue
             if owners.setdefault(host, name) != name:
                 yield SettingsError(source, f"{key}.hosts", f"{host} is a host of sites.{owners[host]} already")
+        uid = table.workers.uid
+        if uid is not UNSET and users.setdefault(uid, name) != name:
+            yield SettingsError(source, f"{key}.workers.uid", f"{uid} is the user of sites.{users[uid]} already")
         if not table.root:
             yield SettingsError(source, f"{key}.root", "no folder given to serve")
         elif not os.path.isdir(os.path.join(base, table.root)):
             problem = "is not a folder" if os.path.exists(os.path.join(base, table.root)) else "there is no such folder"
             yield SettingsError(source, f"{key}.root", f"{table.root}: {problem}")
+
+
+def nested(sites: Iterable[SiteSettings]) -> Iterator[tuple[SiteSettings, SiteSettings]]:
+    """Yield each site whose folder is that of another one or lies in it, and before it that other one."""
+    around: list[tuple[str, SiteSettings]] = []
+    folders = ((os.path.realpath(site.settings.root).rstrip("/") + "/", site) for site in sites)
+    for folder, site in sorted(folders, key=lambda pair: pair[0]):
+        while around and not folder.startswith(around[-1][0]):
+            around.pop()
+        if around:
+            yield around[-1][1], site
+        around.append((folder, site))
 
 
 def anchored(sites: Mapping[str, SiteTable], base: str) -> dict[str, SiteTable]:

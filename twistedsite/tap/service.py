@@ -32,6 +32,7 @@ from twistedsite.http.head import HeaderFields
 from twistedsite.http.site import Site
 from twistedsite.resources.shared import Shared
 from twistedsite.resources.tree import build_site
+from twistedsite.sessions.interface import SessionError
 from twistedsite.sessions.stores import SessionStores, open_store
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
@@ -118,7 +119,7 @@ class ServerService(Service):
             self.privilegedStartService()
         try:
             self._open()
-        except (SettingsError, OSError) as error:
+        except (SettingsError, SessionError, OSError) as error:
             Deferred.fromCoroutine(self._stop_listening())
             raise self._start_error(str(error)) from None
         urls = [_url(text, port.getHost()) for (text, _), port in zip(self._endpoints, self.ports, strict=False)]
@@ -151,6 +152,7 @@ class ServerService(Service):
         sites.prepare()
         engine.resource = HostTree(sites, settings)
         engine.fast = sites.fast
+        engine.log_hosts = True
 
     def _check_form(self, fields: HeaderFields) -> BodyCheck | None:
         content_type = next((value for name, value in fields if name.lower() == b"content-type"), b"")

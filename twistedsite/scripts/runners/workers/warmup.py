@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tempfile
 from typing import Final
 
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import Job, Kind, encode, frame
-from twistedsite.scripts.runners.workers.scratch import ScratchFolder
 from twistedsite.scripts.runners.workers.worker import Worker
 from twistedsite.scripts.stdout import restore_stdout
 
@@ -31,9 +31,7 @@ _NEIGHBOUR: Final = "def greet(*things):\n    print([len(thing) for thing in thi
 def warm_up() -> None:
     """Run a script of each dialect, on a socket that leads nowhere. Leaves no file, no module, no stdout behind."""
     far, near = socket.socketpair()
-    scratch = ScratchFolder()
-    folder = scratch.path
-    with far, near:
+    with far, near, tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "warmup.py"), "w", encoding="ascii") as file:
             file.write(_NEIGHBOUR)
         for dialect, text in _SCRIPTS.items():
@@ -48,7 +46,6 @@ def warm_up() -> None:
                 worker.serve_one()
                 far.recv(256 * 1024)
         worker.close()
-    scratch.remove()
     restore_stdout()
     sys.path_importer_cache.pop(folder, None)
 
