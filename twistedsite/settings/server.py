@@ -108,9 +108,14 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     reuse: Literal["always", "per-request"] = "always"
     """`per-request`: a new process for each request."""
     output: Size = Size(8 * 1024 * 1024)
-    """Output of one script that may wait for a slow client, in bytes, while its process goes on; then it waits too."""
+    """Output of one script that may wait in memory for a slow client, in bytes; more goes into a temporary file."""
     output_total: Size = Size(64 * 1024 * 1024)
-    """Output of all scripts together that may wait for slow clients, in bytes."""
+    """Output of all scripts together that may wait in memory, in bytes."""
+    spool: Size = Size(64 * 1024 * 1024)
+    """Output of one script that may wait in a temporary file, in bytes, while its process goes on; then that waits
+    too. 0: no file."""
+    spool_total: Size = Size(1024 * 1024 * 1024)
+    """Output of all scripts together that may wait in temporary files, in bytes."""
     network: bool = False
     """Scripts may connect to others by TCP and UDP, this machine's own services among them; never listen."""
     exec: bool = False
@@ -354,6 +359,9 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The URL path at which the server tells how it is (to this machine's own addresses only); empty: none."""
     drain: Duration = Duration(3)
     """On SIGTERM, how long requests in flight may take to finish."""
+    watchdog: Duration = Duration(0)
+    """A server whose reactor has stood still for this long is ended: the log gets each thread's stack, and the service
+    manager starts it again. 0: never."""
     http2: bool = False
     """Offer HTTP/2 to clients that come by TLS. Needs `twistedsite[http2]`."""
     options: dict[str, OptionValue] = {}
@@ -376,6 +384,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def __post_init__(self) -> None:
         if not self.timeout:
             raise ValueError("timeout: expected more than 0")
+        if 0 < self.watchdog < 0.5:
+            raise ValueError("watchdog: expected 0, or 500ms at least")
         if not self.listen:
             raise ValueError("listen: expected one endpoint at least, such as tcp:8080")
         if not re.fullmatch(r"memory|sqlite:.+", self.sessions):

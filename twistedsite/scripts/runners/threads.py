@@ -33,7 +33,7 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
-from twistedsite.scripts.runners.interrupt import Relentless, clear_interrupt, interrupt
+from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt, pursue
 from twistedsite.scripts.runners.outlet import ThreadOutlet
 from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
 from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
@@ -218,7 +218,7 @@ class _Job:
             if self._in_script and self._thread is not None and self._thread.ident is not None:
                 self._thread.retired = True
                 self._attempts += 1
-                interrupt(self._thread.ident, ScriptStop if self._attempts <= _GENTLE else Relentless)
+                (interrupt if self._attempts <= _GENTLE else pursue)(self._thread.ident)
 
     def lose(self) -> None:
         """Give the thread up, for now."""

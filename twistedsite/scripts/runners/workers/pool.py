@@ -32,6 +32,8 @@ _LOOK_EVERY: Final = 16
 """Jobs of a worker between two looks at its memory."""
 _CRASHES: Final = 3
 """Workers of a site that die in a row, none having finished a job, before the next one has to wait."""
+_DISK_THREADS: Final = 2
+"""Threads that write and read the output of scripts whose clients are slow."""
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 
@@ -52,7 +54,6 @@ class Workers:
         self.settings = settings
         self.output_buffer = output_buffer
         """Bytes that a script may hold back before they are sent."""
-        self.output = OutputBudget(settings.output, settings.output_total)
         self.size = 0
         """Processes there are, those that are being killed among them."""
         self.spawner = Spawner(reactor, sandbox)
@@ -62,6 +63,8 @@ class Workers:
         self.mailbox = Mailbox(reactor)
         # A call that nobody waits for any more may still hold a thread when its worker's successor makes one.
         self.threads = BrokerThreads(2 * settings.total, self.mailbox)
+        self._disk = BrokerThreads(_DISK_THREADS, self.mailbox)
+        self.output = OutputBudget(settings, self._disk)
         self._processes: set[WorkerProcess] = set()
         self._idle: OrderedDict[WorkerProcess, float] = OrderedDict()
         """Idle worker -> since when; the one idle for longest first."""
@@ -84,6 +87,7 @@ class Workers:
         self.folders.stop()
         self.deadlines.stop()
         self.threads.stop()
+        self._disk.stop()
         self.mailbox.close()
 
     # For the pools.
