@@ -51,6 +51,41 @@ def test_a_replaced_file_keeps_its_mode_but_no_special_bits(origin: LocalOrigin,
     assert os.stat(root / "a").st_mode & 0o7777 == 0o640
 
 
+@pytest.mark.parametrize(
+    ("mode", "folder", "file"),
+    [
+        (0o755, 0o755, 0o644),
+        (0o700, 0o700, 0o600),
+        (0o2775, 0o2775, 0o664),
+        (0o777, 0o775, 0o664),
+        (0o750, 0o750, 0o640),
+    ],
+)
+def test_what_is_new_has_the_rights_of_the_folder_it_is_in(
+    origin: LocalOrigin, root: Path, mode: int, folder: int, file: int
+) -> None:
+    os.chmod(root, mode)
+    before = os.umask(0o077)
+    try:
+        origin.write(("a", "b"), b"x")
+        origin.make_folder(("c",))
+    finally:
+        os.umask(before)
+    rights = [os.stat(root / name).st_mode & 0o7777 for name in ("a", "c", "a/b")]
+    assert rights == [folder, folder, file]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_is_new_belongs_to_whom_its_folder_belongs_to(origin: LocalOrigin, root: Path) -> None:
+    os.chown(root, 12345, 23456)
+    origin.write(("a", "b"), b"x")
+    (root / "theirs").touch()
+    os.chown(root / "theirs", 34567, 34567)
+    origin.write(("theirs",), b"x")
+    owners = [(os.stat(root / name).st_uid, os.stat(root / name).st_gid) for name in ("a", "a/b", "theirs")]
+    assert owners == [(12345, 23456), (12345, 23456), (34567, 34567)]
+
+
 def test_whoever_has_the_old_file_open_keeps_it_whole(origin: LocalOrigin, root: Path) -> None:
     (root / "a").write_text("old")
     with open(root / "a") as reading:

@@ -42,7 +42,7 @@ class LocalWriter:
             name = path[-1]
             temporary = TEMPORARY + secrets.token_hex(8)
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(temporary, flags, 0o666, dir_fd=parent)
+            descriptor = os.open(temporary, flags, 0o600, dir_fd=parent)
             try:
                 _copy(data, descriptor)
                 if self._fsync:
@@ -51,7 +51,9 @@ class LocalWriter:
                     old = _status(name, parent)
                     _check_file(old, expected_version)
                     if old is not None:
-                        _keep_mode(descriptor, old)
+                        _set_rights(descriptor, old, old.st_mode & 0o777)
+                    else:
+                        _inherit_rights(descriptor, parent)
                     os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
                 self._sync_folder(parent)
                 return os.fstat(descriptor)
@@ -77,7 +79,7 @@ class LocalWriter:
     def make_folder(self, path: tuple[str, ...]) -> os.stat_result:
         """See `Origin.make_folder`; returns the folder's status."""
         with _naming(path), self._parent(path, make=True) as parent:
-            os.mkdir(path[-1], dir_fd=parent)
+            _make(path[-1], parent)
             self._sync_folder(parent)
             return os.stat(path[-1], dir_fd=parent, follow_symlinks=False)
 
@@ -131,7 +133,7 @@ def _enter(name: str, folder: int, make: bool) -> int:
             raise PermissionError(errno.EPERM, "nothing is written through a symbolic link") from None
         raise
     with contextlib.suppress(FileExistsError):
-        os.mkdir(name, dir_fd=folder)
+        _make(name, folder)
     return _enter(name, folder, make=False)
 
 
@@ -166,13 +168,32 @@ def _check_version(status: os.stat_result | None, expected: str | None) -> None:
         raise ConflictError(errno.EBUSY, "somebody else has changed it")
 
 
-def _keep_mode(descriptor: int, old: os.stat_result) -> None:
+def _inherit_rights(descriptor: int, folder: int) -> None:
+    """Give a new file or folder the rights and, where possible, the owner of the folder that it lies in.
+
+    Not those of the server's umask, which a daemon sets for its own files. Writing is for nobody but owner and group.
+    """
+    above = os.fstat(folder)
+    is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+    _set_rights(descriptor, above, above.st_mode & (0o2775 if is_folder else 0o664) | (0o700 if is_folder else 0o600))
+
+
+def _set_rights(descriptor: int, owner: os.stat_result, mode: int) -> None:
+    """Set what may be done with a file, and whose it is. Modes come without set-user-ID: what had that was another."""
     own = os.fstat(descriptor)
-    if (own.st_uid, own.st_gid) != (old.st_uid, old.st_gid):
+    if (own.st_uid, own.st_gid) != (owner.st_uid, owner.st_gid):
         with contextlib.suppress(PermissionError):
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-    # Without set-user-ID and the like: those were given to the old content.
-    os.fchmod(descriptor, old.st_mode & 0o777)
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    os.fchmod(descriptor, mode)
+
+
+def _make(name: str, folder: int) -> None:
+    os.mkdir(name, 0o700, dir_fd=folder)
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        _inherit_rights(descriptor, folder)
+    finally:
+        os.close(descriptor)
 
 
 def _copy(data: bytes | IO[bytes], descriptor: int) -> None:

@@ -96,7 +96,8 @@ class SiteFiles:
 
     def write(self, path: str, data: bytes | str) -> None:
         """See `Storage.write`; text is written as UTF-8."""
-        self._storage.write(resolve(self._folder, path), data.encode() if isinstance(data, str) else data)
+        content = data.encode() if isinstance(data, str) else bytes(memoryview(data))
+        self._storage.write(resolve(self._folder, path), content)
 
     def names(self, path: str = ".") -> list[str] | None:
         """What stands in a folder, by name, folders with a slash at their end; None where `path` is a file."""

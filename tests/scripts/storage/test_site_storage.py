@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from twisted.internet.task import Clock
+import pytest_twisted
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+from twisted.internet.threads import deferToThread
 
 from twistedsite.origins.interface import BLOCK
 from twistedsite.origins.local import LocalOrigin
@@ -314,3 +317,47 @@ def test_so_many_requests_wait_for_a_lock_and_no_more(site: Callable[..., SiteSt
         requests[0].close()
         waiting.result()
     requests[1].close()
+
+
+# Origins that are far away
+
+
+class FarOrigin(LocalOrigin):
+    """Answers on the reactor's thread only, and later."""
+
+    near = False  # type: ignore[misc,assignment]  # that it is another is the point
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name not in ("lookup", "children", "open", "write", "delete", "make_folder", "usage"):
+            return found
+
+        def later(*args: Any) -> Deferred[Any]:
+            from twisted.internet import reactor
+
+            assert threading.current_thread() is threading.main_thread()
+            return deferLater(reactor, 0, found, *args)  # type: ignore[arg-type]  # the module is the reactor
+
+        return later
+
+
+@pytest_twisted.ensureDeferred
+async def test_an_origin_may_answer_later(root: Path) -> None:
+    from twisted.internet import reactor
+
+    storage = SiteStorage(FarOrigin(str(root)), StorageSettings(), reactor).open(((),), 5.0)
+
+    def script() -> list[Child] | None:
+        storage.make_folder(("a",))
+        with storage.lock(("a", "b"), 1):
+            storage.write(("a", "b"), b"x")
+        assert storage.read(("a", "b")) == b"x"
+        with pytest.raises(FileNotFoundError):
+            storage.read(("a", "c"))
+        with pytest.raises(IsADirectoryError):
+            storage.write(("a",), b"x")
+        storage.write(("c",), b"x")
+        storage.remove(("a",))
+        return storage.children(())
+
+    assert await deferToThread(script) == [Child("c", False)]

@@ -105,6 +105,26 @@ print(storage.read("large") == data, storage.read("small"))
 
 
 @pytest_twisted.ensureDeferred
+async def test_what_a_script_has_written_is_what_the_next_request_gets(tmp_path: Path) -> None:
+    write(tmp_path, "publish.py", "storage.write('page.html', form['text'])\nstorage.write('told.py', form['script'])")
+    async with serving(tmp_path) as site:
+        for number in range(20):
+            assert (await site.get(f"/publish?text={number}&script=print({number})")).status == 200
+            assert (await site.get("/page.html")).text == str(number)
+            assert (await site.get("/told")).text == f"{number}\n"
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_neither_text_nor_bytes_is_not_written(tmp_path: Path) -> None:
+    script = "storage.write('a', bytearray(b'x'))\n"
+    script += "for data in (5, None, ['x']):\n  try: storage.write('a', data)\n  except TypeError: print('no')"
+    write(tmp_path, "start.py", script)
+    async with serving(tmp_path) as site:
+        assert (await site.get("/start")).text == "no\n" * 3
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
+@pytest_twisted.ensureDeferred
 async def test_the_settings_say_where_scripts_may_write(tmp_path: Path) -> None:
     text = TELL + "for path in ('/a/x', '/b/x', '/a/b/x', '/_folder.toml', '/a/.x', '/../x', '/a/\\udcff'):\n"
     text += "    tell(storage.write, path, 'x')\n"

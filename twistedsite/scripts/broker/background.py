@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -91,7 +91,7 @@ class SiteBackground:
         if self._stopped:
             self._leave(None)
             return
-        running = self._start(call, cause)
+        running = maybeDeferred(self._start, call, cause)
         self._running.add(running)
         running.addTimeout(float(self.settings.timeout), self._reactor)
         running.addErrback(self._failed, call, cause)

@@ -143,6 +143,16 @@ async def test_locks_of_a_killed_script_are_free_again(write: Any, serve: Any, i
         assert (await site.get("/visit", jar=jar)).text == "2\n"
 
 
+@pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("death", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.write(3, b'garbage' * 100)"])
+async def test_locks_of_a_dead_worker_are_free_again(write: Any, serve: Any, death: str) -> None:
+    write("hold.py", f"import os, time\nstorage.lock('/_data').__enter__()\n{death}\ntime.sleep(60)")
+    write("take.py", "with storage.lock('/_data', 20): print('mine')")
+    async with serve() as site:
+        assert (await site.get("/hold")).status == 502
+        assert (await site.get("/take")).text == "mine\n"
+
+
 FORGED = """
 from twistedsite.scripts.runners.workers.frames import *
 call = storage._storage._caller.call
