@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from twistedsite.scripts.code import CodeCache, Outline, file_version
+from twistedsite.scripts.dialects.printing import GIVEN
+from twistedsite.scripts.toplevel import PRINTING_NAMES
 
 
 def outline_of(folder: Path, source: str) -> Outline:
@@ -40,3 +44,46 @@ def test_what_stands_in_an_if_or_a_try_counts_and_what_stands_in_a_function_does
 def test_nothing_is_executed(tmp_path: Path) -> None:
     outline_of(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     assert not (tmp_path / "ran").exists()
+
+
+MADE = "app = Flask(__name__)\nother: object = make()\nname = 'x'\nif True:\n    late = f()\n"
+
+
+def test_what_is_made_by_a_call_is_known(tmp_path: Path) -> None:
+    assert outline_of(tmp_path, MADE + "def f():\n    inner = g()\n").made == {"app", "other", "late"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "print('a')",
+        "if x:\n    for y in z:\n        print(y)",
+        "import sys\nsys.stdout.write('a')",
+        "name = form['name']",
+        "@decorated(print)\ndef f(): pass",
+        "show = print",
+    ],
+)
+def test_a_script_that_prints_is_known(tmp_path: Path, source: str) -> None:
+    assert outline_of(tmp_path, source).prints
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f():\n    print('a')",
+        "class C:\n    def f(self):\n        print(form)",
+        "from flask import request\nname = request",
+        "if __name__ == '__main__':\n    print('a')",
+        "show = lambda: print('a')",
+        "form = 1\nuse(form)",
+    ],
+)
+def test_what_prints_only_when_it_is_called_or_started_as_a_program_is_no_such_script(
+    tmp_path: Path, source: str
+) -> None:
+    assert not outline_of(tmp_path, source).prints
+
+
+def test_every_name_that_a_script_is_given_tells_that_it_prints() -> None:
+    assert set(GIVEN) <= PRINTING_NAMES

@@ -122,7 +122,8 @@ def problem_of(error: ScriptError, script: Entry, log: Logger) -> HttpProblem:
         case ScriptGoneError():
             return HttpProblem(404)
         case ScriptRefusedError():
-            return HttpProblem(error.status, str(error))
+            allow = ", ".join(error.allow).encode("ascii")
+            return HttpProblem(error.status, str(error), headers={b"allow": allow} if allow else None)
         case _:
             problem = HttpProblem(_STATUS.get(type(error), 500), report=error.report)
     log.error(

@@ -302,7 +302,8 @@ class Exchange:
         if "status" in self.headers:
             self.status = checked_status(self.headers.pop("status"))
         headers = self.headers.encoded()
-        if self.default_type is not None and "content-type" not in self.headers:
+        has_content = self.status not in (204, 304)
+        if has_content and self.default_type is not None and "content-type" not in self.headers:
             headers.append((b"content-type", self.default_type))
         if self._session is not None and (cookie := self._session.set_cookie_value()):
             headers.append((b"set-cookie", cookie.encode("ascii")))

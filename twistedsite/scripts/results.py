@@ -160,7 +160,10 @@ def _run_coroutine(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: it was about to end by itself
                 loop.call_soon_threadsafe(task.cancel)
 
-        exchange.when_stopped(cancel)
-        await work
+        try:
+            exchange.when_stopped(cancel)
+            await work
+        finally:
+            work.close()
 
     asyncio.run(cancellable())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -34,12 +34,17 @@ class Ending(enum.Enum):
     STOPPED = "stopped"
 
 
+Method = Annotated[str, msgspec.Meta(pattern="^[A-Z]+$", max_length=20)]
+
+
 class Outcome(msgspec.Struct):
     """What there is to say of a script that has ended."""
 
     ending: Ending
     status: int = 200
     message: str = ""
+    allow: list[Method] = []
+    """The methods that would be answered."""
     report: FailureReport | None = None
 
 
@@ -53,8 +58,10 @@ def run_script(exchange: Exchange, interpreters: Interpreters) -> Outcome:
         return Outcome(Ending.DONE)
     except ScriptStop:
         raise
-    except (FormError, RefusedError) as error:
+    except FormError as error:
         return Outcome(Ending.REFUSED, error.status, error.message)
+    except RefusedError as error:
+        return Outcome(Ending.REFUSED, error.status, error.message, error.allow)
     except _GONE as error:
         if error.filename == exchange.request.filename:
             return Outcome(Ending.GONE, 404)
@@ -84,4 +91,4 @@ def _failed(error: BaseException, exchange: Exchange) -> Outcome:
     report = getattr(error, "report", None)
     if not isinstance(report, FailureReport):
         report = report_exception(error, exchange.request.root)
-    return Outcome(Ending.FAILED, 500, report.message, report)
+    return Outcome(Ending.FAILED, 500, report.message, report=report)

@@ -10,10 +10,22 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 PRINTING_NAMES: Final = frozenset(
-    {"Session", "body", "cookies", "environ", "files", "form", "headers", "options", "renew_session", "request"}
-    | {"resp_headers", "HTTP_REDIRECTION", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME"}
+    {
+        "Session",
+        "background_request",
+        "body",
+        "cookies",
+        "environ",
+        "files",
+        "form",
+        "headers",
+        "options",
+        "renew_session",
+        "request",
+    }
+    | {"resp_headers", "storage", "HTTP_REDIRECTION", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME"}
 )
-"""What scripts that print find without making or importing it, as far as they use it often."""
+"""What scripts that print find without making or importing it; of CGI's variables those that they use often."""
 
 
 def prints(tree: ast.Module, bound: Iterable[str]) -> bool:

@@ -21,7 +21,7 @@ RESULTS = [
     ("{'a': [1, None]}", 200, "application/json", b'{"a":[1,null]}'),
     ("[1, 'two']", 200, "application/json", b'[1,"two"]'),
     ("[404, 'no status']", 200, "application/json", b'[404,"no status"]'),
-    ("None", 204, HTML, b""),
+    ("None", 204, "", b""),
     ("(404, 'nothing')", 404, HTML, b"nothing"),
     ("(201, {'id': 7}, {'X-A': 'b'})", 201, "application/json", b'{"id":7}'),
     ("Response(b'x', status=202, headers={'Content-Type': 'image/x'})", 202, "image/x", b"x"),
@@ -59,7 +59,7 @@ async def test_what_a_function_returns_is_the_answer(tmp_path: Path) -> None:
         for number, (result, status, media_type, body) in enumerate(RESULTS):
             answer = await site.get(f"/x{number}.py")
             assert (answer.status, answer.body) == (status, body), result
-            assert answer.headers.get("content-type", media_type) == media_type, result
+            assert answer.headers.get("content-type", "") == media_type, result
         location = (await site.get(f"/x{[row[0][:8] for row in RESULTS].index('redirect')}.py")).headers["location"]
     assert location == "other?a=b%20c"
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest_twisted
 from site_files import logged, write
 from twisted.internet import reactor
+from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
 from twistedsite.testing import ServedSite, serving
@@ -388,3 +389,17 @@ async def test_what_cannot_be_called_is_no_application(tmp_path: Path) -> None:
     async with serving(tmp_path, debug=True) as site:
         answer = await site.get("/x.py", headers={"Accept": "text/html"})
     assert (answer.status, "no WSGI application" in answer.text) == (500, True)
+
+
+@pytest_twisted.ensureDeferred
+async def test_first_requests_that_come_together_import_the_module_once(tmp_path: Path) -> None:
+    write(tmp_path, "_count.py", "loads = []")
+    write(
+        tmp_path,
+        "x.py",
+        "import time, _count\n_count.loads.append(1)\ntime.sleep(0.05)\n"
+        "def application(environ, start_response):\n" + START + "    return [str(len(_count.loads)).encode()]\n",
+    )
+    async with serving(tmp_path) as site:
+        answers = await gatherResults([ensureDeferred(site.get("/x.py")) for _ in range(6)])
+    assert {answer.text for answer in answers} == {"1"}

@@ -13,6 +13,7 @@ from typing import Any
 from twistedsite.scripts.dialects import METHOD_FUNCTIONS
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.refusal import RefusedError
 from twistedsite.scripts.request import Request
 from twistedsite.scripts.results import Response, answer
 
@@ -28,12 +29,10 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     if function is not None:
         answer(exchange, function(Request(exchange)))
         return
-    allowed = {"Allow": ", ".join(sorted({*map(str.upper, functions), "OPTIONS"}))}
-    if request.method == "OPTIONS":
-        answer(exchange, Response(None, status=204, headers=allowed))
-    else:
-        message = f"{request.method} is not answered here, but {allowed['Allow']}.\n"
-        answer(exchange, Response(message, status=405, headers=allowed | {"Content-Type": "text/plain; charset=utf-8"}))
+    allowed = sorted({*map(str.upper, functions), "OPTIONS"})
+    if request.method != "OPTIONS":
+        raise RefusedError(405, f"This page answers {', '.join(allowed)}, not {request.method}.", allowed)
+    answer(exchange, Response(None, status=204, headers={"Allow": ", ".join(allowed)}))
 
 
 def _functions(module: ModuleType) -> dict[str, Callable[[Request], Any]]:

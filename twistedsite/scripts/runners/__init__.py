@@ -29,11 +29,15 @@ class ScriptTimeoutError(ScriptError):
 
 
 class ScriptRefusedError(ScriptError):
-    """The request is none that the script could use, a malformed form for instance: `status` says what to answer."""
+    """The request is none that the script could use, a malformed form for instance: `status` says what to answer.
 
-    def __init__(self, status: int, message: str) -> None:
+    `allow` are the methods that would be answered, for 405.
+    """
+
+    def __init__(self, status: int, message: str, allow: list[str]) -> None:
         super().__init__(message)
         self.status = status
+        self.allow = allow
 
 
 class ScriptGoneError(ScriptError):

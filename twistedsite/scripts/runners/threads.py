@@ -290,7 +290,7 @@ def _error(outcome: Outcome) -> ScriptError | CancelledError | None:
         case Ending.DONE:
             return None
         case Ending.REFUSED:
-            return ScriptRefusedError(outcome.status, outcome.message)
+            return ScriptRefusedError(outcome.status, outcome.message, outcome.allow)
         case Ending.GONE:
             return ScriptGoneError(outcome.message)
         case Ending.STOPPED:

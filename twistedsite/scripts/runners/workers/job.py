@@ -298,7 +298,7 @@ def _error(outcome: Outcome) -> ScriptError | None:
             return None
         case Ending.REFUSED:
             status = outcome.status if 400 <= outcome.status <= 499 else 400
-            return ScriptRefusedError(status, outcome.message)
+            return ScriptRefusedError(status, outcome.message, outcome.allow)
         case Ending.GONE:
             return ScriptGoneError(outcome.message)
         case Ending.STOPPED:
