@@ -180,7 +180,7 @@ RETURNED = [
     ("return bytearray(b'a')", 200, "application/octet-stream", b"a"),
     ("return {'a': [1, None, 'ü']}", 200, "application/json", '{"a":[1,null,"ü"]}'.encode()),
     ("return [1, 2.5]", 200, "application/json", b"[1,2.5]"),
-    ("return None", 204, "text/html; charset=utf-8", b""),
+    ("return None", 204, None, b""),
     ("request.content_type = 'text/x-a'\nreturn {'a': 1}", 200, "text/x-a", b'{"a":1}'),
     ("request.write('written ')\nreturn None", 200, "text/html; charset=utf-8", b"written "),
     ("request.write('written ')\nreturn 'and returned'", 200, "text/html; charset=utf-8", b"written and returned"),
