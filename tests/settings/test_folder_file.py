@@ -23,7 +23,7 @@ def below(*texts: str, server: ServerSettings | None = None) -> FolderSettings:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("colour = 1", "_folder.toml: colour: unknown key; known here: autoreload, debug, "),
+        ("colour = 1", "_folder.toml: colour: unknown key; known here: auth, autoreload, debug, "),
         ("index = ['a/b']", "_folder.toml: index: expected names of files, got 'a/b'"),
         ("headers = {'a b' = 'x'}", "_folder.toml: headers: 'a b' is no header field that a folder can set"),
         ("headers = {Content-Length = '3'}", "_folder.toml: headers: 'Content-Length' is no header field"),

@@ -50,6 +50,8 @@ class WorkerProcess:
         self.pool = pool
         self.state = State.IDLE
         self.job: ScriptJob | None = None
+        self.interpreter = ""
+        """The name of the interpreter that it serves; empty: all that have none."""
         self.jobs_done = 0
         self.turn_began = workers.reactor.seconds()
         """When its site got this place of all the server's places."""
@@ -61,7 +63,7 @@ class WorkerProcess:
         self._status: int | None = None
         self._logged = 0
         # First: it may fail, and then nothing else is held.
-        self._folder = workers.folders.make()
+        self._folder = workers.folders.make(pool.policy.uid)
         ours, theirs = socket.socketpair()
         self._stack_file = _make_stack_file()
         self.link = WorkerLink(workers.reactor, ours, FROM_WORKER, self)
