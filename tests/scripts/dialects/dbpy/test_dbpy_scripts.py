@@ -59,6 +59,10 @@ async def test_a_file_becomes_a_script_and_a_page_again_as_its_first_line_says(t
             assert (await site.get("/page")).text == "it runs\n"
             write(tmp_path, "page", "#dbpyexecute\nprint('it runs')")
             assert (await site.get("/page")).text == "#dbpyexecute\nprint('it runs')"
+            write(tmp_path, "a.dbpy", "print('it runs')")
+            assert (await site.get("/a")).text == "it runs\n"
+            write(tmp_path, "a.dbpy", "#NOEXECUTE\n")
+            assert (await site.get("/a")).text == "#NOEXECUTE\n"
 
 
 @pytest_twisted.ensureDeferred
