@@ -18,7 +18,7 @@ PAGES = ["", "login.html", "upload.html", "upload.py", "hello.jinja", "letter.tp
 
 @pytest.fixture(scope="module")
 def portal() -> Iterator[Server]:
-    with running(*SERVE, "--root", str(PORTAL), *ANY_PORT, "--debug", "--access-log", "off", patience=150) as server:
+    with running(*SERVE, "--root", str(PORTAL), *ANY_PORT, "--debug", "--access-log", "off", patience=300) as server:
         yield server
 
 

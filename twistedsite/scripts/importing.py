@@ -2,7 +2,8 @@
 
 It is one function for all of the process and reads no builtins, so one that knows whose code calls stands in its place
 while there are interpreters. Code of the site finds neighbours first. Code of a library that was called by a script
-(Django, which imports the settings that it is told of) finds them where there is nothing else of that name.
+(Django, which imports the settings that it is told of) finds them where there is nothing else of that name, and under
+that name: see `plain_names`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,16 @@ class Importer(Protocol):
         ...
 
 
-current: Final[ContextVar[Importer | None]] = ContextVar("interpreter", default=None)
+class Running(Importer, Protocol):
+    """That of a script."""
+
+    @property
+    def plain(self) -> Importer:
+        """What libraries import by name."""
+        ...
+
+
+current: Final[ContextVar[Running | None]] = ContextVar("interpreter", default=None)
 """Whose script runs in this context."""
 
 _users = 0
@@ -64,7 +74,7 @@ def _import_module(name: str, package: str | None = None) -> ModuleType:
         running = current.get()
         if running is None or error.name != name.partition(".")[0]:
             raise
-        return running.import_module(name, caller)
+        return running.plain.import_module(name, caller)
 
 
 def _importer_of(caller: dict[str, Any]) -> Importer | None:

@@ -21,6 +21,7 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.importing import load_module
 from twistedsite.scripts.imports import Imports
 from twistedsite.scripts.modules import ModuleTable, is_loading
+from twistedsite.scripts.plain_names import PlainNames, forget_names, owner_of
 
 PREFIX: Final = "site_folder_"
 """Of the names of all synthetic packages."""
@@ -50,6 +51,7 @@ class Interpreter:
         self.package = package
         self.path = path
         self.builtins: Final = {**vars(builtins), "__import__": self._import}
+        self.plain: Final = PlainNames(table, path)
         self._home = home
         self._rootpkg = imports.rootpkg
         self._rootpkg_folder = imports.rootpkg_folder
@@ -63,7 +65,8 @@ class Interpreter:
 
     def refresh(self, filename: str = "", version: str = "") -> None:
         """See `ModuleTable.refresh`."""
-        self.table.refresh(filename, version)
+        if self.table.refresh(filename, version):
+            forget_names(self.table)
 
     def load(self, filename: str) -> ModuleType:
         """The script `filename` of this folder as a module: imported once, and again when it was forgotten.
@@ -121,7 +124,9 @@ class Interpreter:
             target = importlib.util.resolve_name("." * level + name, str((globals or {}).get("__package__") or ""))
             return self._noting(importer, target, name, globals, locals, fromlist, level)
         top = name.partition(".")[0]
-        package = self._package_of(top)
+        owner = owner_of(top)
+        is_plain = owner is not None and owner.table is self.table
+        package = None if is_plain else self._package_of(top)
         if package is None:
             try:
                 return builtins.__import__(name, globals, locals, fromlist or (), 0)

@@ -22,6 +22,7 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.imports import PLAIN, Imports
 from twistedsite.scripts.interpreter import PREFIX, Interpreter
 from twistedsite.scripts.modules import ModuleTable
+from twistedsite.scripts.plain_names import forget_names, owner_of
 
 _SERIAL: Final = itertools.count(1)
 """Tells the packages of two servers in one process apart, where both have the same folder."""
@@ -63,9 +64,10 @@ class Interpreters:
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """The import system's question (importlib.abc.MetaPathFinder): only our own packages are answered."""
+        """The import system's question (importlib.abc.MetaPathFinder): only the site's own modules are answered."""
         if not name.startswith(PREFIX):
-            return None
+            owner = owner_of(name)
+            return owner.find(name, path) if owner is not None else None
         interpreter = self._by_package.get(name.partition(".")[0])
         return interpreter.find(name, path) if interpreter else None
 
@@ -129,6 +131,7 @@ class Interpreters:
             self._by_package.pop(package, None)
         for key in [key for key, interpreter in self._known.items() if interpreter.table is table]:
             del self._known[key]
+        forget_names(table)
         table.close()
 
 

@@ -100,6 +100,8 @@ class ModuleTable:
         """The synthetic packages in which `rootpkg` lies."""
         self.interpreters: dict[tuple[str, Imports], Any] = {}
         """Folder and settings -> the Interpreter for code in it."""
+        self.plain: set[str] = set()
+        """The top-level names of modules that have no synthetic package: see `plain_names`."""
         self._importers: dict[str, set[str]] = {}
         self._strangers: set[tuple[str, int, int, int]] = set()
         """Names that a folder does not have, each with what changes when a name comes into that folder or goes."""
@@ -112,25 +114,30 @@ class ModuleTable:
         sys.modules[name] = package
         self.packages.add(name)
 
-    def refresh(self, filename: str = "", version: str = "") -> None:
+    def refresh(self, filename: str = "", version: str = "") -> bool:
         """Forget the modules whose files have changed, and those that have imported them.
 
-        `version` is that of `filename`, where it is known: that file is not looked at again.
+        `version` is that of `filename`, where it is known: that file is not looked at again. Returns whether one that
+        has a plain name was among them: then all are forgotten.
         """
         if not self.loaded:
-            return
+            return False
         with self._lock:
             # Copies, because other threads go on loading.
             loaded = list(self.loaded.items())
             changed = [
                 name for name, source in loaded if source.has_changed(filename, version) and not is_loading(name)
             ]
+            plain = bool(self.plain) and any(name.partition(".")[0] in self.plain for name in changed)
+            if plain:
+                changed = [name for name, _ in loaded]
             while changed:
                 name = changed.pop()
                 if self.loaded.pop(name, None) is not None:
                     self._forget(name)
                     changed.extend(self._importers.pop(name, ()))
                     changed.extend(inner for inner in list(self.loaded) if inner.startswith(name + "."))
+        return plain
 
     def has_module(self, folder: str, name: str) -> bool:
         """Whether `folder` has a module or package `name`, other than a namespace package."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import string
-import warnings
 from collections.abc import Callable, Iterator
 
 import jinja2
@@ -17,6 +16,7 @@ from twistedsite.settings.folder import FolderFile
 from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
 from twistedsite.settings.server import ServerSettings
 from twistedsite.tap.passwords import auth_faults
+from twistedsite.tap.python2 import script_faults
 
 FOLDER_FILE = "_folder.toml"
 
@@ -155,14 +155,8 @@ def line_of_key(text: str, key: str) -> int:
 
 
 def _script(file: str, text: bytes) -> Iterator[Fault]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(text, file, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        yield Fault(file, error.lineno or 1, error.msg)
-    except ValueError as error:
-        yield Fault(file, 1, str(error))
+    for line, problem in script_faults(text, file):
+        yield Fault(file, line, problem)
 
 
 def _jinja_template(file: str, text: bytes) -> Iterator[Fault]:

@@ -14,6 +14,7 @@ from wsgiref.util import FileWrapper
 
 from twistedsite.scripts.exchange import Exchange, ScriptRequest, checked_status
 from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.plain_names import other_django_project
 
 Environ = dict[str, Any]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -33,6 +34,11 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
         interpreter.refresh(request.filename, request.version)
     application = _application(interpreter.load(request.filename))
     _adapt(application, request)
+    if (settings := other_django_project(interpreter.table)) is not None and _is_django(application):
+        raise RuntimeError(
+            f"this server runs a Django project already, that of {settings}; Django knows one, so another one needs a "
+            "server of its own"
+        )
     exchange.default_type = None
     answer = _Answer(exchange)
     result = application(_environ(exchange), answer.start)
@@ -73,6 +79,10 @@ def _adapt(application: object, request: ScriptRequest) -> None:
             application.config["PROPAGATE_EXCEPTIONS"] = True
     elif bottle is not None and isinstance(application, bottle.Bottle) and request.debug:
         application.catchall = False
+
+
+def _is_django(application: object) -> bool:
+    return type(application).__module__.partition(".")[0] == "django"
 
 
 def _environ(exchange: Exchange) -> Environ:
