@@ -15,13 +15,15 @@ from twistedsite.resources.folder import PLACE_ROWS, SEGMENT_ROWS
 from twistedsite.settings.auth import FolderAuth
 from twistedsite.settings.describe import FieldNote, describe, spell
 from twistedsite.settings.folder import DEFAULT_INDEX, FolderFile
-from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.server import ServerSettings, SiteSession, SiteStorage, SiteTable, SiteWorkers
 from twistedsite.settings.sources import KNOBS
 
 HERE = Path(__file__).parent
 TYPES = {
     "Duration": "duration",
     "Size": "size",
+    "Uid": "whole number, 1 or more",
+    "Isolation": "`threads` or `workers`",
     "Count": "whole number, 1 or more",
     "int": "whole number",
     "bool": "true or false",
@@ -31,6 +33,7 @@ TYPES = {
     "dict[str, str]": "table of texts",
     "FolderAuth": "table",
     "dict[str, OptionValue]": "table of texts, numbers, true or false, lists of texts",
+    "dict[str, SiteTable]": "tables, see below",
 }
 
 _PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -53,6 +56,17 @@ def server_tables() -> str:
         if isinstance(note.default, msgspec.Struct):
             title, _, about = str(type(note.default).__doc__).partition(": ")
             parts.append(f"### {title}\n\n{about[:1].upper()}{about[1:]}\n\n{_settings(describe(type(note.default)))}")
+    return "\n\n".join(parts)
+
+
+def site_settings() -> str:
+    """The tables of one site."""
+    parts = []
+    for kind in (SiteTable, SiteWorkers, SiteSession, SiteStorage):
+        title, _, about = str(kind.__doc__).partition(": ")
+        notes = [note for note in describe(kind) if not isinstance(note.default, msgspec.Struct)]
+        rows = [(f"`{note.name}`", _type(note), note.text) for note in notes]
+        parts.append(f"### {title}\n\n{about[:1].upper()}{about[1:]}\n\n{_table(('key', 'type', 'meaning'), rows)}")
     return "\n\n".join(parts)
 
 
@@ -94,6 +108,7 @@ def place_rows() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "server-settings": server_settings,
     "server-tables": server_tables,
+    "site-settings": site_settings,
     "folder-settings": folder_settings,
     "folder-auth": folder_auth,
     "index-names": index_names,

@@ -72,6 +72,7 @@ def test_a_hash_is_the_one_of_the_rfc() -> None:
         "$scrypt$ln=0,r=8,p=5$YWJjZGVmZ2hpag$YWJjZGVmZ2hpamFiY2RlZg",
         "$scrypt$ln=18,r=8,p=1$YWJjZGVmZ2hpag$YWJjZGVmZ2hpamFiY2RlZg",
         "$scrypt$ln=14,r=0,p=1$YWJjZGVmZ2hpag$YWJjZGVmZ2hpamFiY2RlZg",
+        "$scrypt$ln=14,r=8,p=0$YWJjZGVmZ2hpag$YWJjZGVmZ2hpamFiY2RlZg",
         "$scrypt$ln=14,r=8,p=17$YWJjZGVmZ2hpag$YWJjZGVmZ2hpamFiY2RlZg",
         "$scrypt$ln=14,r=8,p=5$YWJj$YWJjZGVmZ2hpamFiY2RlZg",
         "$scrypt$ln=14,r=8,p=5$YWJjZGVmZ2hpag$YWJj",

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
+from server_process import SERVE, run
 from site_files import logged, write
 
+from twistedsite import site_resource
 from twistedsite.scripts.dialects import load_dialect
 from twistedsite.scripts.installed import installed_handlers
 from twistedsite.settings.load import SettingsError
 from twistedsite.tap.check import check
-from twistedsite.tap.service import StartError
 from twistedsite.testing import serving
 
 PLUGIN = Path(__file__).parents[1] / "support" / "handler_plugin"
@@ -116,9 +117,19 @@ async def test_each_dialect_runs_whatever_its_files_are_called(tmp_path: Path) -
 
 @pytest_twisted.ensureDeferred
 async def test_a_server_does_not_start_with_a_name_that_there_is_not(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match=r"extensions\.\.x: expected one of .*got 'nothing'"):
+    with pytest.raises(SettingsError, match=r"extensions\.\.x: expected one of .*got 'nothing'"):
         async with serving(tmp_path, extensions={".x": "nothing"}):
             raise AssertionError
+    with pytest.raises(SettingsError, match="got 'nothing'"):
+        site_resource(tmp_path, extensions={".x": "nothing"})
+
+
+def test_the_settings_file_that_names_it_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "server.toml", "root = '.'\n[extensions]\n'.x' = 'nothing'\n")
+    done = run(*SERVE, "--settings", "server.toml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("scriptsite: server.toml: extensions..x: expected one of ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("extensions", [{"cgi": "printing"}, {".CGI": "printing"}, {".a/b": "jinja"}, {".a": "a b"}])

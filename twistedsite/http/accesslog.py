@@ -1,4 +1,5 @@
-"""The access log: one line for each response in the combined format, written off the hot path.
+"""The access log: one line for each response in the combined format, written off the hot path; with several sites, in
+Apache's vhost_combined format, which has the host before it.
 
 Answering only appends to a list; a thread of the reactor's pool formats and writes the batch. A clean stop writes what
 is left. The file is opened anew when it has been moved away, so that logrotate needs no signal.
@@ -31,8 +32,8 @@ class LogReactor(ThreadingReactor, Protocol):
 
 
 Entry = tuple[float, bytes, bytes, int, int, bytes, bytes]
-"""One response: seconds since the epoch, peer, quoted request line, status, bytes of content, quoted client fields, and
-the user.
+"""One response: seconds since the epoch, peer (or host and peer), quoted request line, status, bytes of content, quoted
+client fields, and the user.
 
 The texts are as `printable` leaves them.
 """

@@ -77,6 +77,8 @@ class Site(server.Site):
         self._batches = 0
         self.draining = False
         self.access_log = access_log
+        self.log_hosts = False
+        """Lines of the access log begin with the request's host and port."""
         self._peers: Counter[bytes] = Counter()
         self._connections: set[Channel] = set()
         self._drained: Deferred[None] | None = None
@@ -171,6 +173,7 @@ class Site(server.Site):
             texts = (printable(request.getHeader(name) or b"-") for name in (b"referer", b"user-agent"))
             peer = printable(getattr(request.client, "host", "-").encode())
             client = b'"%b" "%b"' % tuple(texts)
+            peer = self._at(request.getHeader(b"host") or b"", peer)
             user = user_field(getattr(request, "authenticated", ""))
             self.access_log.add((self.watch.now, peer, line, request.code, request.sentLength, client, user))
 
@@ -178,14 +181,20 @@ class Site(server.Site):
         """Put a response to `user` into the access log."""
         if self.access_log is not None:
             request, client = head.log_parts
-            self.access_log.add((self.watch.now, channel.peer_name, request, status, sent, client, user_field(user)))
+            peer = self._at(head.host, channel.peer_name)
+            self.access_log.add((self.watch.now, peer, request, status, sent, client, user_field(user)))
+
+    def _at(self, host: bytes, peer: bytes) -> bytes:
+        """`peer` with the host before it, where that is logged."""
+        return b"%b %b" % (printable(host.lower()) or b"-", peer) if self.log_hosts else peer
 
     def log_refused(self, channel: Channel, head: RequestHead | None, refused: RequestError) -> None:
         """Log a request that was refused: in the access log, and once a peer for the operator."""
         if head is not None:
             self.log_response(channel, head, refused.status, 0)
         elif self.access_log is not None:
-            self.access_log.add((self.watch.now, channel.peer_name, NOTHING, refused.status, 0, NOBODY, NO_USER))
+            peer = self._at(b"", channel.peer_name)
+            self.access_log.add((self.watch.now, peer, NOTHING, refused.status, 0, NOBODY, NO_USER))
         self._complaints.say(channel.peer_name.decode(), str(refused))
 
     def log_closed(self, channel: Channel, why: str) -> None:

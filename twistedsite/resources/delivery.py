@@ -20,6 +20,11 @@ class Delivery:
         self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
         self.passwords = Passwords(settings.auth, reactor)
 
+    def forget(self, site: str) -> None:
+        """Keep nothing of `site` any more: another one may get its name."""
+        self.encoded.forget(site)
+        self.hot.forget(site)
+
     def stop(self) -> None:
         """Let go of the threads."""
         self.background.stop()

@@ -98,8 +98,6 @@ def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IRe
 
 def _script(site: SiteContext, place: Place) -> IResource:
     assert place.entry is not None
-    if not place.dialect:
-        raise HttpProblem(501, f"This server cannot run {place.extension} scripts.")
     return ScriptResource(site, place.entry, place.settings, place.dialect, place)
 
 
@@ -124,7 +122,7 @@ def _with_slash(site: SiteContext, place: Place) -> IResource:
 
 
 def _is_mapped(place: Place) -> bool:
-    return place.extension in place.settings.extensions
+    return place.extension in place.settings.extensions and place.mark is None
 
 
 PLACE_ROWS = (

@@ -142,6 +142,8 @@ class Guard:
             raise self._broken(entry.path, "the file of users cannot be read") from None
 
     async def _module_of(self, auth: Auth) -> Entry:
+        if not auth.scripts:
+            raise self._broken(auth.folder, "scripts are off here, so its authentication module is not run")
         *way, stem = auth.said.module.removesuffix(".py").split("/")
         for name in (f"{stem}.py", f"_{stem}.py"):
             path = (*auth.folder, *way, name)

@@ -28,6 +28,8 @@ _SALT_BYTES: Final = 16
 _KEY_BYTES: Final = 32
 _MEMORY: Final = 128 * 1024 * 1024
 """Bytes that one check may need at most."""
+_WORK: Final = 2**21
+"""Work of one check at most, as `PasswordHash.cost` has it: three times that of the hashes that are made here."""
 
 
 class UsersError(Exception):
@@ -61,7 +63,7 @@ class PasswordHash(msgspec.Struct, frozen=True):
         if not match:
             raise ValueError("expected a hash as scriptsite hash-password makes it")
         ln, r, p = (int(number) for number in match.groups()[:3])
-        if not (1 <= ln <= 20 and r >= 1 and 1 <= p <= 16 and 128 * r * 2**ln <= _MEMORY):
+        if not (1 <= ln <= 20 and r >= 1 and p >= 1 and 128 * r * 2**ln <= _MEMORY and 2**ln * r * p <= _WORK):
             raise ValueError("its costs are out of range")
         try:
             salt, key = (base64.b64decode(part + "=" * (-len(part) % 4), validate=True) for part in match.groups()[3:])

@@ -57,6 +57,8 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True):
     folder: tuple[str, ...]
     """The folder whose settings say so, as segments from the site's root."""
     said: FolderAuth
+    scripts: bool
+    """Whether scripts run in that folder; else a module of its own does not either."""
 
     def asks(self, method: str) -> bool:
         """Whether a request by `method` needs a password here."""

@@ -183,7 +183,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             writable=self._narrowed(file.writable),
             options={**self.options, **_given(file.options, {})},
             extensions={**self.extensions, **_given(file.extensions, {})},
-            auth=self._auth(file.auth, folder),
+            auth=self._auth(file, folder),
             dialect=_given(file.dialect, self.dialect),
             interpreter=_given(file.interpreter, self.interpreter),
             interpreter_folder=folder if file.interpreter is not UNSET else self.interpreter_folder,
@@ -201,10 +201,11 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             handler_folder=folder if file.handler is not UNSET else self.handler_folder,
         )
 
-    def _auth(self, said: FolderAuth | UnsetType, folder: tuple[str, ...]) -> Auth | None:
+    def _auth(self, file: FolderFile, folder: tuple[str, ...]) -> Auth | None:
+        said = file.auth
         if isinstance(said, UnsetType):
             return self.auth
-        return None if said.off else Auth(folder=folder, said=said)
+        return None if said.off else Auth(folder=folder, said=said, scripts=self.scripts and _given(file.scripts, True))
 
     def _module_folder(self, folder: tuple[str, ...], path: str) -> str:
         if any(path == allowed or path.startswith(allowed.rstrip("/") + "/") for allowed in self.pythonpath_allowed):

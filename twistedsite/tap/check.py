@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import jinja2
 import msgspec
@@ -14,7 +15,8 @@ from twistedsite.resources.marks import MARK_LENGTH, Mark
 from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FolderFile
 from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
-from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.server import ServerSettings, SiteTable
+from twistedsite.settings.sites import site_faults
 from twistedsite.tap.passwords import auth_faults
 from twistedsite.tap.python2 import script_faults
 
@@ -128,11 +130,25 @@ def _settings(file: str, text: bytes, kind: type[msgspec.Struct]) -> Iterator[Fa
     for extension, name in extensions.items() if isinstance(extensions, dict) else ():
         try:
             check_handlers({extension: str(name)}, file)
-        except SettingsError as fault:
-            yield Fault(file, line_of_key(text.decode(), fault.key), f"{fault.key}: {fault.problem}")
-    root = table.get("root") if kind is ServerSettings else None
+        except SettingsError as error:
+            yield Fault(file, line_of_key(text.decode(), error.key), f"{error.key}: {error.problem}")
+    if kind is not ServerSettings:
+        return
+    for fault in _sites(table, file):
+        yield Fault(file, line_of_key(text.decode(), fault.key), f"{fault.key}: {fault.problem}")
+    root = table.get("root")
     if isinstance(root, str) and not os.path.isdir(os.path.join(os.path.dirname(file), root)):
         yield Fault(file, line_of_key(text.decode(), "root"), f"root: {root}: there is no such folder")
+
+
+def _sites(table: Mapping[str, object], file: str) -> Iterator[SettingsError]:
+    """What is wrong with the sites that are tables of the right types; of the others it has been told."""
+    sites = table.get("sites")
+    tables = {}
+    for name, site in sites.items() if isinstance(sites, dict) else ():
+        with contextlib.suppress(SettingsError):
+            tables[name] = convert(site, SiteTable, file)
+    return site_faults(tables, file, os.path.dirname(file))
 
 
 def line_of_key(text: str, key: str) -> int:

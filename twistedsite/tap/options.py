@@ -19,11 +19,11 @@ from twistedsite.settings.units import Duration, Size
 
 _PLACEHOLDERS = {
     "root": "FOLDER",
+    "pythonpath": "FOLDER",
     "listen": "ENDPOINT",
     "sessions": "memory|sqlite:PATH",
     "access_log": "PATH|-|off",
     "health": "URL-PATH",
-    "pythonpath": "FOLDER",
 }
 _SETTINGS_TEXT = "The settings file, in TOML. What it says counts less than the environment and the options."
 _ABOUT = """\

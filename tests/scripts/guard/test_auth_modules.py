@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from ast import literal_eval
 from pathlib import Path
@@ -188,6 +189,43 @@ async def test_a_module_that_is_missing_or_a_folder_lets_nobody_in(tmp_path: Pat
             (tmp_path / "in/guard.py").mkdir()
             assert (await site.get("/in/a.txt", headers=ANN)).status == 500
     assert "in/guard.py: there is no such authentication module" in log()
+
+
+@pytest_twisted.ensureDeferred
+async def test_where_no_scripts_run_no_module_of_that_folder_does_either(tmp_path: Path) -> None:
+    guarded(
+        tmp_path, "open('/dev/null').close()\ndef authenticate(*_):\n    return True\n", "scripts = false\n" + SETTINGS
+    )
+    with logged() as log:
+        async with serving(tmp_path) as site:
+            assert (await site.get("/in/a.txt", headers=ANN)).status == 500
+        write(tmp_path, "in/_folder.toml", SETTINGS)
+        write(tmp_path, "in/deep/_folder.toml", "scripts = false")
+        async with serving(tmp_path, scripts=False) as site:
+            assert (await site.get("/in/a.txt", headers=ANN)).status == 500
+    assert log().count("in: scripts are off here, so its authentication module is not run") == 2
+    async with serving(tmp_path) as site:
+        # The module of a folder above, where scripts run, guards what is shown as text here.
+        assert (await site.get("/in/deep/b.txt")).status == 401
+        assert (await site.get("/in/deep/b.txt", headers=ANN)).text == "deep secret"
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_client_that_goes_away_stops_the_module(tmp_path: Path) -> None:
+    guarded(tmp_path, "import time\ndef authenticate(*_):\n    while True: time.sleep(0.01)\n")
+    async with serving(tmp_path) as site:
+
+        async def running() -> int:
+            health = await site.get("/.well-known/scriptsite-health")
+            return int(json.loads(health.text)["scripts"]["running"])
+
+        client = await site.connect()
+        client.send(f"GET /in/ HTTP/1.1\r\nHost: a\r\nAuthorization: {ANN['Authorization']}\r\n\r\n".encode())
+        while await running() == 0:
+            pass
+        await client.close()
+        while await running() > 0:
+            pass
 
 
 @pytest_twisted.ensureDeferred

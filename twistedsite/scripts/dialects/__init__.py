@@ -60,11 +60,14 @@ BY_SETTING: Final = ("publisher",)
 PYTHON_DIALECTS: Final = frozenset({"python", *(name for name, _ in AUTOMATIC), *BY_SETTING})
 """What the setting `dialect` may say."""
 
-DIALECTS: Final = frozenset({*(PYTHON_DIALECTS - {"python"}), *TEMPLATES.values(), "dbpy", "guard", "listing"})
+_OWN: Final = frozenset({"guard", "listing"})
+"""What the server itself runs so, and no settings can name."""
+
+DIALECTS: Final = frozenset({*PYTHON_DIALECTS, *SCRIPTS.values(), *TEMPLATES.values(), *_OWN} - {"python"})
 """All that there are, as names of modules here."""
 
 
-MAPPABLE: Final = frozenset({"python", *DIALECTS} - {"guard", "listing"})
+MAPPABLE: Final = frozenset({"python", *DIALECTS} - _OWN)
 """The dialects that settings may name for an extension."""
 
 
@@ -106,8 +109,12 @@ def load_dialect(name: str) -> Dialect:
 
 
 def check_handlers(extensions: Mapping[str, str], source: str) -> None:
-    """Raise SettingsError, about `source`, where `extensions` name a dialect or handler that there is not."""
+    """Raise SettingsError, about `source`, where `extensions` name a dialect or handler that there is not.
+
+    A server asks once before it starts: then the search for installed handlers, which takes a while, is over.
+    """
+    installed = installed_handlers()
     for extension, name in extensions.items():
-        if name not in MAPPABLE and name not in STATIC and name not in installed_handlers():
-            known = ", ".join([*sorted(MAPPABLE), "static", *sorted(installed_handlers())])
+        if name not in MAPPABLE and name not in STATIC and name not in installed:
+            known = ", ".join([*sorted(MAPPABLE), "static", *sorted(installed)])
             raise SettingsError(source, f"extensions.{extension}", f"expected one of {known}, got {name!r}")

@@ -13,7 +13,7 @@ from contextvars import copy_context
 from typing import BinaryIO, Final
 
 from twisted.internet.defer import CancelledError, Deferred, fail
-from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,7 +23,6 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ScriptRequest
 from twistedsite.scripts.failures import report_stack
 from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.main_module import restore_main
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners import (
     ResponseSink,
@@ -34,13 +33,10 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
-from twistedsite.scripts.runners.deadlines import Deadlines
-from twistedsite.scripts.runners.fairness import Fairness
-from twistedsite.scripts.runners.interrupt import Relentless, clear_interrupt, interrupt
-from twistedsite.scripts.runners.mailbox import Mailbox
+from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt, pursue
 from twistedsite.scripts.runners.outlet import ThreadOutlet
 from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
-from twistedsite.scripts.stdout import restore_stdout
+from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
 from twistedsite.settings.server import ThreadSettings
 
 _INTERRUPT_EVERY: Final = 0.02
@@ -51,24 +47,31 @@ _GENTLE: Final = 3
 """Attempts that let the script's own `finally` and `with` blocks end it, before it is forced."""
 
 
-class IThreadReactor(IReactorTime, IReactorFDSet):
-    """What the runner needs of the reactor."""
-
-
 class ThreadRunner:
-    """Runs the scripts of one server in a bounded pool of threads."""
+    """Runs the scripts of one site in a bounded pool of threads.
+
+    `shared` is what it has in common with the runners of other sites; that stays the caller's.
+    """
 
     _log = Logger()
 
-    def __init__(self, reactor: IThreadReactor, threads: int, settings: ThreadSettings, broker: Broker) -> None:
+    def __init__(
+        self,
+        reactor: IThreadReactor,
+        threads: int,
+        settings: ThreadSettings,
+        broker: Broker,
+        shared: SharedThreads | None = None,
+    ) -> None:
         self.reactor = reactor
         self.settings = settings
         self.broker = broker
         self.interpreters = Interpreters(CodeCache())
-        self.mailbox = Mailbox(reactor)
-        self.deadlines = Deadlines(reactor)
+        self._owns_shared = shared is None
+        self.shared = shared or SharedThreads(reactor)
+        self.mailbox = self.shared.mailbox
+        self.deadlines = self.shared.deadlines
         self.pool = ScriptPool(threads, functools.partial(reactor.callLater, 0))
-        self._fairness = Fairness(lambda: self._jobs.copy())
         self._jobs: set[_Job] = set()
         self._stopping: dict[_Job, float] = {}
         """Job that is being interrupted -> when it counts as lost."""
@@ -82,7 +85,7 @@ class ThreadRunner:
             return fail(RunnerBusyError(f"{self.settings.queue} scripts wait already"))
         job = _Job(self, request, body, sink)
         self._jobs.add(job)
-        self._fairness.job_begins()
+        self.shared.job_begins(job)
         work: Deferred[Outcome] = deferToThreadPool(
             self.mailbox,  # type: ignore[arg-type]  # stands for the reactor: it has callFromThread
             self.pool,  # type: ignore[arg-type]  # stands for Twisted's pool: it has callInThreadWithCallback
@@ -114,16 +117,14 @@ class ThreadRunner:
         if self._interrupting is not None and self._interrupting.active():
             self._interrupting.cancel()
         self.pool.stop()
-        self._fairness.stop()
-        self.deadlines.stop()
-        self.mailbox.close()
+        if self._owns_shared:
+            self.shared.stop()
         self.interpreters.close()
-        restore_main()
-        restore_stdout()
 
     def forget(self, job: _Job) -> None:
         """The thread of `job` has come back from it."""
         self._jobs.discard(job)
+        self.shared.job_ends(job)
         self._stopping.pop(job, None)
 
     def interrupt(self, job: _Job) -> None:
@@ -217,7 +218,7 @@ class _Job:
             if self._in_script and self._thread is not None and self._thread.ident is not None:
                 self._thread.retired = True
                 self._attempts += 1
-                interrupt(self._thread.ident, ScriptStop if self._attempts <= _GENTLE else Relentless)
+                (interrupt if self._attempts <= _GENTLE else pursue)(self._thread.ident)
 
     def lose(self) -> None:
         """Give the thread up, for now."""

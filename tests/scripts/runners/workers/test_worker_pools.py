@@ -180,7 +180,7 @@ async def test_workers_that_die_at_once_are_not_made_again_and_again(pools: Pool
 async def test_where_no_worker_can_be_started_the_script_is_refused_and_the_next_one_runs(
     pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full() -> str:
+    def full(uid: int | None) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     async with pools(1, total=1) as (workers, [(runner, root)]):

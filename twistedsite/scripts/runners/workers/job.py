@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
-from twistedsite.scripts.failures import FailureReport, FrameReport
+from twistedsite.scripts.failures import TIMEOUT, FailureReport, FrameReport
 from twistedsite.scripts.run import Ending, Outcome
 from twistedsite.scripts.runners import (
     ResponseSink,
@@ -85,7 +86,7 @@ class ScriptJob:
         self._begun = False
         self._starting = False
         """Its time was up before its worker had started."""
-        self._outflow = Outflow(sink, pool.workers.output, self._pause, self._resume)
+        self._outflow = Outflow(sink, pool.workers.output, self._pause, self._resume, self._output_lost)
         self._waited = 0.0
         """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
         self._credited = 0.0
@@ -184,6 +185,10 @@ class ScriptJob:
         self._sink.end(head, body)
         self.result.callback(None)
 
+    def _output_lost(self, failure: Failure) -> None:
+        self._log.failure("{script}: its output", failure=failure, script="/".join(self._request.script))
+        self._stop(ScriptCrashedError("the rest of its output is lost"))
+
     def _call(self, payload: bytes) -> None:
         if self._broker is None:
             pool = self._pool
@@ -233,7 +238,7 @@ class ScriptJob:
         assert worker is not None
         frames = frames or worker.last_stack(self._request.root)
         message = f"still running after {self._request.timeout:g} s"
-        error = ScriptTimeoutError(message, FailureReport("Timeout", message, frames))
+        error = ScriptTimeoutError(message, FailureReport(TIMEOUT, message, frames))
         if frames:
             self._stop(error)
             return
@@ -246,7 +251,7 @@ class ScriptJob:
         worker, self._worker = self._worker, None
         assert worker is not None
         frames = frames or worker.last_stack(self._request.root)
-        report = FailureReport("Timeout", "it is killed", frames)
+        report = FailureReport(TIMEOUT, "it is killed", frames)
         self._log.error("{script} was here:\n{trace}", script="/".join(self._request.script), trace=report.text())
         self._over()
         worker.kill()

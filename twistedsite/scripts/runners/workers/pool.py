@@ -16,7 +16,7 @@ from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.runners import RunnerBusyError
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.mailbox import Mailbox
-from twistedsite.scripts.runners.threads import IThreadReactor
+from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.broker import BrokerThreads
 from twistedsite.scripts.runners.workers.folders import TemporaryFolders
 from twistedsite.scripts.runners.workers.job import ScriptJob
@@ -32,6 +32,8 @@ _LOOK_EVERY: Final = 16
 """Jobs of a worker between two looks at its memory."""
 _CRASHES: Final = 3
 """Workers of a site that die in a row, none having finished a job, before the next one has to wait."""
+_DISK_THREADS: Final = 2
+"""Threads that write and read the output of scripts whose clients are slow."""
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 
@@ -52,7 +54,6 @@ class Workers:
         self.settings = settings
         self.output_buffer = output_buffer
         """Bytes that a script may hold back before they are sent."""
-        self.output = OutputBudget(settings.output, settings.output_total)
         self.size = 0
         """Processes there are, those that are being killed among them."""
         self.spawner = Spawner(reactor, sandbox)
@@ -62,6 +63,8 @@ class Workers:
         self.mailbox = Mailbox(reactor)
         # A call that nobody waits for any more may still hold a thread when its worker's successor makes one.
         self.threads = BrokerThreads(2 * settings.total, self.mailbox)
+        self._disk = BrokerThreads(_DISK_THREADS, self.mailbox)
+        self.output = OutputBudget(settings, self._disk)
         self._processes: set[WorkerProcess] = set()
         self._idle: OrderedDict[WorkerProcess, float] = OrderedDict()
         """Idle worker -> since when; the one idle for longest first."""
@@ -84,6 +87,7 @@ class Workers:
         self.folders.stop()
         self.deadlines.stop()
         self.threads.stop()
+        self._disk.stop()
         self.mailbox.close()
 
     # For the pools.
@@ -125,8 +129,7 @@ class Workers:
     def rest(self, process: WorkerProcess) -> None:
         """`process` has nothing to do."""
         self._idle[process] = self.reactor.seconds()
-        if self._reaping is None:
-            self._reaping = self.reactor.callLater(float(self.settings.idle), self._reap)
+        self._reap_at(process, self._idle[process])
 
     def rouse(self, process: WorkerProcess) -> None:
         """`process` is idle no longer."""
@@ -163,19 +166,32 @@ class Workers:
     def _reap(self) -> None:
         self._reaping = None
         now = self.reactor.seconds()
-        while self._idle:
-            process, since = next(iter(self._idle.items()))
-            if since + self.settings.idle > now:
-                self._reaping = self.reactor.callLater(since + self.settings.idle - now, self._reap)
-                break
-            self.kill(process)
+        for process, since in list(self._idle.items()):
+            if since + process.pool.settings.idle <= now:
+                self.kill(process)
+            else:
+                self._reap_at(process, since)
+
+    def _reap_at(self, process: WorkerProcess, since: float) -> None:
+        """See to it that `process`, idle since then, is ended when its site's time for that is over."""
+        seconds = max(0.0, since + process.pool.settings.idle - self.reactor.seconds())
+        if self._reaping is None:
+            self._reaping = self.reactor.callLater(seconds, self._reap)
+        elif self._reaping.getTime() > self.reactor.seconds() + seconds:
+            self._reaping.reset(seconds)
 
 
 class SitePool:
-    """The workers and the waiting scripts of one site, `name` for the log, whose policy is `policy`."""
+    """The workers and the waiting scripts of one site, `name` for the log, whose policy is `policy`.
 
-    def __init__(self, workers: Workers, name: str, policy: SandboxPolicy, broker: DirectBroker) -> None:
+    `settings` are the site's own; how many processes there are in all is the matter of `workers`.
+    """
+
+    def __init__(
+        self, workers: Workers, name: str, policy: SandboxPolicy, broker: DirectBroker, settings: WorkerSettings
+    ) -> None:
         self.workers = workers
+        self.settings = settings
         self.name = name
         self.policy = policy
         self.broker = broker
@@ -190,7 +206,7 @@ class SitePool:
     @property
     def could_grow(self) -> bool:
         """It has scripts that wait, and may have more workers."""
-        return bool(self.queue) and len(self.members) < self.workers.settings.max_workers and self._pause is None
+        return bool(self.queue) and len(self.members) < self.settings.max_workers and self._pause is None
 
     def submit(self, job: ScriptJob) -> None:
         """Run `job`, now or when it is its turn; raises RunnerBusyError."""
@@ -200,7 +216,7 @@ class SitePool:
             workers.rouse(process)
             if process.give(job):
                 return
-        if len(self.queue) >= workers.settings.queue:
+        if len(self.queue) >= self.settings.queue:
             raise RunnerBusyError(f"{len(self.queue)} scripts of this site wait already")
         self.queue.append(job)
         if self.could_grow and workers.has_place() and len(self.queue) == 1:
@@ -308,7 +324,7 @@ class SitePool:
         return None if turn_over and self._is_full and first is not next(iter(self.queue), None) else first
 
     def _is_used_up(self, process: WorkerProcess) -> bool:
-        settings = self.workers.settings
+        settings = self.settings
         if settings.reuse == "per-request" or process.jobs_done >= settings.max_requests:
             return True
         return process.jobs_done % _LOOK_EVERY == 1 and process.memory() > settings.memory

@@ -63,7 +63,7 @@ class WorkerProcess:
         self._status: int | None = None
         self._logged = 0
         # First: it may fail, and then nothing else is held.
-        self._folder = workers.folders.make()
+        self._folder = workers.folders.make(pool.policy.uid)
         ours, theirs = socket.socketpair()
         self._stack_file = _make_stack_file()
         self.link = WorkerLink(workers.reactor, ours, FROM_WORKER, self)

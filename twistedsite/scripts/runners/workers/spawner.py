@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import itertools
 import os
 import socket
@@ -18,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twistedsite.scripts.runners.threads import IThreadReactor
+from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.frames import (
     MAX_MESSAGE,
     Exited,
@@ -37,6 +38,8 @@ _PASSED: Final = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 _STEADY: Final = 5.0
 """Seconds after which a zygote counts as healthy: if it dies then, the next one is started at once."""
 _LONGEST_PAUSE: Final = 5.0
+_ENDING: Final = 1.0
+"""Seconds for a zygote to end its workers and itself."""
 
 
 class Nursling(Protocol):
@@ -195,6 +198,10 @@ class Spawner:
             self._reactor.removeWriter(self)
             control.close()
         if process is not None:
+            # Its socket being closed, it ends, and first kills what its workers have left behind.
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_ENDING)
             process.kill()
             process.wait()
 
