@@ -109,7 +109,7 @@ def test_a_script_is_stopped_by_its_own_sites_time(server: Server) -> None:
 def test_a_site_in_threads_that_is_full_holds_no_other_up(server: Server, place: Path) -> None:
     with ThreadPoolExecutor(2) as clients:
         asked = [clients.submit(ask, server, "few", "wait") for _ in range(2)]
-        for other in ("plain", "quick"):
+        for other in ("plain", "worn"):
             assert ask(server, other, "pid")[0] == 200
         assert not any(one.done() for one in asked)
         (place / "few" / "go").touch()
