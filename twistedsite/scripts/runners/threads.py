@@ -33,7 +33,7 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
-from twistedsite.scripts.runners.interrupt import Relentless, clear_interrupt, interrupt
+from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt, pursue
 from twistedsite.scripts.runners.outlet import ThreadOutlet
 from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
 from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
@@ -161,6 +161,7 @@ class _Job:
         self._sink = sink
         self._outlet = ThreadOutlet(runner.mailbox, sink, runner.settings.output_buffer, runner.reactor.seconds)
         self._thread: ScriptThread | None = None
+        self._exchange: Exchange | None = None
         self._in_script = False
         self._lock = threading.Lock()
         """Guards `_in_script`: while it is held, no exception is sent into the thread."""
@@ -184,7 +185,7 @@ class _Job:
             if self._outlet.stopped:
                 self._in_script = False
                 return Outcome(Ending.STOPPED)
-        exchange = Exchange(
+        exchange = self._exchange = Exchange(
             self.request, self._body, self._outlet, self.runner.broker, self.runner.settings.output_buffer
         )
         outcome = Outcome(Ending.STOPPED)
@@ -217,7 +218,7 @@ class _Job:
             if self._in_script and self._thread is not None and self._thread.ident is not None:
                 self._thread.retired = True
                 self._attempts += 1
-                interrupt(self._thread.ident, ScriptStop if self._attempts <= _GENTLE else Relentless)
+                (interrupt if self._attempts <= _GENTLE else pursue)(self._thread.ident)
 
     def lose(self) -> None:
         """Give the thread up, for now."""
@@ -226,6 +227,8 @@ class _Job:
         if self._thread is None or not self._thread.retired:
             return
         self.runner.pool.lose(self._thread)
+        if self._exchange is not None:
+            self._exchange.close_storage()
         self.runner._log.warn(
             "{script} does not stop: its thread is lost, {lost} in all",
             script="/".join(self.request.script),
