@@ -51,7 +51,6 @@ VALUES = {
     "isolation": "workers",
     "sandbox": "required",
     "pythonpath": "/srv/lib /srv/more",
-    "watchdog": "7s",
     "sessions": "sqlite:s.db",
     "max_body": "7M",
     "access_log": "off",
