@@ -311,7 +311,7 @@ class SitePool:
 
     @property
     def _is_full(self) -> bool:
-        return len(self.members) >= self.workers.settings.max_workers
+        return len(self.members) >= self.settings.max_workers
 
     def _idle_for(self, job: ScriptJob) -> WorkerProcess | None:
         """The idle worker used last of those that serve the interpreter of `job`."""
