@@ -121,12 +121,18 @@ PLACE_CASES: dict[str, list[Case]] = {
     ],
     "nothing, and the origin knows that it was deleted": [],
     "FIFO, socket, device": [Case("/fifo", 404), Case("/fifo.py", 404), Case("/socket", 404), Case("/null", 403)],
-    "a `.dbpy` file whose first line starts with `#NOEXECUTE`, no slash": [
+    "a `.dbpy` file whose first line starts with `#NOEXECUTE`": [
         Case("/shown.dbpy", 200, b"#NOEXECUTE\nprint('ran')"),
         Case("/shown", 200, b"#NOEXECUTE\nprint('ran')"),
-        Case("/shown/x", 404),
-        Case("/shown.dbpy/x", 404),
         Case("/shown.dbpy", 200, b"#NOEXECUTE\nprint('ran')", settings={"scripts": False}),
+    ],
+    "the same, with more of the path behind it, or a slash": [
+        Case("/shown/", 404),
+        Case("/shown/x", 404),
+        Case("/shown.dbpy/", 404),
+        Case("/shown.dbpy/x", 404),
+        Case("/shown.dbpy/x/", 404),
+        Case("/shown/x", 404, settings={"scripts": False}),
     ],
     "nothing, but where `dialect` is `handler` there is `NAME.py` for `NAME.ANY`": [
         Case("/handlers/hello.html", 200, b"handler\n"),
@@ -144,7 +150,6 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/page", 404),
         Case("/run", 404, settings={"scripts": False}),
         Case("/drapache", 200, b"ran dbpy\n"),
-        Case("/shown/", 404),
         Case("/mapped/old", 200, b"cgi \n"),
         Case("/mapped/page", 200, b"4"),
     ],
@@ -207,7 +212,7 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/edit.html", 200, b"ran edit\n"),
         Case("/edit.py", 200, b"ran python\n"),
     ],
-    "a file and a closing slash": [Case("/page.html/", 404), Case("/letter.tpl/", 404), Case("/shown.dbpy/", 404)],
+    "a file and a closing slash": [Case("/page.html/", 404), Case("/letter.tpl/", 404)],
     "`.tpl`, `.jinja`, `.j2`, Markdown, and what `extensions` name a template dialect for": [
         Case("/mapped/page.html", 200, b"4"),
         Case("/mapped/page.html/", 404),

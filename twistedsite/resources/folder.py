@@ -92,6 +92,10 @@ def _is_script(place: Place) -> bool:
     return place.mark is Mark.EXECUTE or (place.extension in SCRIPTS and place.mark is not Mark.NOEXECUTE)
 
 
+def _is_shown(place: Place) -> bool:
+    return place.mark is Mark.NOEXECUTE and place.index is None
+
+
 def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IResource:
     return StaticFile(site, entry, folder, media_type="text/plain")
 
@@ -147,11 +151,12 @@ PLACE_ROWS = (
     PlaceRow("nothing, and the origin knows that it was deleted", "410", _of_kind(Kind.DELETED), _fails(410)),
     PlaceRow("FIFO, socket, device", "404", _of_kind(Kind.SPECIAL), _fails(404)),
     PlaceRow(
-        "a `.dbpy` file whose first line starts with `#NOEXECUTE`, no slash",
+        "a `.dbpy` file whose first line starts with `#NOEXECUTE`",
         "its text, never run",
-        lambda place: place.mark is Mark.NOEXECUTE and place.index is None and not place.slash,
+        lambda place: _is_shown(place) and not (place.rest or place.slash),
         _file(_source_text),
     ),
+    PlaceRow("the same, with more of the path behind it, or a slash", "404", _is_shown, _fails(404)),
     PlaceRow(
         "nothing, but where `dialect` is `handler` there is `NAME.py` for `NAME.ANY`",
         "that script",

@@ -158,10 +158,10 @@ async def _from_ancestor(
             return None
         mark = await marks.of(entry, possible_mark(entry, settings))
         place = Place(path, slash, entry, settings, rest=rest, mark=mark)
-        # A template, or what is shown as text, is for its own URL only.
-        takes_rest = bool(place.dialect) and not place.is_template
-        shown = bool(place.dialect) or mark is Mark.NOEXECUTE
-        return place if shown and (takes_rest or not (rest or slash)) else None
+        if mark is Mark.NOEXECUTE:
+            return place
+        # A template is for its own URL only.
+        return place if place.dialect and not (place.is_template and (rest or slash)) else None
     return None
 
 
