@@ -51,6 +51,8 @@ class WorkerProcess:
         self.state = State.IDLE
         self.job: ScriptJob | None = None
         self.jobs_done = 0
+        self.worn = False
+        """It has said that it should be replaced."""
         self.turn_began = workers.reactor.seconds()
         """When its site got this place of all the server's places."""
         self.dismissed = False
