@@ -12,6 +12,14 @@ _HELLO = """from html import escape
 print(f"<p>Hello, {escape(form['name'])}!</p>")
 """
 
+_COMPUTE = """import time
+
+end = time.thread_time() + 0.001
+while time.thread_time() < end:
+    pass
+print("computed")
+"""
+
 _PAGE = """from html import escape
 
 name = escape(form["name"])
@@ -49,6 +57,7 @@ _TABLE_PHP = """<!doctype html>
 
 _TEXTS = {
     "hello.py": _HELLO,
+    "compute.py": _COMPUTE,
     "page.py": _PAGE,
     "table.jinja": TEMPLATE,
     "hello.php": _HELLO_PHP,
