@@ -34,6 +34,8 @@ TWISTEDSITE = Rival(
         **LISTING,
         "hello": f"/hello.py{QUERY}",
         "compute": "/compute.py",
+        "hello-methods": f"/greet.py{QUERY}",
+        "hello-flask": f"/flask_hello.py/{QUERY}",
         "page-64k": f"/page.py{QUERY}",
         "template": f"/table.jinja{QUERY}",
     },

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.web import http, resource, server
 
-from twistedsite.http.accesslog import NOBODY, NOTHING, AccessLog
+from twistedsite.http.accesslog import NO_USER, NOBODY, NOTHING, AccessLog, user_field
 from twistedsite.http.body import MakeBodyCheck
 from twistedsite.http.channel import Channel
 from twistedsite.http.head import RequestError, RequestHead, printable
@@ -174,14 +174,15 @@ class Site(server.Site):
             peer = printable(getattr(request.client, "host", "-").encode())
             client = b'"%b" "%b"' % tuple(texts)
             peer = self._at(request.getHeader(b"host") or b"", peer)
-            self.access_log.add((self.watch.now, peer, line, request.code, request.sentLength, client))
+            user = user_field(getattr(request, "authenticated", ""))
+            self.access_log.add((self.watch.now, peer, line, request.code, request.sentLength, client, user))
 
-    def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int) -> None:
-        """Put a response into the access log."""
+    def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int, user: str = "") -> None:
+        """Put a response to `user` into the access log."""
         if self.access_log is not None:
             request, client = head.log_parts
             peer = self._at(head.host, channel.peer_name)
-            self.access_log.add((self.watch.now, peer, request, status, sent, client))
+            self.access_log.add((self.watch.now, peer, request, status, sent, client, user_field(user)))
 
     def _at(self, host: bytes, peer: bytes) -> bytes:
         """`peer` with the host before it, where that is logged."""
@@ -193,7 +194,7 @@ class Site(server.Site):
             self.log_response(channel, head, refused.status, 0)
         elif self.access_log is not None:
             peer = self._at(b"", channel.peer_name)
-            self.access_log.add((self.watch.now, peer, NOTHING, refused.status, 0, NOBODY))
+            self.access_log.add((self.watch.now, peer, NOTHING, refused.status, 0, NOBODY, NO_USER))
         self._complaints.say(channel.peer_name.decode(), str(refused))
 
     def log_closed(self, channel: Channel, why: str) -> None:

@@ -1,15 +1,16 @@
-"""What the static files of all sites of a server share."""
+"""What the files and guards of all sites of a server share."""
 
 from __future__ import annotations
 
 from twistedsite.resources.background import Background, Reactor
 from twistedsite.resources.encoded import EncodedBodies
 from twistedsite.resources.hot import HotResponses
+from twistedsite.resources.passwords import Passwords
 from twistedsite.settings.server import ServerSettings
 
 
 class Delivery:
-    """Threads that work for the reactor, and what is kept in memory to send it again."""
+    """Threads that work for the reactor, what is kept in memory to send it again, and who is guessing passwords."""
 
     def __init__(self, settings: ServerSettings, reactor: Reactor) -> None:
         self.now = reactor.seconds
@@ -17,6 +18,7 @@ class Delivery:
         self.background = Background(reactor, settings.static.threads)
         self.encoded = EncodedBodies(settings.compression.cache, self.background)
         self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
+        self.passwords = Passwords(settings.auth, reactor)
 
     def forget(self, site: str) -> None:
         """Keep nothing of `site` any more: another one may get its name."""
@@ -26,3 +28,4 @@ class Delivery:
     def stop(self) -> None:
         """Let go of the threads."""
         self.background.stop()
+        self.passwords.stop()

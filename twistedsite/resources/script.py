@@ -6,6 +6,7 @@ import copy
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NoReturn, cast
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
@@ -14,8 +15,10 @@ from twistedsite.http.request import Request as OwnRequest
 from twistedsite.origins.interface import Entry
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem
+from twistedsite.resources.internal import InternalRequest
 from twistedsite.resources.sink import RequestSink
 from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.imports import Imports
 from twistedsite.scripts.runners import (
     RunnerBusyError,
     ScriptCrashedError,
@@ -50,6 +53,7 @@ class ScriptResource(SiteResource):
         self._url_path = "/".join(("", *named))
         own = ((name.lower().encode(), value.encode()) for name, value in folder.headers.items())
         self._fields = {**dict(_DEFAULT_FIELDS), **dict(own)}
+        self._private = folder.auth is not None
         self._same = ScriptRequest(
             root=site.origin.local_path(Entry((), entry.kind)).rstrip("/"),
             script=entry.path,
@@ -61,7 +65,10 @@ class ScriptResource(SiteResource):
             debug=folder.debug,
             autoreload=folder.autoreload,
             options=folder.options,
+            handler="/".join(entry.path) if place.handled else "",
+            imports=_imports(folder, site.origin.local_path(Entry((), entry.kind)).rstrip("/")),
             form_limits=site.settings.forms,
+            writable=folder.writable,
         )
         """What is the same in every request to this script."""
 
@@ -74,8 +81,9 @@ class ScriptResource(SiteResource):
         await self._run(request)
 
     def _run(self, request: Request) -> Deferred[None]:
-        sink = RequestSink(request, self._fields, self.site.settings.compression, self.site.delivery.background)
-        running = self.site.runner.run(self.script_request(request), cast(BinaryIO, request.content), sink)
+        site = self.site
+        sink = RequestSink(request, self._fields, site.settings.compression, site.delivery.background, self._private)
+        running = site.runner.run(self.script_request(request), cast(BinaryIO, request.content), sink)
         running.addErrback(self._explain)
         return running
 
@@ -85,6 +93,7 @@ class ScriptResource(SiteResource):
         text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
         told.method, told.target, told.query = text.method, text.target, text.query
         told.protocol, told.headers, told.host = text.protocol, text.headers, text.host
+        told.depth = request.depth if isinstance(request, InternalRequest) else 0
         told.script_name = self._url_path
         if request.prepath:
             mounted = [segment.decode("utf-8", "replace") for segment in request.prepath]
@@ -95,32 +104,54 @@ class ScriptResource(SiteResource):
         told.server_name = text.host_name or getattr(server, "host", "")
         told.client = getattr(client, "host", None) or ""
         told.client_port = getattr(client, "port", 0)
+        if user := getattr(request, "authenticated", ""):
+            told.user, told.auth_type = user, "Basic"
         return told
 
     def _explain(self, failure: Failure) -> NoReturn:
         if isinstance(failure.value, ScriptError):
-            raise self._problem(failure.value) from None
+            raise problem_of(failure.value, self.entry, self._log) from None
         failure.raiseException()
 
-    def _problem(self, error: ScriptError) -> HttpProblem:
-        match error:
-            case RunnerBusyError():
-                problem = HttpProblem(503, headers={b"retry-after": b"%d" % error.retry_after})
-            case ScriptGoneError():
-                return HttpProblem(404)
-            case ScriptRefusedError():
-                return HttpProblem(error.status, str(error))
-            case _:
-                problem = HttpProblem(_STATUS.get(type(error), 500), report=error.report)
-        self._log.error(
-            "{script}: {status} {message} (reference {reference}){trace}",
-            script="/".join(self.entry.path),
-            status=problem.status,
-            message=str(error),
-            reference=problem.reference,
-            trace="\n" + error.report.text() if error.report else "",
-        )
-        return problem
+
+def problem_of(error: ScriptError, script: Entry, log: Logger) -> HttpProblem:
+    """What is answered where `script` did not end well; what went wrong goes into `log`."""
+    match error:
+        case RunnerBusyError():
+            problem = HttpProblem(503, headers={b"retry-after": b"%d" % error.retry_after})
+        case ScriptGoneError():
+            return HttpProblem(404)
+        case ScriptRefusedError():
+            return HttpProblem(error.status, str(error))
+        case _:
+            problem = HttpProblem(_STATUS.get(type(error), 500), report=error.report)
+    log.error(
+        "{script}: {status} {message} (reference {reference}){trace}",
+        script="/".join(script.path),
+        status=problem.status,
+        message=str(error),
+        reference=problem.reference,
+        trace="\n" + error.report.text() if error.report else "",
+    )
+    return problem
+
+
+def _imports(folder: FolderSettings, root: str) -> Imports:
+    """Where scripts find modules under the settings of `folder`, in the site at `root` on this machine."""
+
+    def local(*segments: str) -> str:
+        return "/".join((root, *segments))
+
+    pythonpath = folder.pythonpath
+    return Imports(
+        interpreter=folder.interpreter,
+        interpreter_folder=local(*folder.interpreter_folder) if folder.interpreter and pythonpath is None else "",
+        pythonpath=None
+        if pythonpath is None
+        else tuple(path if path.startswith("/") else local(*filter(None, [path])) for path in pythonpath),
+        rootpkg=folder.rootpkg,
+        rootpkg_folder=local(*folder.rootpkg_folder) if folder.rootpkg else "",
+    )
 
 
 def _text_of(request: Request) -> HeadText:

@@ -11,6 +11,8 @@ from msgspec import UNSET
 
 from twistedsite.resources.background import Reactor
 from twistedsite.resources.delivery import Delivery
+from twistedsite.scripts.broker.background import InFlight
+from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
 from twistedsite.scripts.runners.workers.check import check_sandbox
 from twistedsite.scripts.runners.workers.pool import Workers
@@ -24,9 +26,12 @@ class Shared:
     """Each part is made when a site first needs it. `settings` are the server's."""
 
     def __init__(self, settings: ServerSettings, reactor: IThreadReactor) -> None:
+        # Before the reactor runs: to look for installed handlers takes a while, and happens once.
+        installed_handlers()
         self.settings = settings
         self.reactor = reactor
         self.delivery = Delivery(settings, cast(Reactor, reactor))
+        self.in_flight = InFlight(settings.background.in_flight)
         self._users = Users(uid_range(settings.workers.uids))
         self._threads: SharedThreads | None = None
         self._workers: Workers | None = None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import attrs
 
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
+from twistedsite.resources.internal import Internal
 from twistedsite.resources.shared import Shared
-from twistedsite.scripts.broker import DirectBroker
+from twistedsite.scripts.broker.background import SiteBackground
+from twistedsite.scripts.broker.direct import DirectBroker
+from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.threads import ThreadRunner
 from twistedsite.scripts.runners.workers.runner import WorkerRunner
@@ -25,6 +30,7 @@ class BuiltSite:
     context: SiteContext
     runner: ThreadRunner | WorkerRunner
     sessions: SessionStore
+    background: SiteBackground
     uid: int | None = None
     """The user that its worker processes run as; None: the server's."""
     owned: Shared | None = None
@@ -32,6 +38,7 @@ class BuiltSite:
 
     def stop(self) -> None:
         """Stop its scripts, and release all that it holds."""
+        self.background.stop()
         self.runner.stop()
         self.context.delivery.forget(self.context.name)
         if self.owned is not None:
@@ -51,14 +58,18 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
 def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> BuiltSite:
     """Return `site` as one of several. Raises SettingsError as `build_site` does."""
     settings, reactor = site.settings, shared.reactor
-    broker = DirectBroker(sessions)
-    origin = LocalOrigin(settings.root, settings.symlinks)
+    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
+    background = SiteBackground(site.name, settings.background, shared.in_flight, reactor)
+    broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor), background)
     runner: ThreadRunner | WorkerRunner
     uid = None
     if settings.isolation == "workers":
         uid = shared.user_of(site)
-        runner = WorkerRunner(shared.workers(), site.name, origin.root, broker, settings.workers, uid)
+        workers, readable = shared.workers(), tuple(map(os.path.abspath, settings.pythonpath))
+        runner = WorkerRunner(workers, site.name, origin.root, broker, settings.workers, uid, readable)
     else:
         runner = ThreadRunner(reactor, settings.threads, settings.pool, broker, shared.threads())
     context = SiteContext(site.name, settings, origin, runner, reactor, shared.delivery)
-    return BuiltSite(FolderTree(context), context, runner, sessions, uid)
+    tree = FolderTree(context)
+    background.dispatch = Internal(tree, reactor).dispatch
+    return BuiltSite(tree, context, runner, sessions, background, uid)

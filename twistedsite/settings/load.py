@@ -71,21 +71,30 @@ def convert(table: Mapping[str, object], kind: type[S], source: str, *, strict: 
 
 def faults(table: Mapping[str, object], kind: type[S], source: str) -> Iterator[SettingsError]:
     """Yield every fault that `convert` would find in `table`, each naming its own key."""
-    for path, single in _singles(table):
+    for path, single in _singles(table, kind):
         try:
             convert(single, kind, source)
         except SettingsError as error:
             yield error if _ANY_NAME not in error.key else SettingsError(source, ".".join(path), error.problem)
 
 
-def _singles(table: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], dict[str, object]]]:
-    """Split `table` into tables of one value each, with the path to it."""
+def _singles(
+    table: Mapping[str, object], kind: type[msgspec.Struct] | None
+) -> Iterator[tuple[tuple[str, ...], dict[str, object]]]:
+    """Split `table`, of which `kind` is made, into tables of one value each, with the path to it."""
+    whole = _whole_tables(kind) if kind else ()
     for key, value in table.items():
-        if isinstance(value, dict) and value:
-            for path, single in _singles(value):
+        if isinstance(value, dict) and value and key not in whole:
+            for path, single in _singles(value, None):
                 yield (key, *path), {key: single}
         else:
             yield (key,), {key: value}
+
+
+def _whole_tables(kind: type[msgspec.Struct]) -> list[str]:
+    """The fields of `kind` whose own keys depend on each other."""
+    fields = msgspec.structs.fields(kind)
+    return [field.name for field in fields if any(getattr(t, "whole", False) for t in get_args(field.type))]
 
 
 def _explained(error: msgspec.ValidationError, kind: type[msgspec.Struct], source: str) -> SettingsError:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from twistedsite.settings.auth import AuthSettings
 from twistedsite.settings.units import Duration, Size
 from twistedsite.settings.users import HIGHEST, uid_range
 
@@ -171,6 +172,67 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
+class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[storage]`: what scripts may keep in the site's folder."""
+
+    writable: tuple[str, ...] = ("/",)
+    """Files and folders that scripts may write, as paths from the site's root; empty: none. Folders can allow less."""
+    quota: Size = Size(1024 * 1024 * 1024)
+    """Bytes that all files of the site may occupy; scripts that would exceed it get an error."""
+    file_size: Size = Size(16 * 1024 * 1024)
+    """Largest file that scripts read or write by the server, in bytes."""
+    fsync: bool = True
+    """What is written is on the disk before it takes the old content's place: a power failure loses neither."""
+    locks: Count = 64
+    """Paths that one request may hold locked."""
+    lock_queue: Count = 128
+    """Requests that may wait for the lock on one path."""
+
+    def __post_init__(self) -> None:
+        parse_paths(self.writable, "writable")
+
+
+class BackgroundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[background]`: requests that scripts send without waiting for an answer."""
+
+    per_request: Count = 10
+    """Background requests of one request."""
+    per_site: Count = 20
+    """Background requests of one site that are on their way at once; further ones are not sent."""
+    in_flight: Count = 100
+    """The same of all sites together."""
+    depth: Count = 3
+    """Background requests to the site itself that may follow one from the other."""
+    connect: Duration = Duration(5)
+    """Longest wait for another server to accept a connection."""
+    timeout: Duration = Duration(30)
+    """From a request's beginning to the end of its answer; longer: it is given up."""
+    response: Size = Size(1024 * 1024)
+    """Bytes of an answer that are taken, and thrown away, before the connection is closed."""
+    private: bool = False
+    """Also to addresses of this machine and of private networks; else to public addresses only."""
+
+
+def parse_paths(paths: tuple[str, ...], key: str) -> tuple[tuple[str, ...], ...]:
+    """The segments of each of `paths`, which begin at the site's root; raises ValueError, which names `key`."""
+    found = []
+    for path in paths:
+        segments = tuple(path.strip("/").split("/")) if path.strip("/") else ()
+        if not path or "\0" in path or any(segment in ("", ".", "..") for segment in segments):
+            raise ValueError(f"{key}: expected paths from the site's root, such as /data, got {path!r}")
+        found.append(segments)
+    return tuple(found)
+
+
+def check_extensions(extensions: dict[str, str]) -> None:
+    """Raise ValueError where a key of `extensions` is none, or a value cannot be a name."""
+    for extension, name in extensions.items():
+        if not re.fullmatch(r"\.[^./\s\x00-\x1f\\]+", extension) or extension != extension.lower():
+            raise ValueError(f"extensions: expected an extension such as .cgi, in lower case, got {extension!r}")
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"extensions: expected the name of a dialect or handler for {extension}")
+
+
 class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME.workers]`: what one site's processes may take; what is left out is as in `[workers]`."""
 
@@ -207,6 +269,21 @@ class SiteSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
+class SiteStorage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.storage]`: what the scripts of one site may keep; what is left out is as in `[storage]`."""
+
+    writable: tuple[str, ...] | UnsetType = UNSET
+    """Files and folders that scripts may write, as paths from the site's root; empty: none. Folders can allow less."""
+    quota: Size | UnsetType = UNSET
+    """Bytes that all files of the site may occupy; scripts that would exceed it get an error."""
+    file_size: Size | UnsetType = UNSET
+    """Largest file that scripts read or write by the server, in bytes."""
+
+    def __post_init__(self) -> None:
+        if self.writable is not UNSET:
+            parse_paths(self.writable, "storage.writable")
+
+
 class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME]`: a folder that is the site of some hosts; what is left out is as for the server."""
 
@@ -235,6 +312,7 @@ class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Names of your own that its scripts can read, added to the server's."""
     workers: SiteWorkers = SiteWorkers()
     session: SiteSession = SiteSession()
+    storage: SiteStorage = SiteStorage()
 
     def __post_init__(self) -> None:
         if self.timeout is not UNSET and not self.timeout:
@@ -267,6 +345,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     sandbox: Literal["required", "best-effort", "off"] = "best-effort"
     """Where `isolation` is `workers`: `required` refuses to start where the kernel cannot hold scripts, `best-effort`
     goes without what is missing and says so, `off` has limits only."""
+    pythonpath: tuple[str, ...] = ()
+    """Folders outside of the site that `pythonpath` in a folder's settings may name, by their absolute paths."""
     sessions: str = "memory"
     """Where sessions are kept: `memory` or `sqlite:PATH`."""
     max_body: Size = Size(16 * 1024 * 1024)
@@ -288,13 +368,18 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Names of your own that every script can read."""
     sites: dict[str, SiteTable] = {}
     """Folders that are the sites of some hosts: a table `[sites.NAME]` for each."""
+    extensions: dict[str, str] = {}
+    """Extension -> dialect or installed handler that runs such files; folders may add to it."""
     http: HttpLimits = HttpLimits()
     forms: FormLimits = FormLimits()
     pool: ThreadSettings = ThreadSettings()
     workers: WorkerSettings = WorkerSettings()
     session: SessionSettings = SessionSettings()
+    storage: StorageSettings = StorageSettings()
+    background: BackgroundSettings = BackgroundSettings()
     static: StaticSettings = StaticSettings()
     compression: CompressionSettings = CompressionSettings()
+    auth: AuthSettings = AuthSettings()
 
     def __post_init__(self) -> None:
         if not self.timeout:
@@ -305,6 +390,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError("listen: expected one endpoint at least, such as tcp:8080")
         if not re.fullmatch(r"memory|sqlite:.+", self.sessions):
             raise ValueError(f"sessions: expected memory or sqlite:PATH, got {self.sessions!r}")
+        check_extensions(self.extensions)
         if not self.access_log:
             raise ValueError("access_log: expected a path, - for standard output, or off")
         if self.health and not self.health.startswith("/"):

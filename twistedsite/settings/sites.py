@@ -48,6 +48,7 @@ def site_settings(server: ServerSettings, name: str) -> SiteSettings:
     workers = msgspec.structs.replace(table.workers, uid=UNSET)
     own["workers"] = _replaced(server.workers, workers)
     own["session"] = _replaced(server.session, table.session)
+    own["storage"] = _replaced(server.storage, table.storage)
     own["options"] = {**server.options, **table.options}
     hosts = own.pop("hosts")
     settings = msgspec.structs.replace(server, **{**own, "sites": {}, "health": ""})

@@ -67,7 +67,7 @@ class LoadedSettings(msgspec.Struct, frozen=True):
 
     def blame(self, error: SettingsError) -> SettingsError:
         """`error`, about a key of these settings, with the source that gave that key."""
-        source = self.sources.get(error.key, "default")
+        source = self.sources.get(error.key.partition(".")[0], "default")
         return _error_at(source, error.key, error.problem)
 
 
@@ -145,6 +145,8 @@ def _anchored(key: str, value: object, base: str) -> object:
     """`value` with the path in it, if it is one, made absolute."""
     if key == "root" and value:
         return os.path.abspath(os.path.join(base, str(value)))
+    if key == "pythonpath" and isinstance(value, tuple):
+        return tuple(os.path.abspath(os.path.join(base, folder)) for folder in value)
     if key == "access_log" and value not in ("-", "off"):
         return os.path.abspath(os.path.join(base, str(value)))
     if key == "sites" and isinstance(value, dict):

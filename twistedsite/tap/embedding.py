@@ -12,6 +12,7 @@ from twisted.application.service import IService
 from twisted.web.resource import IResource
 
 from twistedsite.resources.tree import build_site
+from twistedsite.scripts.dialects import check_handlers
 from twistedsite.sessions.stores import open_store
 from twistedsite.settings.load import SettingsError, convert
 from twistedsite.settings.server import ServerSettings
@@ -25,6 +26,7 @@ _WORDS = "settings"
 def site_resource(root: str | os.PathLike[str], reactor: Any, settings: Mapping[str, object]) -> IResource:
     """See `twistedsite.site_resource`."""
     found = _settings({**settings, "root": os.fspath(root)})
+    check_handlers(found.extensions, _WORDS)
     reactor = reactor or _running_reactor()
     built = build_site(found, open_store(found.sessions, found.session, time.time), reactor)
     reactor.addSystemEventTrigger("during", "shutdown", built.stop)

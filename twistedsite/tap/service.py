@@ -32,6 +32,7 @@ from twistedsite.http.head import HeaderFields
 from twistedsite.http.site import Site
 from twistedsite.resources.shared import Shared
 from twistedsite.resources.tree import build_site
+from twistedsite.scripts.dialects import check_handlers
 from twistedsite.sessions.interface import SessionError
 from twistedsite.sessions.stores import SessionStores, open_store
 from twistedsite.settings.load import SettingsError
@@ -56,8 +57,10 @@ class StartError(SystemExit, Exception):
 def make_service(settings: ServerSettings, reactor: Any) -> ServerService:
     """Return the service that serves `settings.root`, or `settings.sites`, at `settings.listen`.
 
-    Raises SettingsError for an endpoint that `reactor` cannot make, and for HTTP/2 where its library is missing.
+    Raises SettingsError for an endpoint that `reactor` cannot make, for HTTP/2 where its library is missing, and for
+    `extensions` that name what there is not.
     """
+    check_handlers(settings.extensions, "")
     if settings.http2 and importlib.util.find_spec("h2") is None:
         raise SettingsError("", "http2", "expected the library for it: pip install 'twistedsite[http2]'")
     endpoints = [(text, _endpoint(text, reactor)) for text in settings.listen]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 
+from twistedsite.scripts.main_module import restore_main
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.fairness import Fairness
 from twistedsite.scripts.runners.mailbox import Mailbox
@@ -37,8 +38,9 @@ class SharedThreads:
         self._jobs.discard(job)
 
     def stop(self) -> None:
-        """Let go of the reactor, and of the process's standard output."""
+        """Let go of the reactor, and of the process's standard output and `__main__`."""
         self._fairness.stop()
         self.deadlines.stop()
         self.mailbox.close()
+        restore_main()
         restore_stdout()

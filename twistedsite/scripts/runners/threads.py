@@ -161,6 +161,7 @@ class _Job:
         self._sink = sink
         self._outlet = ThreadOutlet(runner.mailbox, sink, runner.settings.output_buffer, runner.reactor.seconds)
         self._thread: ScriptThread | None = None
+        self._exchange: Exchange | None = None
         self._in_script = False
         self._lock = threading.Lock()
         """Guards `_in_script`: while it is held, no exception is sent into the thread."""
@@ -184,7 +185,7 @@ class _Job:
             if self._outlet.stopped:
                 self._in_script = False
                 return Outcome(Ending.STOPPED)
-        exchange = Exchange(
+        exchange = self._exchange = Exchange(
             self.request, self._body, self._outlet, self.runner.broker, self.runner.settings.output_buffer
         )
         outcome = Outcome(Ending.STOPPED)
@@ -226,6 +227,8 @@ class _Job:
         if self._thread is None or not self._thread.retired:
             return
         self.runner.pool.lose(self._thread)
+        if self._exchange is not None:
+            self._exchange.close_storage()
         self.runner._log.warn(
             "{script} does not stop: its thread is lost, {lost} in all",
             script="/".join(self.request.script),

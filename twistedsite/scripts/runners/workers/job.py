@@ -75,6 +75,7 @@ class ScriptJob:
     def __init__(self, pool: SitePool, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> None:
         self.result: Deferred[None] = Deferred(self._cancelled)
         self.state = State.QUEUED
+        self.interpreter = request.imports.interpreter
         self._pool = pool
         self._request = request
         self._body = body
@@ -111,6 +112,11 @@ class ScriptJob:
         if self._starting and self.state is State.RUNNING:
             self._deadline.cancel()
             self._deadline = self._pool.workers.deadlines.add(self._request.timeout, self._expired)
+
+    @property
+    def script(self) -> str:
+        """The script's path, from the site's root."""
+        return "/".join(self._request.script)
 
     @property
     def is_repeatable(self) -> bool:
@@ -187,12 +193,12 @@ class ScriptJob:
     def _call(self, payload: bytes) -> None:
         if self._broker is None:
             pool = self._pool
-            self._broker = JobBroker(pool.broker, pool.workers.threads, self._request.timeout, self._answer)
+            self._broker = JobBroker(pool.broker, pool.workers.threads, self._request, self._answer)
         self._broker.call(payload)
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: Answer, descriptor: int | None) -> None:
         if self._worker is not None:
-            self._worker.link.send(frame(Kind.ANSWER, encode(answer)))
+            self._worker.link.send(frame(Kind.ANSWER, encode(answer)), descriptor)
 
     def _pause(self) -> None:
         if self._worker is not None:

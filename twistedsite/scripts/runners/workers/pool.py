@@ -1,7 +1,8 @@
 """Which worker gets which script: a pool for each site, and the places that all sites of the server share.
 
-A worker is made when a script waits and its site has a place to spare; the one used last is used first. Where all
-places are taken, the idle worker unused for longest makes room, and sites whose scripts wait take turns.
+A worker serves one named interpreter, or all those without a name. It is made when a script waits and its site has a
+place to spare; the one used last is used first. Where all places are taken, the idle worker unused for longest makes
+room, and sites whose scripts wait take turns; so do interpreters where all places of their site are taken.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
 
-from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.runners import RunnerBusyError
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.mailbox import Mailbox
@@ -187,7 +188,7 @@ class SitePool:
     """
 
     def __init__(
-        self, workers: Workers, name: str, policy: SandboxPolicy, broker: Broker, settings: WorkerSettings
+        self, workers: Workers, name: str, policy: SandboxPolicy, broker: DirectBroker, settings: WorkerSettings
     ) -> None:
         self.workers = workers
         self.settings = settings
@@ -210,8 +211,8 @@ class SitePool:
     def submit(self, job: ScriptJob) -> None:
         """Run `job`, now or when it is its turn; raises RunnerBusyError."""
         workers = self.workers
-        while self.idle:
-            process = self.idle.pop()
+        while (process := self._idle_for(job)) is not None:
+            self.idle.remove(process)
             workers.rouse(process)
             if process.give(job):
                 return
@@ -220,8 +221,11 @@ class SitePool:
         self.queue.append(job)
         if self.could_grow and workers.has_place() and len(self.queue) == 1:
             self._grow()
-        else:
-            workers.wait(self)
+            return
+        if self._is_full and self.idle:
+            # Those that are idle serve other interpreters.
+            workers.kill(self.idle[0])
+        workers.wait(self)
 
     def withdrawn(self, job: ScriptJob) -> None:
         """`job`, which has waited, is not wanted any more."""
@@ -252,11 +256,16 @@ class SitePool:
         turn_over = workers.reactor.seconds() - process.turn_began >= TURN
         if self._is_used_up(process) or ((turn_over or not self.queue) and workers.others_wait(self)):
             workers.dismiss(process)
-        elif self.queue:
-            self._give_next(process)
+        elif (job := self._next_for(process, turn_over)) is not None:
+            self.queue.remove(job)
+            self._give(process, job)
+        elif self.queue and self._is_full:
+            workers.dismiss(process)
         else:
             self.idle.append(process)
             workers.rest(process)
+            if self.queue:
+                workers.wait(self)
 
     def exited(self, process: WorkerProcess, was_killed: bool) -> None:
         """`process` is no more; `was_killed`: by the server."""
@@ -292,12 +301,27 @@ class SitePool:
             self.queue.popleft().refuse(f"no worker can be started: {error.strerror}")
             return
         self.members.add(process)
-        self._give_next(process)
-
-    def _give_next(self, process: WorkerProcess) -> None:
         job = self.queue.popleft()
+        process.interpreter = job.interpreter
+        self._give(process, job)
+
+    def _give(self, process: WorkerProcess, job: ScriptJob) -> None:
         if not process.give(job):
             self.put_back(job)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self.members) >= self.workers.settings.max_workers
+
+    def _idle_for(self, job: ScriptJob) -> WorkerProcess | None:
+        """The idle worker used last of those that serve the interpreter of `job`."""
+        return next((process for process in reversed(self.idle) if process.interpreter == job.interpreter), None)
+
+    def _next_for(self, process: WorkerProcess, turn_over: bool) -> ScriptJob | None:
+        """The next script for `process`; None where another interpreter waits for its place, and its turn is over."""
+        own = (job for job in self.queue if job.interpreter == process.interpreter)
+        first = next(own, None)
+        return None if turn_over and self._is_full and first is not next(iter(self.queue), None) else first
 
     def _is_used_up(self, process: WorkerProcess) -> bool:
         settings = self.settings

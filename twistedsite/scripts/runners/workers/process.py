@@ -50,6 +50,8 @@ class WorkerProcess:
         self.pool = pool
         self.state = State.IDLE
         self.job: ScriptJob | None = None
+        self.interpreter = ""
+        """The name of the interpreter that it serves; empty: all that have none."""
         self.jobs_done = 0
         self.worn = False
         """It has said that it should be replaced."""
@@ -187,7 +189,8 @@ class WorkerProcess:
             text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", payload.decode("utf-8", "replace"))
             if self._logged > _MAX_LOGGED:
                 text += "\n(it has written too much: no more of it)"
-            self._log.info("{site}: {text}", site=self.pool.name, text=text)
+            script = self.job.script if self.job is not None else "after its script has ended"
+            self._log.info("{site}: {script}: {text}", site=self.pool.name, script=script, text=text)
 
 
 def _make_stack_file() -> int:

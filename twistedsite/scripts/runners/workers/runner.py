@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
-from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners import ResponseSink, RunnerBusyError
 from twistedsite.scripts.runners.workers.job import ScriptJob
@@ -28,6 +28,7 @@ class WorkerRunner:
     """Runs the scripts of the site `name`, the folder `root`, in processes of `workers`, which stays the caller's.
 
     `settings` are the site's own; the server's unless given. `uid` is the user to run as; the server's unless given.
+    `readable`: absolute paths of further folders that its scripts may read.
     """
 
     _log = Logger()
@@ -37,14 +38,15 @@ class WorkerRunner:
         workers: Workers,
         name: str,
         root: str,
-        broker: Broker,
+        broker: DirectBroker,
         settings: WorkerSettings | None = None,
         uid: int | None = None,
+        readable: tuple[str, ...] = (),
     ) -> None:
         settings = settings or workers.settings
         policy = SandboxPolicy(
             root,
-            system_paths(settings.network, settings.exec),
+            (*system_paths(settings.network, settings.exec), *readable),
             uid=uid,
             memory=max(_ADDRESS_SPACE, 2 * settings.memory),
             cpu=_PROCESSOR,

@@ -213,7 +213,9 @@ class Spawner:
 def program_environment() -> dict[str, str]:
     """For a program of this package: it finds the packages that this process has found, wherever it is started."""
     own = str(Path(__file__).resolve().parents[4])
-    places = dict.fromkeys([*(place for place in sys.path if os.path.isabs(place)), own])
+    # A console script has its own folder there, where programs lie, `bottle.py` for one, that are no modules.
+    programs = os.path.dirname(sys.executable)
+    places = dict.fromkeys([*(place for place in sys.path if os.path.isabs(place) and place != programs), own])
     passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
     own_use = {"PYTHONPATH": os.pathsep.join(places), "MALLOC_ARENA_MAX": "1"}
     return {**passed, "PATH": os.defpath, **own_use}

@@ -23,6 +23,7 @@ from collections.abc import Container
 from typing import Final
 
 from twistedsite.scripts.dialects import DIALECTS, load_dialect
+from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.workers.confine import adopt_orphans, close_to_others, confine, hear_of_parents_end
 from twistedsite.scripts.runners.workers.frames import (
     MAX_LOG,
@@ -170,6 +171,17 @@ class Zygote:
         self._control.sendmsg([encode(message)], rights)
 
 
+def _load_installed() -> None:
+    """Import what other packages bring: once for all workers, whose sandbox may not let them read it."""
+    for handler in installed_handlers():
+        try:
+            load_dialect(handler)
+        except Exception:
+            # A request for it will say so too; this server may have none.
+            sys.stderr.write(f"the installed handler {handler!r} cannot be loaded\n")
+            traceback.print_exc(limit=-1)
+
+
 def _take(connection: int, stack_file: int) -> None:
     """Make the two the descriptors DATA and STACK, and the standard ones nothing; close all others."""
     null = os.open(os.devnull, os.O_RDWR)
@@ -197,6 +209,7 @@ def main() -> None:
             importlib.import_module(name)
     for dialect in DIALECTS:
         load_dialect(dialect)
+    _load_installed()
     warm_up()
     with contextlib.suppress(OSError):
         seccomp.prepare(SandboxPolicy("/"))  # the same for all workers: none has to build it
