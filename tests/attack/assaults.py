@@ -110,6 +110,14 @@ raise refused
 """,
         "EACCES",
     ),
+    # The server's hand in writing and reading files of the site.
+    "reading out of the site by the server": _caught("storage.read('/../neighbour/secret')", "EPERM"),
+    "writing out of the site by the server": _caught("storage.write('/../neighbour/secret', 'x')", "EPERM"),
+    "reading by the server through a link": _caught("storage.read('/link/secret')", "EACCES"),
+    "writing by the server through a link": _caught("storage.write('/link/secret', 'x')", "EPERM"),
+    "removing by the server through a link": _caught("storage.remove('/link/secret')", "EPERM"),
+    "settings of its own": _caught("storage.write('/_folder.toml', 'timeout = 1000')", "EPERM"),
+    "more than the site may occupy": _caught("storage.write('/_large', bytes(2 * 10**6))", "EDQUOT"),
     # The protocol of its socket.
     "text instead of frames": _frames("send(b'GET / HTTP/1.1\\r\\n\\r\\n' * 100)"),
     "a frame of an unknown kind": _frames("send(frame(99, b''))"),

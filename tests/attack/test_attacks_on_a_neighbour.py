@@ -3,6 +3,7 @@ the other site, its session, its files and its process are as they were, and so 
 
 from __future__ import annotations
 
+import ctypes
 import http.client
 import os
 import shutil
@@ -35,10 +36,14 @@ drain = "0s"
 hosts = ["attacker.example.org"]
 root = "site"
 
+[sites.attacker.storage]
+quota = "1M"
+
 [sites.victim]
 hosts = ["victim.example.org"]
 root = "neighbour"
 """
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # include/uapi/linux/fcntl.h, fs.h
 REFUSED_BEFORE = {"opening_a_file_by_its_handle": ("EACCES",)}
 """Attempts whose preparation, that the cell does outside of the sandbox, is refused in a worker already."""
 VISITS = "s = Session()\ns.n = getattr(s, 'n', 0) + 1\nprint(s.n)\n"
@@ -82,6 +87,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         shutil.copy(SANDBOX_TESTS / f"{module}.py", folder / "site")
     (folder / "site" / "attempt.py").write_text(ATTEMPT)
     (folder / "site" / "page.py").write_text("print('hello')")
+    (folder / "site" / "link").symlink_to("../neighbour")
     (folder / "site" / "impatient").mkdir()
     (folder / "site" / "impatient" / "_folder.toml").write_text("timeout = '0.3s'")
     (folder / "neighbour" / "secret").write_text(cell.SECRET)
@@ -165,6 +171,37 @@ def test_no_assault_succeeds(place: Place, name: str) -> None:
     outcome = text.strip() if status == 200 else "cut" if status == 0 else str(status)
     assert outcome in assault.outcome.split("|")
     assert not assault.logged or place.logged(assault.logged, begun)
+
+
+def test_a_link_that_is_swapped_while_the_server_writes_leads_nowhere(place: Place) -> None:
+    site, done = place.folder / "site", threading.Event()
+    (site / "_swapped").mkdir()
+    (site / "_other").symlink_to("../neighbour")
+    (site / "swap.py").write_text(
+        "from collections import Counter\n"
+        "seen = Counter()\n"
+        "for turn in range(500):\n"
+        "    try: storage.write('/_swapped/secret', 'stolen')\n"
+        "    except OSError as error: seen[type(error).__name__] += 1\n"
+        "    else: seen['written'] += 1\n"
+        "print(sum(seen.values()), *set(seen) - {'written', 'PermissionError', 'FileNotFoundError', 'NotADirectoryError', 'OSError'})\n"
+    )
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = [os.fsencode(site / name) for name in ("_swapped", "_other")]
+
+    def swap() -> None:
+        while not done.is_set():
+            assert not libc.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE)
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    try:
+        assert place.ask("attacker", "swap") == (200, "500\n")
+    finally:
+        done.set()
+        swapping.join()
+    assert (place.folder / "neighbour" / "secret").read_text() == cell.SECRET
 
 
 def test_the_log_holds_no_forged_line_and_no_control_character(place: Place) -> None:
