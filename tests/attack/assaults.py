@@ -113,9 +113,9 @@ raise refused
     # The server's hand in writing and reading files of the site.
     "reading out of the site by the server": _caught("storage.read('/../neighbour/secret')", "EPERM"),
     "writing out of the site by the server": _caught("storage.write('/../neighbour/secret', 'x')", "EPERM"),
-    "reading by the server through a link": _caught("storage.read('/link/secret')", "EACCES"),
-    "writing by the server through a link": _caught("storage.write('/link/secret', 'x')", "EPERM"),
-    "removing by the server through a link": _caught("storage.remove('/link/secret')", "EPERM"),
+    "reading by the server through a link": _caught("storage.read('/linked/secret')", "EACCES"),
+    "writing by the server through a link": _caught("storage.write('/linked/secret', 'x')", "EPERM"),
+    "removing by the server through a link": _caught("storage.remove('/linked/secret')", "EPERM"),
     "settings of its own": _caught("storage.write('/_folder.toml', 'timeout = 1000')", "EPERM"),
     "more than the site may occupy": _caught("storage.write('/_large', bytes(2 * 10**6))", "EDQUOT"),
     # The protocol of its socket.
@@ -138,7 +138,7 @@ raise refused
         "import gc\n"
         "from twistedsite.scripts.runners.workers.channel import Channel\n"
         "channel = next(o for o in gc.get_objects() if isinstance(o, Channel))\n"
-        "print(channel.call(LoadSession('SESSION')).data)\n",
+        "print(channel.call(LoadSession('SESSION'))[0].data)\n",
         "None",
     ),
     "overwriting the victim's session by its id": Assault(
