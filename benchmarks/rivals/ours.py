@@ -35,6 +35,8 @@ TWISTEDSITE = Rival(
         "hello": f"/hello.py{QUERY}",
         "compute": "/compute.py",
         "hello-methods": f"/greet.py{QUERY}",
+        "hello-handler": f"/handler.py{QUERY}",
+        "hello-publisher": f"/published/greet.py/hello{QUERY}",
         "hello-flask": f"/flask_hello.py/{QUERY}",
         "page-64k": f"/page.py{QUERY}",
         "template": f"/table.jinja{QUERY}",
