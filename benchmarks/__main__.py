@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import install, measure, plot, report
+from benchmarks import install, isolation, measure, plot, report
 from benchmarks.cases import CASES
 from benchmarks.idle import raise_descriptor_limit
 from benchmarks.process import LOAD_CORE, SERVER_CORE
@@ -28,7 +28,7 @@ from benchmarks.site import build_site
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    cases = ", ".join([*(case.key for case in CASES), measure.IDLE, measure.START])
+    cases = ", ".join([*(case.key for case in CASES), measure.IDLE, measure.START, isolation.ISOLATION])
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure twistedsite and other servers side by side.",
@@ -106,6 +106,8 @@ def main(arguments: Sequence[str]) -> int:
             results.amounts.append(bench.idle(rivals, connections))
         if rivals := selection.rivals(measure.START, measure.concerned(measure.START)):
             results.amounts.append(bench.start_up(rivals))
+        if selection.wants(isolation.ISOLATION):
+            results.amounts += isolation.measure(work, 100 if options.rounds > 1 else 20, options.seconds, say)
     print(report.markdown(results))
     if options.output is not None:
         options.output.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,8 @@ HUNDRED_KILOBYTES = KILOBYTE * 100
 HUNDRED_MEGABYTES = 100 * 1024 * 1024
 LISTED = 10_000
 NAME = "world"
+COMPUTED = b"computed"
+"""What the script prints that has computed for a millisecond."""
 
 TEMPLATE = """<!doctype html>
 <title>{{ form["name"] }}</title>
@@ -57,6 +59,7 @@ CASES = (
     Case("not-modified", "304 for a file that the client has", lambda body: not body, status=304),
     Case("not-found", "404", lambda body: True, status=404),
     Case("hello", "Hello script with a query parameter", _is(pages.hello(NAME).encode())),
+    Case("compute", "Script that computes for 1 ms", _is(COMPUTED), connections=8),
     Case("hello-methods", "Hello by a function `get`", _is(pages.hello(NAME).encode())),
     Case("hello-handler", "Hello by a handler class", _is(pages.hello(NAME).encode())),
     Case("hello-publisher", "Hello by a published function", _is(pages.hello(NAME).encode())),

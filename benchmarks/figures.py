@@ -36,18 +36,33 @@ RATIOS = (
     ("template", "gunicorn", 2),
 )
 
+# Case, one of twistedsite's own ways to run scripts, another server, how many times as fast as that it must be.
+WAYS = (
+    ("hello", "twistedsite-workers", OURS, 0.8),
+    ("hello", "twistedsite-workers", "php-fpm", 1.5),
+    ("compute", "twistedsite-workers-2", OURS, 1.7),
+)
+
 # Amount, at most.
-AMOUNTS = (("idle", 12.0), ("start", 700.0))
+AMOUNTS = (
+    ("idle", 12.0),
+    ("start", 700.0),
+    ("kill", 5.0),
+    ("heir", 20.0),
+    ("spawn", 25.0),
+    ("private", 3.0),
+    ("neighbour", 2.0),
+)
 
 
 def verdicts(results: Results) -> list[Verdict]:
     """Judge what this run measured; cases that were left out by the selection are left out here too."""
     judged = []
-    for key, rival, least in RATIOS:
+    for key, ours, rival, least in [(key, OURS, rival, least) for key, rival, least in RATIOS] + list(WAYS):
         case = results.case(key)
         if case is not None:
-            ratio = case.ratio(rival)
-            what = f"{case.title}: twistedsite against {results.titles.get(rival, rival)}"
+            ratio = case.ratio(rival, ours)
+            what = f"{case.title}: {results.titles.get(ours, ours)} against {results.titles.get(rival, rival)}"
             found = "not measured" if ratio is None else f"{ratio:.2f} times"
             met = None if ratio is None else ratio >= least
             judged.append(Verdict(what, f"at least {least:g} times", found, met))

@@ -14,6 +14,7 @@ from statistics import median
 
 from benchmarks.cases import CASES, Case
 from benchmarks.idle import CONNECTIONS, memory_of_connections
+from benchmarks.isolation import ISOLATION
 from benchmarks.load import Load, run_wrk
 from benchmarks.process import Answer, NotMeasuredError, Server, free_port, get
 from benchmarks.results import OURS, Amounts, CaseResult, Row, Sample
@@ -32,9 +33,13 @@ class Selection:
 
     def unknown(self) -> list[str]:
         """What is wanted but names no case or no rival."""
-        cases = {"", IDLE, START, *(case.key for case in CASES)}
+        cases = {"", IDLE, START, ISOLATION, *(case.key for case in CASES)}
         rivals = {"", *(rival.key for rival in RIVALS)}
         return [f"{case}/{rival}" for case, rival in self._wanted if case not in cases or rival not in rivals]
+
+    def wants(self, case: str) -> bool:
+        """Whether `case`, which is about twistedsite alone, is to be measured."""
+        return not self._wanted or any(wanted in ("", case) and rival in ("", OURS) for wanted, rival in self._wanted)
 
     def rivals(self, case: str, candidates: Sequence[Rival]) -> list[Rival]:
         """Those of `candidates` to measure in `case`; empty where the case is not wanted."""

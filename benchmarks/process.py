@@ -90,7 +90,12 @@ class Server:
             _signal(process, signal.SIGKILL)
             process.wait()
 
-    def wait_for(self, path: str) -> None:
+    @property
+    def pid(self) -> int:
+        """The process id of the first command."""
+        return self._started[0].pid
+
+    def wait_for(self, path: str, headers: Mapping[str, str] | None = None) -> None:
         """Ask for `path` until the answer is 200; `NotMeasuredError` after `START_DEADLINE` or when a process ends."""
         deadline = time.monotonic() + START_DEADLINE
         last = "no connection"
@@ -98,7 +103,7 @@ class Server:
             if any(process.poll() is not None for process in self._started):
                 raise NotMeasuredError(f"ended at once: {self._last_words()}")
             try:
-                answer = get(self.port, path)
+                answer = get(self.port, path, headers)
             except (OSError, http.client.HTTPException) as error:
                 last = str(error)
             else:
@@ -149,6 +154,17 @@ def _process_stats() -> dict[int, list[str]]:
                 continue
             stats[int(entry.name)] = text.rpartition(")")[2].split()
     return stats
+
+
+def children_of(pid: int) -> list[int]:
+    """The process ids of the children of `pid`."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def private_memory(pid: int) -> int:
+    """Bytes of memory that the process `pid` shares with no other."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Private_Clean:", "Private_Dirty:")))
 
 
 def _pss(pid: int) -> int:

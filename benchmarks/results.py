@@ -73,9 +73,9 @@ class CaseResult:
     def row(self, rival: str) -> Row | None:
         return next((row for row in self.rows if row.rival == rival), None)
 
-    def ratio(self, rival: str) -> float | None:
-        """How many times as fast as `rival` twistedsite is; None where one of the two was not measured."""
-        ours, theirs = self.row(OURS), self.row(rival)
+    def ratio(self, rival: str, of: str = OURS) -> float | None:
+        """How many times as fast as `rival` the server `of` is; None where one of the two was not measured."""
+        ours, theirs = self.row(of), self.row(rival)
         return times_as_fast(ours, theirs) if ours and theirs else None
 
     def fastest_first(self) -> list[Row]:

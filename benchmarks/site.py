@@ -12,6 +12,14 @@ _HELLO = """from html import escape
 print(f"<p>Hello, {escape(form['name'])}!</p>")
 """
 
+_COMPUTE = """import time
+
+end = time.thread_time() + 0.001
+while time.thread_time() < end:
+    pass
+print("computed")
+"""
+
 _HELLO_METHODS = """from html import escape
 
 
@@ -86,6 +94,7 @@ _TABLE_PHP = """<!doctype html>
 
 _TEXTS = {
     "hello.py": _HELLO,
+    "compute.py": _COMPUTE,
     "greet.py": _HELLO_METHODS,
     "handler.py": _HELLO_HANDLER,
     "published/_folder.toml": "dialect = 'publisher'\n",

@@ -6,12 +6,14 @@ from benchmarks.rivals.apache import APACHE, CGI
 from benchmarks.rivals.base import Place, Rival
 from benchmarks.rivals.caddy import CADDY
 from benchmarks.rivals.nginx import NGINX
-from benchmarks.rivals.ours import TWISTEDSITE
+from benchmarks.rivals.ours import TWISTEDSITE, WORKERS, WORKERS_ON_TWO_CORES
 from benchmarks.rivals.php import PHP_BUILT_IN, PHP_FPM
 from benchmarks.rivals.python import GRANIAN, GUNICORN, TWISTED, TWISTED_THREADS, UVICORN
 
 RIVALS = (
     TWISTEDSITE,
+    WORKERS,
+    WORKERS_ON_TWO_CORES,
     NGINX,
     CADDY,
     APACHE,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import socket
 import subprocess
@@ -27,6 +28,8 @@ from doc_pages import ROOT, Block
 from server_process import BIN, PATIENCE, clean_environment
 
 _PORT = re.compile(r"(?<![\w.])(8080|8081|8443)\b")
+_FIRST_PORT = 10_000
+"""Below are the ports of well-known services, and others that a page may name."""
 _TELLS_THAT_IT_LISTENS = re.compile(r"Serving | starting on ")
 
 
@@ -145,10 +148,17 @@ def wait_for(port: str) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """A port on which nobody listens.
+
+    It is none of those that the kernel hands out by itself: one of these may be a client's before the server listens,
+    and then a server that listens on all addresses is refused it.
+    """
+    first_handed_out = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(_FIRST_PORT, first_handed_out)
+        with socket.socket() as found, contextlib.suppress(OSError):
+            found.bind(("", port))
+            return port
 
 
 def _commands(text: str) -> list[tuple[str, str]]:

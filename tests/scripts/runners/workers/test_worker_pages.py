@@ -272,3 +272,15 @@ async def test_health_tells_of_workers(write: Any, serve: Any) -> None:
         await site.get("/page")
         health = json.loads((await site.get("/.well-known/scriptsite-health")).text)
     assert health["scripts"] == {"workers": 1, "running": 0, "queued": 0, "restarts": 0}
+
+
+@pytest_twisted.ensureDeferred
+async def test_files_that_scripts_leave_open_harm_none_of_the_next_ones(write: Any, serve: Any) -> None:
+    write("leave.py", "import os\ntry:\n    while True: os.dup(0)\nexcept OSError: print('none left')")
+    write("few.py", "import os\nos.dup(0)\nprint(os.getpid())")
+    write("well.py", "import os\nopen(__file__).close()\nprint('well')")
+    async with serve(workers={"max_workers": 1}) as site:
+        assert (await site.get("/few")).text == (await site.get("/few")).text
+        for _ in range(2):
+            assert (await site.get("/leave")).text == "none left\n"
+            assert (await site.get("/well")).text == "well\n"

@@ -88,6 +88,8 @@ class End(msgspec.Struct, array_like=True):
     outcome: Outcome
     head: ResponseHead | None
     body: bytes
+    worn: bool = False
+    """The worker could not serve the next script as well: it is to be replaced."""
 
 
 class LockSession(msgspec.Struct, tag=1, array_like=True):

@@ -173,6 +173,7 @@ class ScriptJob:
         worker = self._worker
         assert worker is not None
         self._release()
+        worker.worn = end.worn
         worker.pool.freed(worker)
         error = _error(end.outcome)
         if error is not None:

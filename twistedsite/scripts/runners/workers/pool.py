@@ -325,7 +325,7 @@ class SitePool:
 
     def _is_used_up(self, process: WorkerProcess) -> bool:
         settings = self.settings
-        if settings.reuse == "per-request" or process.jobs_done >= settings.max_requests:
+        if process.worn or settings.reuse == "per-request" or process.jobs_done >= settings.max_requests:
             return True
         return process.jobs_done % _LOOK_EVERY == 1 and process.memory() > settings.memory
 

@@ -53,6 +53,8 @@ class WorkerProcess:
         self.interpreter = ""
         """The name of the interpreter that it serves; empty: all that have none."""
         self.jobs_done = 0
+        self.worn = False
+        """It has said that it should be replaced."""
         self.turn_began = workers.reactor.seconds()
         """When its site got this place of all the server's places."""
         self.dismissed = False

@@ -31,6 +31,8 @@ from twistedsite.scripts.runners.workers.remote import RemoteBroker
 STACK_SIGNAL: Final = signal.SIGUSR2
 """Sent to a worker whose time is up: it answers with a STACK frame, or else leaves a bare stack in its file."""
 
+_MOST_FILES: Final = 128
+"""Files that may stay open from one script to the next; half of what a worker can have."""
 _MAX_LAST: Final = LARGE // 2
 """Bytes of a response that go into the last frame."""
 
@@ -126,7 +128,17 @@ class WorkerOutlet:
         """Send what `end` was given, and how the script has ended: the server then takes the worker for free."""
         if outcome.report is not None:
             outcome.report = _bounded(outcome.report)
-        self._channel.send(Kind.END, encode(End(outcome, *self._last)))
+        self._channel.send(Kind.END, encode(End(outcome, *self._last, _is_worn())))
+
+
+def _is_worn() -> bool:
+    """Whether scripts have left so many files open that the next one might have none to open."""
+    try:
+        lowest = os.dup(0)
+    except OSError:
+        return True
+    os.close(lowest)
+    return lowest >= _MOST_FILES
 
 
 def _encoded(head: ResponseHead) -> bytes:
