@@ -56,6 +56,11 @@ def status_line(status: int, reason: bytes) -> bytes:
     return _USUAL_LINES.get((status, reason)) or b"HTTP/1.1 %d %b\r\n" % (status, reason)
 
 
+def usual_status_line(status: int) -> bytes:
+    """Return the status line with the usual phrase of `status`, as a Request has it that was given none."""
+    return status_line(status, RESPONSES.get(status, b"Unknown Status"))
+
+
 def declared_length(headers: Mapping[bytes, Sequence[bytes]]) -> int:
     """Return the Content-Length that the application set; raises ResponseError where it is not one number."""
     values = headers[b"Content-Length"]

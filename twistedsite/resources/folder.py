@@ -12,6 +12,8 @@ import attrs
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
+from twistedsite.http.head import RequestHead
+from twistedsite.http.reply import Reply
 from twistedsite.origins.interface import Entry, Kind
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext, SiteResource
@@ -228,6 +230,12 @@ class FolderTree(SiteResource):
         if self._ready is not None and (script := self._ready.lookup(request.path)) is not None:
             return script.render(request)
         return super().render(request)
+
+    def direct(self, head: RequestHead, batch: int) -> Callable[[Reply], None] | None:
+        """Who answers a GET or HEAD at once and without a Request, where this tree is the root: see `Site.direct`."""
+        if self._ready is None or (script := self._ready.lookup(head.path, batch)) is None:
+            return None
+        return script.answer_directly
 
     async def answer(self, request: Request) -> None:
         """Answer `request`; what goes wrong is answered under the settings of the folder in which it went wrong."""

@@ -73,7 +73,7 @@ class RequestSink:
         elif len(body) >= self._compression.smallest:
             self._answer_compressed(head, body)
         elif isinstance(self._request, OwnRequest):
-            self._request.answer(head.status, self._all_fields(head), body)
+            self._request.answer(head.status, all_fields(head, self._fields), body)
         else:
             self._send_head(head)
             self._answer(body)
@@ -102,15 +102,8 @@ class RequestSink:
 
     def _send_head(self, head: ResponseHead) -> None:
         self._request.setResponseCode(head.status)
-        for name, value in self._all_fields(head):
+        for name, value in all_fields(head, self._fields):
             self._request.responseHeaders.addRawHeader(name, value)
-
-    def _all_fields(self, head: ResponseHead) -> list[tuple[bytes, bytes]]:
-        """The script's own fields, and those that it leaves to the folder and the server."""
-        own = [(name.lower(), value) for name, value in head.headers]
-        names = {name for name, _ in own}
-        left = [field for field in self._fields.items() if field[0] not in names]
-        return left + [field for field in own if field[0] not in _FRAMING]
 
     def _answer_compressed(self, head: ResponseHead, body: bytes) -> None:
         self._send_head(head)
@@ -167,6 +160,14 @@ class RequestSink:
             request.write(self._encoder.finish())
         request.unregisterProducer()
         request.finish()
+
+
+def all_fields(head: ResponseHead, fields: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """What a script has set, and those of `fields` that it has not, without what only the server can know."""
+    own = [(name.lower(), value) for name, value in head.headers]
+    names = {name for name, _ in own}
+    left = [field for field in fields.items() if field[0] not in names]
+    return left + [field for field in own if field[0] not in _FRAMING]
 
 
 def _piece(encoder: StreamEncoder, data: bytes) -> bytes:

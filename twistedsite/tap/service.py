@@ -129,6 +129,7 @@ class ServerService(Service):
         self._site.resource = self._built.resource
         context = self._built.context
         self._site.fast = partial(context.delivery.hot.lookup, context.name)
+        self._site.direct = self._built.resource.direct
 
     def _check_form(self, fields: HeaderFields) -> BodyCheck | None:
         content_type = next((value for name, value in fields if name.lower() == b"content-type"), b"")
