@@ -148,7 +148,8 @@ class Exchange:
     @lazy
     def form(self) -> Form:
         """The fields of the query string and of the body."""
-        return Form([*self.query, *self.posted])
+        posted = self.posted
+        return Form([*self.query, *posted] if posted else self.query)
 
     def lists(self) -> dict[str, list[str]]:
         """Every field's values by name, of the query string and of the body."""

@@ -21,13 +21,14 @@ from collections.abc import Mapping, Sequence
 from types import CodeType, ModuleType
 from typing import Any, Final
 
-from twistedsite.scripts.code import CodeCache, file_version, source_digest
+from twistedsite.scripts.code import CodeCache, file_version, is_settled, source_digest
 
 _PREFIX: Final = "site_folder_"
 _SERIAL: Final = itertools.count()
 """Tells the packages of two servers in one process apart."""
 _ATTEMPTS: Final = 5
 """Times that a module is imported again because it went away: its loading failed elsewhere, or it was edited."""
+_MOST_STRANGERS: Final = 1024
 _EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
@@ -86,6 +87,8 @@ class Interpreter:
         self.loaded: dict[str, _Loaded] = {}
         """Full module name -> what it was loaded from."""
         self._importers: dict[str, set[str]] = {}
+        self._strangers: set[tuple[str, int, int, int]] = set()
+        """Names that nothing in the folder had, each with what changes when a name comes into the folder or goes."""
         self._lock = threading.Lock()
         self._make_package()
 
@@ -181,10 +184,24 @@ class Interpreter:
             raise
 
     def _is_neighbour(self, top: str) -> bool:
+        try:
+            folder = os.stat(self.folder)
+        except OSError:
+            return False
+        seen = (top, folder.st_dev, folder.st_ino, folder.st_ctime_ns)
+        if seen in self._strangers:
+            return False
         base = os.path.join(self.folder, top)
         if os.path.isfile(base + ".py") or os.path.isfile(os.path.join(base, "__init__.py")):
             return True
-        return any(os.path.isfile(base + suffix) for suffix in _EXTENSIONS[:1])
+        if any(os.path.isfile(base + suffix) for suffix in _EXTENSIONS[:1]):
+            return True
+        # A folder, or a link to nothing, can become a module without the folder above it being touched.
+        if is_settled(folder) and not any(map(os.path.lexists, (base, base + ".py", base + _EXTENSIONS[0]))):
+            if len(self._strangers) >= _MOST_STRANGERS:
+                self._strangers.clear()
+            self._strangers.add(seen)
+        return False
 
     def _forget(self, name: str) -> None:
         sys.modules.pop(name, None)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.page import PageText
+from twistedsite.scripts.page import Page
 from twistedsite.scripts.stdout import printing_to
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
@@ -86,7 +86,7 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
         **given,
     }
     try:
-        with printing_to(PageText(exchange)):
+        with printing_to(Page(exchange)):
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
     except SystemExit:
         return
