@@ -234,6 +234,8 @@ class Exchange:
                 upload.close()
 
     def _head(self) -> ResponseHead:
+        if self._session is None and not self.headers:
+            return ResponseHead(self.status, [_HTML])
         # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
         if "status" in self.headers:
             self.status = checked_status(self.headers.pop("status"))
