@@ -31,9 +31,9 @@ class Reply:
 
     __slots__ = ("_channel", "head", "when_gone")
 
-    startedWriting: Final = 0
+    startedWriting: Final = 0  # noqa: N815 - as a Request calls it
     code: Final = 200
-    sentLength: Final = 0
+    sentLength: Final = 0  # noqa: N815 - as a Request calls it
 
     def __init__(self, channel: Channel, head: RequestHead) -> None:
         self._channel: Channel | None = channel

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from twistedsite.http.head import RequestHead
+from twistedsite.http.response import FastResponse
+from twistedsite.resources.absent import Absences
 from twistedsite.resources.background import Background, Reactor
 from twistedsite.resources.encoded import EncodedBodies
 from twistedsite.resources.hot import HotResponses
@@ -17,6 +20,12 @@ class Delivery:
         self.background = Background(reactor, settings.static.threads)
         self.encoded = EncodedBodies(settings.compression.cache, self.background)
         self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
+
+        self.absent = Absences(self.now)
+
+    def ready(self, site: str, head: RequestHead, batch: int) -> FastResponse | None:
+        """The answer to a GET or HEAD of `site` that lies ready, be it a file or that there is none."""
+        return self.hot.lookup(site, head, batch) or self.absent.lookup(site, head, batch)
 
     def stop(self) -> None:
         """Let go of the threads."""

@@ -1,9 +1,9 @@
 """A script's answer on the short way: from the runner to the connection in one piece, without a Request.
 
-A script whose place is known (`ReadyScripts`) is run for a `Reply`. Where its answer is there in one piece, has content,
-is too short to be compressed, and has a head that anybody may be sent, it goes out as a prepared response. Whatever
-else happens (the script streams, fails, is refused; its answer is long, or empty) goes on with a Request, by the same
-`RequestSink` and the same error pages as every other script's. Nothing is decided here that is not decided there.
+A script whose place is known (`ReadyScripts`) is run for a `Reply`. Where its answer comes in one piece that is not
+empty and too short to be compressed, it goes out as a prepared response. Whatever else happens (the script streams,
+fails, is refused; its answer is long, or has no content) goes on with a Request, by the same `RequestSink` and the same
+error pages as every other script's. Nothing is decided here that is not decided there.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from twistedsite.http.head import RequestHead
 from twistedsite.http.reply import Reply
 from twistedsite.origins.interface import Entry, Kind
 from twistedsite.origins.local import LocalOrigin
+from twistedsite.resources.absent import keeper
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem, send_problem
 from twistedsite.resources.health import is_health, send_health
@@ -241,6 +242,7 @@ class FolderTree(SiteResource):
         """Answer `request`; what goes wrong is answered under the settings of the folder in which it went wrong."""
         folder = self.folder
         asked = self.site.delivery.now()
+        nothing = False
         try:
             path, slash = checked_path(request.postpath or [])
             if is_health(self.site.settings, path, request):
@@ -248,6 +250,7 @@ class FolderTree(SiteResource):
             folder = (await self._inheritance.along(())).at(0)
             place = await find(path, slash, self.site.origin, self._inheritance)
             folder = place.settings
+            nothing = place.entry is None
             found = resource_for(self.site, place)
             if self._ready is not None and isinstance(found, ScriptResource) and not place.rest:
                 self._ready.offer(request.path, found, asked)
@@ -256,4 +259,5 @@ class FolderTree(SiteResource):
             else:
                 request.render(found)
         except HttpProblem as problem:
-            send_problem(request, problem, self.site, folder)
+            keep = keeper(self.site, request, path, folder, asked) if nothing and problem.status == 404 else None
+            send_problem(request, problem, self.site, folder, keep)

@@ -128,7 +128,7 @@ class ServerService(Service):
         self._built = build_site(settings, sessions, self._reactor)
         self._site.resource = self._built.resource
         context = self._built.context
-        self._site.fast = partial(context.delivery.hot.lookup, context.name)
+        self._site.fast = partial(context.delivery.ready, context.name)
         self._site.direct = self._built.resource.direct
 
     def _check_form(self, fields: HeaderFields) -> BodyCheck | None:

@@ -25,7 +25,7 @@ class Deadline:
     def cancel(self) -> None:
         """Forget it, now; a second call does nothing."""
         self._queue.pop(self, None)
-        # Whoever keeps the deadline is, as a rule, who is called back: a ring that only the garbage collector would cut.
+        # Whoever keeps it is, as a rule, who is called back: a ring that only the garbage collector would cut.
         self.callback = _nothing
 
 
