@@ -8,6 +8,7 @@ from twistedsite.resources.absent import Absences
 from twistedsite.resources.background import Background, Reactor
 from twistedsite.resources.encoded import EncodedBodies
 from twistedsite.resources.hot import HotResponses
+from twistedsite.resources.order import Orders
 from twistedsite.settings.server import ServerSettings
 
 
@@ -22,6 +23,7 @@ class Delivery:
         self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
 
         self.absent = Absences(self.now)
+        self.orders = Orders(self.now)
 
     def ready(self, site: str, head: RequestHead, batch: int) -> FastResponse | None:
         """The answer to a GET or HEAD of `site` that lies ready, be it a file or that there is none."""
