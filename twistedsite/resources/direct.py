@@ -107,9 +107,11 @@ class PreparedHeads:
                 start = self._start(head)
             except response.ResponseError:
                 return None
-            if len(self._heads) >= _MOST_HEADS:
-                self._heads.clear()
-            self._heads[said] = start
+            if b"\nSet-Cookie:" not in start:
+                # A cookie is for one visitor, and would not come again.
+                if len(self._heads) >= _MOST_HEADS:
+                    self._heads.clear()
+                self._heads[said] = start
         return FastResponse(b"%bContent-Length: %d\r\n" % (start, len(body)), body, head.status)
 
     def _start(self, head: ResponseHead) -> bytes:
