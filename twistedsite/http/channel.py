@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from twistedsite.http import response, transports
 from twistedsite.http.body import RequestBody
-from twistedsite.http.ending import Ending, State
+from twistedsite.http.ending import HALF_CLOSED_SECONDS, Ending, State
 from twistedsite.http.ends import Ends
 from twistedsite.http.head import RequestError, RequestHead
 from twistedsite.http.parser import HeadReader
@@ -31,8 +31,6 @@ _FAST_METHODS = (b"GET", b"HEAD")
 
 WAITING_BYTES = 16 * 1024
 """Bytes of further requests that may wait while one is answered."""
-HALF_CLOSED_SECONDS = 1.0
-"""How long a request is still worked on after the client has ended its side: it may have only half-closed."""
 
 
 @implementer(IHalfCloseableProtocol)
@@ -294,16 +292,17 @@ class Channel(Ends, Ending):
     def answer_reply(self, head: RequestHead, response: FastResponse) -> None:
         """Answer what was given to somebody as a `Reply`."""
         self._request = None
-        self._answer_fast(head, response)
-        self._go_on()
+        if self._state is State.BUSY:
+            self._answer_fast(head, response)
+            self._go_on()
 
     def _answer_fast(self, head: RequestHead, fast: FastResponse) -> None:
-        ending = self.persist(head, self.may_persist)
+        ending = self.persist(head, persistent := self.may_persist)
         content = b"" if head.method == b"HEAD" else fast.body
         self.write(b"".join((fast.head, self._watch.date, ending, b"\r\n", content)))
         if self.site.access_log is not None:
             self.site.log_response(self, head, fast.status, len(content))
-        self._next_request()
+        self._next_request(persistent)
 
     @property
     def may_persist(self) -> bool:
@@ -321,7 +320,7 @@ class Channel(Ends, Ending):
         """`request` has been answered."""
         self._request = None
         if self._state is State.BUSY:
-            self._next_request()
+            self._next_request(self.may_persist)
             self._go_on()
 
     def _go_on(self) -> None:
@@ -330,8 +329,8 @@ class Channel(Ends, Ending):
         elif not self._reading:
             self.regulate()
 
-    def _next_request(self) -> None:
-        if not self.may_persist:
+    def _next_request(self, persistent: bool) -> None:
+        if not persistent:
             if self._buffer or not self._reading:
                 self.linger()
             else:
