@@ -57,6 +57,8 @@ CASES = (
     Case("not-modified", "304 for a file that the client has", lambda body: not body, status=304),
     Case("not-found", "404", lambda body: True, status=404),
     Case("hello", "Hello script with a query parameter", _is(pages.hello(NAME).encode())),
+    Case("hello-methods", "Hello by a function `get`", _is(pages.hello(NAME).encode())),
+    Case("hello-flask", "Hello by Flask", _is(pages.hello(NAME).encode())),
     Case("page-64k", "64 kB script page", _is(pages.page(NAME).encode())),
     Case(
         "template",

@@ -32,6 +32,7 @@ RATIOS = (
     ("hello", "php-fpm", 1.5),
     ("hello", "granian", 1.5),
     ("hello", "cgi", 100),
+    ("hello-flask", "gunicorn", 1.5),
     ("template", "gunicorn", 2),
 )
 

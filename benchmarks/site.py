@@ -12,6 +12,25 @@ _HELLO = """from html import escape
 print(f"<p>Hello, {escape(form['name'])}!</p>")
 """
 
+_HELLO_METHODS = """from html import escape
+
+
+def get(request):
+    return f"<p>Hello, {escape(request.query['name'])}!</p>\\n"
+"""
+
+_HELLO_FLASK = """from html import escape
+
+from flask import Flask, request
+
+app = Flask(__name__)
+
+
+@app.route("/")
+def hello():
+    return f"<p>Hello, {escape(request.args['name'])}!</p>\\n"
+"""
+
 _PAGE = """from html import escape
 
 name = escape(form["name"])
@@ -49,6 +68,8 @@ _TABLE_PHP = """<!doctype html>
 
 _TEXTS = {
     "hello.py": _HELLO,
+    "greet.py": _HELLO_METHODS,
+    "flask_hello.py": _HELLO_FLASK,
     "page.py": _PAGE,
     "table.jinja": TEMPLATE,
     "hello.php": _HELLO_PHP,

@@ -12,15 +12,18 @@ from pathlib import Path
 import msgspec
 
 from twistedsite.resources.folder import PLACE_ROWS, SEGMENT_ROWS
+from twistedsite.settings.auth import FolderAuth
 from twistedsite.settings.describe import FieldNote, describe, spell
 from twistedsite.settings.folder import DEFAULT_INDEX, FolderFile
-from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.server import ServerSettings, SiteSession, SiteStorage, SiteTable, SiteWorkers
 from twistedsite.settings.sources import KNOBS
 
 HERE = Path(__file__).parent
 TYPES = {
     "Duration": "duration",
     "Size": "size",
+    "Uid": "whole number, 1 or more",
+    "Isolation": "`threads` or `workers`",
     "Count": "whole number, 1 or more",
     "int": "whole number",
     "bool": "true or false",
@@ -28,7 +31,9 @@ TYPES = {
     "tuple[str, ...]": "list of texts",
     "tuple[Coding, ...]": "list of `br`, `zstd`, `gzip`",
     "dict[str, str]": "table of texts",
+    "FolderAuth": "table",
     "dict[str, OptionValue]": "table of texts, numbers, true or false, lists of texts",
+    "dict[str, SiteTable]": "tables, see below",
 }
 
 _PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -54,10 +59,26 @@ def server_tables() -> str:
     return "\n\n".join(parts)
 
 
+def site_settings() -> str:
+    """The tables of one site."""
+    parts = []
+    for kind in (SiteTable, SiteWorkers, SiteSession, SiteStorage):
+        title, _, about = str(kind.__doc__).partition(": ")
+        notes = [note for note in describe(kind) if not isinstance(note.default, msgspec.Struct)]
+        rows = [(f"`{note.name}`", _type(note), note.text) for note in notes]
+        parts.append(f"### {title}\n\n{about[:1].upper()}{about[1:]}\n\n{_table(('key', 'type', 'meaning'), rows)}")
+    return "\n\n".join(parts)
+
+
 def folder_settings() -> str:
     """The keys of `_folder.toml`."""
     rows = [(f"`{note.name}`", _type(note), note.text) for note in describe(FolderFile)]
     return _table(("key", "type", "meaning"), rows)
+
+
+def folder_auth() -> str:
+    """The keys of `[auth]` in `_folder.toml`."""
+    return _settings(describe(FolderAuth))
 
 
 def index_names() -> str:
@@ -87,7 +108,9 @@ def place_rows() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "server-settings": server_settings,
     "server-tables": server_tables,
+    "site-settings": site_settings,
     "folder-settings": folder_settings,
+    "folder-auth": folder_auth,
     "index-names": index_names,
     "options": options,
     "segment-rows": segment_rows,
@@ -108,7 +131,7 @@ def _type(note: FieldNote) -> str:
 
 
 def _default(note: FieldNote) -> str:
-    return f"`{spell(note.default)}`" if note.default not in ("", {}) else ""
+    return f"`{spell(note.default)}`" if note.default not in ("", {}, ()) else ""
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -14,18 +14,54 @@ if TYPE_CHECKING:
     from twisted.application.service import IService
     from twisted.web.resource import IResource
 
+    from twistedsite.http.forms import Upload
+    from twistedsite.scripts.auth import AuthHandler
+    from twistedsite.scripts.handlers.handler import RequestHandler
+    from twistedsite.scripts.request import Request
+    from twistedsite.scripts.results import Response, Template, redirect
     from twistedsite.settings.server import ServerSettings
 
-__all__ = ["__version__", "make_service", "site_resource"]
+__all__ = [
+    "AuthHandler",
+    "Request",
+    "RequestHandler",
+    "Response",
+    "Template",
+    "Upload",
+    "__version__",
+    "make_service",
+    "redirect",
+    "site_resource",
+]
 
 __version__ = "0.1.0"
+
+_FOR_SCRIPTS = {
+    "AuthHandler": "twistedsite.scripts.auth",
+    "Request": "twistedsite.scripts.request",
+    "RequestHandler": "twistedsite.scripts.handlers.handler",
+    "Response": "twistedsite.scripts.results",
+    "Template": "twistedsite.scripts.results",
+    "Upload": "twistedsite.http.forms",
+    "redirect": "twistedsite.scripts.results",
+}
+"""What scripts import from here, and where it is. None of it imports Twisted."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FOR_SCRIPTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_FOR_SCRIPTS[name]), name)
+    return value
 
 
 def site_resource(root: str | os.PathLike[str], *, reactor: Any = None, **settings: Any) -> IResource:
     """Return the folder `root` as a resource, for a place in the tree of any Twisted site.
 
     `settings` are those of the settings file, in its own terms: `debug=True`, `timeout="5s"`, `pool={"queue": 8}`.
-    Those of the server around the site (`listen`, `http`, `max_body`, `access_log`, `drain`) say nothing here.
+    Those of the server around the site (`listen`, `http`, `max_body`, `access_log`, `drain`, `sites`) say nothing here.
     `reactor` is the running one unless given; when it shuts down, the scripts are stopped and the sessions closed.
 
     Raises `twistedsite.settings.load.SettingsError` for settings that cannot be used, and where there is no such

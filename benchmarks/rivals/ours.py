@@ -24,6 +24,8 @@ TWISTEDSITE = Rival(
         **STATIC,
         **LISTING,
         "hello": f"/hello.py{QUERY}",
+        "hello-methods": f"/greet.py{QUERY}",
+        "hello-flask": f"/flask_hello.py/{QUERY}",
         "page-64k": f"/page.py{QUERY}",
         "template": f"/table.jinja{QUERY}",
     },

@@ -37,7 +37,11 @@ def _environ(place: Place) -> list[str]:
 GUNICORN = Rival(
     key="gunicorn",
     title="gunicorn + Flask",
-    paths={**{case: f"/static{path}" for case, path in STATIC.items()}, **SCRIPTS},
+    paths={
+        **{case: f"/static{path}" for case, path in STATIC.items()},
+        **SCRIPTS,
+        "hello-flask": SCRIPTS["hello"],
+    },
     commands=_gunicorn,
     versions=(package_version("gunicorn"), package_version("flask")),
     needs=(_tool("gunicorn"), _tool("flask")),

@@ -134,14 +134,14 @@ def test_a_tree_of_any_depth_is_removed(tmp_path: Path) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_health_says_what_holds(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "see_what_holds", lambda: HOLDS_NOTHING)
+    monkeypatch.setattr(check, "see_what_holds", lambda *_: HOLDS_NOTHING)
     async with serving(root, isolation="workers", drain="0s") as site:
         health = json.loads((await site.get("/.well-known/scriptsite-health")).text)
     assert health["sandbox"] == "sandbox does not hold: nothing. Missing: files: no lock."
 
 
 def test_required_refuses_what_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "see_what_holds", lambda: HOLDS_NOTHING)
+    monkeypatch.setattr(check, "see_what_holds", lambda *_: HOLDS_NOTHING)
     with pytest.raises(SettingsError, match=r"required, but the sandbox does not hold: nothing\. Missing: files: no"):
         check.check_sandbox("required")
 

@@ -7,36 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from server_process import ANY_PORT, SERVE, Server, running
 
 pytestmark = pytest.mark.browser
 
 PORTAL = Path(__file__).parents[2] / "examples" / "portal"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGES = ["", "login.html", "upload.html", "upload.py", "hello.jinja", "letter.tpl?name=Ada&place=London", "files/"]
 
 
 @pytest.fixture(scope="module")
 def portal() -> Iterator[Server]:
-    with running(*SERVE, "--root", str(PORTAL), *ANY_PORT, "--debug", "--access-log", "off") as server:
+    with running(*SERVE, "--root", str(PORTAL), *ANY_PORT, "--debug", "--access-log", "off", patience=300) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ from doc_pages import DOCS, ROOT, blocks, links, name_of, pages
 from doc_play import playing
 
 from twistedsite.scripts.dialects import jinja, printing
+from twistedsite.scripts.dialects.dbpy import http, namespace
+from twistedsite.scripts.dialects.dbpy.dropbox import Dropbox
+from twistedsite.scripts.dialects.dbpy.io_file import TextFiles
+from twistedsite.scripts.dialects.dbpy.io_json import JsonFiles
+from twistedsite.scripts.dialects.dbpy.session import SessionDict
+from twistedsite.scripts.dialects.dbpy.templates import Templates
 
 sys.path.append(str(DOCS))
 from generated import with_generated_parts
@@ -41,6 +48,11 @@ def test_every_block_that_names_a_test_has_it() -> None:
 def test_every_name_that_a_script_finds_is_described() -> None:
     headings = " ".join(re.findall(r"^### (.*)$", (DOCS / "reference" / "scripts.md").read_text(), re.M))
     assert {name for name in printing.GIVEN if f"`{name}`" not in headings} == set()
+
+
+def test_every_name_in_dbpy_is_described() -> None:
+    page = (DOCS / "reference" / "dbpy.md").read_text()
+    assert [name for name in _names_in_dbpy() if not re.search(rf"`[\w.]*\b{name}\b[^`\n]*`", page)] == []
 
 
 def test_every_name_that_a_template_finds_is_described() -> None:
@@ -83,6 +95,13 @@ def test_the_documentation_is_built_without_a_warning(tmp_path: Path) -> None:
 @pytest.mark.parametrize("picture", sorted((DOCS / "_static").glob("*.png")), ids=lambda picture: picture.name)
 def test_pictures_are_small(picture: Path) -> None:
     assert picture.stat().st_size < 150_000
+
+
+def _names_in_dbpy() -> Iterator[str]:
+    """`die`, `io`, `io.file.read` without what stands before the last dot, …"""
+    for kind in (namespace.Dbpy, http.Http, http.HttpRequest, TextFiles, JsonFiles, Dropbox, Templates, SessionDict):
+        yield from (name for name in vars(kind) if not name.startswith("_") and name != "open_file")
+    yield from ("markdown_to_html", "pretty_print", "file", "json")
 
 
 def _anchors(page: Path) -> set[str]:

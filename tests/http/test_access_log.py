@@ -20,7 +20,7 @@ from twistedsite.http.accesslog import AccessLog, combined
 from twistedsite.http.head import printable
 from twistedsite.http.response import FastResponse
 
-ENTRY = (1_795_405_834.5, b"192.0.2.1", b'"GET / HTTP/1.1"', 200, 5, b'"-" "-"')
+ENTRY = (1_795_405_834.5, b"192.0.2.1", b'"GET / HTTP/1.1"', 200, 5, b'"-" "-"', b"-")
 
 
 class Inline(Clock):

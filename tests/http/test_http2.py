@@ -29,6 +29,8 @@ class Echo(Resource):
     def render(self, request: Request) -> bytes:
         if request.path == b"/big":
             return b"x" * 500_000
+        if request.path == b"/a":
+            request.authenticated = "ann"
         return b"<%b %b %b>" % (request.clientproto, request.uri, request.content.read())
 
 
@@ -72,7 +74,10 @@ async def test_get_and_post(secure: Secure) -> None:
     log = secure.site.access_log
     assert log is not None
     log.close()
-    assert '"GET /a?b HTTP/2" 200 ' in (secure.folder / "log").read_text()
+    first, second, _ = (secure.folder / "log").read_text().splitlines()
+    assert first.startswith("127.0.0.1 - ann [")
+    assert '"GET /a?b HTTP/2" 200 ' in first
+    assert second.startswith("127.0.0.1 - - [")
 
 
 @pytest_twisted.ensureDeferred

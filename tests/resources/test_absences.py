@@ -11,28 +11,12 @@ import pytest_twisted
 
 from twistedsite.http.head import RequestHead, make_head
 from twistedsite.http.response import FastResponse
-from twistedsite.origins.interface import Origin
-from twistedsite.resources import folder, place, signatures
+from twistedsite.resources import folder, signatures
 from twistedsite.resources.absent import Absences
 from twistedsite.resources.grounds import Grounds
-from twistedsite.resources.inheritance import Inheritance
 from twistedsite.testing import Response, ServedSite, serving
 
 PATH = "/a/missing"
-
-
-@pytest.fixture
-def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that had to be looked up; files count as settled at once."""
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
-    paths: list[str] = []
-
-    async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: Inheritance) -> place.Place:
-        paths.append("/".join(("", *path)))
-        return await place.find(path, slash, origin, inheritance)
-
-    monkeypatch.setattr(folder, "find", find)
-    return paths
 
 
 @pytest_twisted.async_yield_fixture

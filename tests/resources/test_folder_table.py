@@ -85,6 +85,8 @@ SEGMENT_CASES: dict[str, list[Case]] = {
     ],
 }
 
+EDIT = "#DBPYEXECUTE\nprint('ran edit')"
+
 PLACE_CASES: dict[str, list[Case]] = {
     "a path that `redirects` in the settings of a folder above names": [
         Case("/moved/old.html", 302, location="new.html"),
@@ -92,6 +94,15 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/moved/away", 302, location="https://other.example/x?y=1"),
         Case("/moved/here", 302, location="/page.html"),
         Case("/moved/page.html", 302, location="new.html"),
+    ],
+    "anything below a folder whose settings name a `handler`": [
+        Case("/handled/", 200, b"inner /\n"),
+        Case("/handled/page.html", 200, b"inner /page.html\n"),
+        Case("/handled/a/b/", 200, b"inner /a/b/\n"),
+        Case("/handled", 301, location="handled/"),
+        Case("/handled/_a", 403),
+        Case("/handled/page.html", 200, b"handled\n", settings={"scripts": False}),
+        Case("/mishandled/a", 500),
     ],
     'a symlink whose target is outside the site (or any, where `symlinks = "none"`)': [
         Case("/out.txt", 403),
@@ -110,6 +121,20 @@ PLACE_CASES: dict[str, list[Case]] = {
     ],
     "nothing, and the origin knows that it was deleted": [],
     "FIFO, socket, device": [Case("/fifo", 404), Case("/fifo.py", 404), Case("/socket", 404), Case("/null", 403)],
+    "a `.dbpy` file whose first line starts with `#NOEXECUTE`, no slash": [
+        Case("/shown.dbpy", 200, b"#NOEXECUTE\nprint('ran')"),
+        Case("/shown", 200, b"#NOEXECUTE\nprint('ran')"),
+        Case("/shown/x", 404),
+        Case("/shown.dbpy/x", 404),
+        Case("/shown.dbpy", 200, b"#NOEXECUTE\nprint('ran')", settings={"scripts": False}),
+    ],
+    "nothing, but where `dialect` is `handler` there is `NAME.py` for `NAME.ANY`": [
+        Case("/handlers/hello.html", 200, b"handler\n"),
+        Case("/handlers/hello.xyz", 200, b"handler\n"),
+        Case("/handlers/nothing.html", 404),
+        Case("/handlers/hello.html", 404, settings={"scripts": False}),
+        Case("/run.html", 404),
+    ],
     "nothing, but `NAME.*` has exactly one script or template": [
         Case("/run", 200, b"ran \n"),
         Case("/run/", 200, b"ran /\n"),
@@ -118,6 +143,10 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/two", 404),
         Case("/page", 404),
         Case("/run", 404, settings={"scripts": False}),
+        Case("/drapache", 200, b"ran dbpy\n"),
+        Case("/shown/", 404),
+        Case("/mapped/old", 200, b"cgi \n"),
+        Case("/mapped/page", 200, b"4"),
     ],
     "nothing, but an ancestor is a script": [
         Case("/run.py/a/b", 200, b"ran /a/b\n"),
@@ -128,6 +157,12 @@ PLACE_CASES: dict[str, list[Case]] = {
         Case("/page.html/a", 404),
         Case("/run.py/a", 404, settings={"scripts": False}),
         Case("/pack.py/run.py/a", 200, b"ran in a folder /a\n"),
+        Case("/drapache.dbpy/a", 200, b"ran dbpy\n"),
+        Case("/edit/a", 200, b"ran edit\n"),
+        Case("/edit/a", 404, settings={"scripts": False}),
+        Case("/mapped/old.cgi/a", 200, b"cgi /a\n"),
+        Case("/mapped/page.html/a", 404),
+        Case("/mapped/below/shown.py/a", 404),
     ],
     "nothing": [
         Case("/nothing", 404),
@@ -156,21 +191,41 @@ PLACE_CASES: dict[str, list[Case]] = {
     ],
     "folder without one": [Case("/folder/", 200), Case("/pack.py/", 200)],
     "folder without one, listing off": [Case("/folder/", 403, settings={"listing": False})],
-    "`.py`, `.dbpy`": [
+    "an extension that `extensions` in the settings name a script dialect or an installed handler for": [
+        Case("/mapped/old.cgi", 200, b"cgi \n"),
+        Case("/mapped/old.cgi/", 200, b"cgi /\n"),
+        Case("/mapped/below/OLD.CGI", 200, b"below\n"),
+        Case("/old.cgi", 200, b"print('not run')"),
+    ],
+    "`.py`, `.dbpy`, or a first line that starts with `#DBPYEXECUTE`": [
         Case("/run.py", 200, b"ran \n"),
         Case("/run.py/", 200, b"ran /\n"),
         Case("/UPPER.PY", 200, b"upper\n"),
+        Case("/drapache.dbpy", 200, b"ran dbpy\n"),
+        Case("/edit", 200, b"ran edit\n"),
+        Case("/edit/", 200, b"ran edit\n"),
+        Case("/edit.html", 200, b"ran edit\n"),
+        Case("/edit.py", 200, b"ran python\n"),
     ],
-    "a file and a closing slash": [Case("/page.html/", 404), Case("/letter.tpl/", 404)],
-    "`.tpl`, `.jinja`, `.j2`, Markdown": [
+    "a file and a closing slash": [Case("/page.html/", 404), Case("/letter.tpl/", 404), Case("/shown.dbpy/", 404)],
+    "`.tpl`, `.jinja`, `.j2`, Markdown, and what `extensions` name a template dialect for": [
+        Case("/mapped/page.html", 200, b"4"),
+        Case("/mapped/page.html/", 404),
+        Case("/mapped/below/page.html", 200, b"{{ 3 + 3 }}"),
         Case("/letter.tpl", 200, b"Dear reader\n"),
         Case("/sum.jinja", 200, b"4"),
         Case("/note.md", 200),
     ],
-    "a script or template, where `scripts = false`": [
+    'a script or template, where `scripts = false`, or `extensions` say `"static"`': [
+        Case("/mapped/page.html", 200, b"{{ 2 + 2 }}", settings={"scripts": False}),
+        Case("/mapped/old.cgi", 200, b"print('cgi', PATH_INFO)", settings={"scripts": False}),
+        Case("/mapped/below/shown.py", 200, b"print('shown')"),
+        Case("/mapped/below/shown", 404),
         Case("/letter.tpl", 200, b"Dear reader\n", settings={"scripts": False}),
         Case("/sum.jinja", 200, b"{{ 2 + 2 }}", settings={"scripts": False}),
         Case("/UPPER.PY", 200, b"print('upper')", settings={"scripts": False}),
+        Case("/drapache.dbpy", 200, b"print('ran dbpy')", settings={"scripts": False}),
+        Case("/edit.html", 200, EDIT.encode(), settings={"scripts": False}),
     ],
     "any other file": [
         Case("/page.html", 200, b"a page\n"),
@@ -198,6 +253,11 @@ def root(tmp_path: Path) -> Path:
         "run.py": RUN,
         "run.pyc": "not run\n",
         "UPPER.PY": "print('upper')",
+        "drapache.dbpy": "print('ran dbpy')",
+        "shown.dbpy": "#NOEXECUTE\nprint('ran')",
+        "edit": EDIT,
+        "edit.html": EDIT,
+        "edit.py": "#DBPYEXECUTE\nprint('ran python')",
         "letter.tpl": "Dear reader\n",
         "sum.jinja": "{{ 2 + 2 }}",
         "note.md": "# A note",
@@ -219,6 +279,20 @@ def root(tmp_path: Path) -> Path:
 "away" = "https://other.example/x?y=1"
 "/here" = "/page.html"
 """,
+        "handled/_folder.toml": "handler = '/folder/inner.py'",
+        "handled/page.html": "handled\n",
+        "mishandled/_folder.toml": "handler = 'gone.py'",
+        "handlers/_folder.toml": "dialect = 'handler'",
+        "handlers/hello.py": "import twistedsite\nclass RequestHandler(twistedsite.RequestHandler):\n"
+        "    def Content(self): return 'handler\\n'\n",
+        "old.cgi": "print('not run')",
+        "mapped/_folder.toml": "extensions = { '.cgi' = 'printing', '.html' = 'jinja', '.py' = 'python' }",
+        "mapped/old.cgi": "print('cgi', PATH_INFO)",
+        "mapped/page.html": "{{ 2 + 2 }}",
+        "mapped/below/_folder.toml": "extensions = { '.html' = 'none', '.py' = 'static' }",
+        "mapped/below/OLD.CGI": "print('below')",
+        "mapped/below/page.html": "{{ 3 + 3 }}",
+        "mapped/below/shown.py": "print('shown')",
         ".well-known/security.txt": "mail us\n",
     }.items():
         write(root, name, content)

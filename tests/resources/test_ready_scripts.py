@@ -10,25 +10,8 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
-from twistedsite.origins.interface import Origin
-from twistedsite.resources import folder, place, signatures
-from twistedsite.resources.inheritance import Inheritance
 from twistedsite.resources.ready import ReadyScripts
 from twistedsite.testing import ServedSite, serving
-
-
-@pytest.fixture
-def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that had to be looked up; files count as settled at once."""
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
-    paths: list[str] = []
-
-    async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: Inheritance) -> place.Place:
-        paths.append("/".join(("", *path)) + "/" * slash)
-        return await place.find(path, slash, origin, inheritance)
-
-    monkeypatch.setattr(folder, "find", find)
-    return paths
 
 
 @pytest_twisted.async_yield_fixture

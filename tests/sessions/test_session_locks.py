@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from twistedsite.sessions.interface import SessionBusyError
-from twistedsite.sessions.locks import LockTable, SessionLock
+from twistedsite.sessions.locks import LockTable, QueuedLock
 
 
 def test_names_that_nobody_holds_cost_nothing() -> None:
@@ -27,6 +27,7 @@ class Noticed:
     def __init__(self, lock: threading.Lock) -> None:
         self._lock = lock
         self.release = lock.release
+        self.locked = lock.locked
         self.waiting = threading.Event()
 
     def acquire(self, timeout: float) -> bool:
@@ -38,7 +39,7 @@ def test_whoever_waits_gets_it_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     table = LockTable()
     order: list[int] = []
 
-    def enter(lock: SessionLock, number: int) -> None:
+    def enter(lock: QueuedLock, number: int) -> None:
         with lock:
             order.append(number)
 

@@ -6,7 +6,7 @@ import pytest
 
 from twistedsite.settings.folder import DEFAULT_INDEX, FolderFile, FolderSettings
 from twistedsite.settings.load import SettingsError, convert, parse_toml
-from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.server import ServerSettings, StorageSettings
 
 
 def folder(text: str) -> FolderFile:
@@ -23,7 +23,7 @@ def below(*texts: str, server: ServerSettings | None = None) -> FolderSettings:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("colour = 1", "_folder.toml: colour: unknown key; known here: autoreload, debug, "),
+        ("colour = 1", "_folder.toml: colour: unknown key; known here: auth, autoreload, debug, "),
         ("index = ['a/b']", "_folder.toml: index: expected names of files, got 'a/b'"),
         ("headers = {'a b' = 'x'}", "_folder.toml: headers: 'a b' is no header field that a folder can set"),
         ("headers = {Content-Length = '3'}", "_folder.toml: headers: 'Content-Length' is no header field"),
@@ -33,6 +33,8 @@ def below(*texts: str, server: ServerSettings | None = None) -> FolderSettings:
             "errors = {200 = 'x'}",
             "_folder.toml: errors: expected a status from 400 to 599 and a file for it, got '200'",
         ),
+        ("writable = ['']", "_folder.toml: writable: expected paths from the site's root, such as /data, got ''"),
+        ("writable = ['/a/../b']", "_folder.toml: writable: expected paths from the site's root, such as /data, got "),
         ("timeout = 0", "_folder.toml: timeout: expected more than 0"),
         ("listing = 'no'", "_folder.toml: listing: expected true or false, got text"),
     ],
@@ -62,6 +64,27 @@ def test_a_limit_can_be_lowered_and_never_raised() -> None:
 def test_scripts_can_be_turned_off_and_never_on() -> None:
     assert not below("scripts = false", "scripts = true").scripts
     assert not below("scripts = true", server=ServerSettings(scripts=False)).scripts
+
+
+@pytest.mark.parametrize(
+    ("server", "texts", "writable"),
+    [
+        (["/"], [], [()]),
+        (["/"], ["debug = true"], [()]),
+        (["/"], ["writable = []"], []),
+        (["/"], ["writable = ['/a/b', 'c/']"], [("a", "b"), ("c",)]),
+        (["/a", "/b/c"], ["writable = ['/']"], [("a",), ("b", "c")]),
+        (["/a", "/b/c"], ["writable = ['/b', '/a/x', '/aa', '/d']"], [("a", "x"), ("b", "c")]),
+        (["/"], ["writable = ['/a']", "writable = ['/', '/b']"], [("a",)]),
+        (["/"], ["writable = []", "writable = ['/']"], []),
+        ([], ["writable = ['/']"], []),
+    ],
+)
+def test_writable_paths_can_be_narrowed_and_never_widened(
+    server: list[str], texts: list[str], writable: list[tuple[str, ...]]
+) -> None:
+    settings = ServerSettings(storage=StorageSettings(writable=tuple(server)))
+    assert sorted(below(*texts, server=settings).writable) == writable
 
 
 def test_an_empty_header_removes_an_inherited_one() -> None:

@@ -50,6 +50,7 @@ VALUES = {
     "threads": "7",
     "isolation": "workers",
     "sandbox": "required",
+    "pythonpath": "/srv/lib /srv/more",
     "sessions": "sqlite:s.db",
     "max_body": "7M",
     "access_log": "off",

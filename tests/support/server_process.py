@@ -83,8 +83,13 @@ def get(url: str, **headers: str) -> tuple[int, str]:
 
 
 @contextlib.contextmanager
-def running(*command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Run `command` for the length of a `with` block, which begins when the server has told its URL."""
+def running(
+    *command: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, patience: float = PATIENCE
+) -> Iterator[Server]:
+    """Run `command` for the length of a `with` block, which begins when the server has told its URL.
+
+    It is killed after `patience` seconds.
+    """
     process = subprocess.Popen(
         command,
         cwd=cwd,
@@ -93,7 +98,7 @@ def running(*command: str, cwd: Path | None = None, env: Mapping[str, str] | Non
         stderr=subprocess.STDOUT,
         text=True,
     )
-    guard = threading.Timer(PATIENCE, process.kill)
+    guard = threading.Timer(patience, process.kill)
     guard.start()
     try:
         server = Server(process)

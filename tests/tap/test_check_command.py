@@ -35,11 +35,68 @@ def test_a_fault_is_found_with_its_line(name: str, text: str, line: int, problem
     assert str(fault).startswith(f"{file}:{line}: {problem}")
 
 
+GUARD = "def authenticate(user, password, request):\n    return False\n"
+DOORS: dict[str, tuple[str, dict[str, str], str]] = {
+    "no file": (
+        "debug = true\n[auth]\nfile = '_users'",
+        {},
+        "_folder.toml:2: auth.file: _users: there is no such file",
+    ),
+    "a line": ("[auth]\nfile = '_x/users'", {"_x/users": "\nann:secret"}, "_x/users:2: expected a hash as scriptsite"),
+    "too long": ("[auth]\nfile = '_users'", {"_users": "#" * 300_000}, "_users:1: is longer than 262144 bytes"),
+    "no module": (
+        "\n[auth]\nmodule = 'a'",
+        {"b.py": ""},
+        "_folder.toml:2: auth.module: a: there is no a.py and no _a.py",
+    ),
+    "nothing in it": (
+        "[auth]\nmodule = 'a'",
+        {"_a.py": "x = 1"},
+        "_a.py:1: defines neither authenticate(user, password",
+    ),
+    "no Python": ("[auth]\nmodule = 'a'", {"a.py": "x ="}, "a.py:1: invalid syntax"),
+    "two": ("[auth]\nmodule = 'a'\nfile = '_u'", {"a.py": GUARD}, "_folder.toml:1: auth: expected one of file, module"),
+    "a handler": ("[extensions]\n'.a' = 'b'", {}, "_folder.toml:2: extensions..a: expected one of "),
+}
+OPEN_DOORS: dict[str, tuple[str, dict[str, str]]] = {
+    "a function": ("auth = { module = 'lib/a' }", {"lib/_a.py": GUARD}),
+    "a class": ("auth = { module = 'a.py' }", {"a.py": "class AuthHandler: pass"}),
+    "an import": ("auth = { module = 'a' }", {"a.py": "from b import authenticate", "b.py": GUARD}),
+    "no users yet": ("auth = { file = '_users' }", {"_users": "# none\n"}),
+    "off": ("auth = { off = true }", {}),
+}
+
+
+@pytest.mark.parametrize("case", DOORS)
+def test_a_door_that_lets_nobody_in_is_a_fault(case: str, tmp_path: Path) -> None:
+    settings, files, problem = DOORS[case]
+    for name, text in {"_folder.toml": settings, **files}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (fault,) = check(str(tmp_path)).faults
+    assert str(fault).startswith(f"{tmp_path}/{problem}")
+
+
+@pytest.mark.parametrize("case", OPEN_DOORS)
+def test_a_door_that_can_be_opened_is_none(case: str, tmp_path: Path) -> None:
+    settings, files = OPEN_DOORS[case]
+    for name, text in {"_folder.toml": settings, **files}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert check(str(tmp_path)).faults == []
+
+
 @pytest.mark.parametrize("name", ["page.tpl", "page.jinja"])
 def test_a_template_that_is_not_utf_8_is_a_fault(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"good\nbad: \xff")
     (fault,) = check(str(tmp_path / name)).faults
     assert str(fault).endswith(f"{name}:2: is not UTF-8 (byte 10)")
+
+
+def test_a_dbpy_file_that_is_never_run_is_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "old.dbpy").write_text("#NOEXECUTE\nprint 'an example in Python 2'\n")
+    verdict = check(str(tmp_path))
+    assert (verdict.checked, verdict.faults) == (0, [])
 
 
 def test_a_servers_settings_file_is_judged_by_its_own_name(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""The access log: one line for each response in the combined format, written off the hot path.
+"""The access log: one line for each response in the combined format, written off the hot path; with several sites, in
+Apache's vhost_combined format, which has the host before it.
 
 Answering only appends to a list; a thread of the reactor's pool formats and writes the batch. A clean stop writes what
 is left. The file is opened anew when it has been moved away, so that logrotate needs no signal.
@@ -16,6 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from twistedsite.http.body import ThreadingReactor
+from twistedsite.http.head import printable
 
 FLUSH_SECONDS = 1.0
 FLUSH_ENTRIES = 512
@@ -29,8 +31,9 @@ class LogReactor(ThreadingReactor, Protocol):
     def callLater(self, delay: float, callable: object) -> IDelayedCall: ...
 
 
-Entry = tuple[float, bytes, bytes, int, int, bytes]
-"""One response: seconds since the epoch, peer, quoted request line, status, bytes of content, quoted client fields.
+Entry = tuple[float, bytes, bytes, int, int, bytes, bytes]
+"""One response: seconds since the epoch, peer (or host and peer), quoted request line, status, bytes of content, quoted
+client fields, and the user.
 
 The texts are as `printable` leaves them.
 """
@@ -39,6 +42,8 @@ NOTHING = b'"-"'
 """A request line that is not known."""
 NOBODY = b'"-" "-"'
 """Client fields that are not known."""
+NO_USER = b"-"
+"""Nobody was asked for a name."""
 
 
 class AccessLog:
@@ -140,8 +145,13 @@ class AccessLog:
 
 def combined(entry: Entry) -> bytes:
     """Return the line for `entry` in Apache's combined format."""
-    at, peer, request, status, sent, client = entry
-    return b"%b - - [%b] %b %d %d %b\n" % (peer, _timestamp(int(at)), request, status, sent, client)
+    at, peer, request, status, sent, client, user = entry
+    return b"%b - %b [%b] %b %d %d %b\n" % (peer, user, _timestamp(int(at)), request, status, sent, client)
+
+
+def user_field(name: str) -> bytes:
+    """Return `name` as one word of the log; `-` for nobody."""
+    return printable(name.encode("utf-8", "replace")).replace(b" ", b"\\x20") if name else NO_USER
 
 
 _last_timestamp = (0, b"")

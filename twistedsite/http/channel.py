@@ -113,7 +113,7 @@ class Channel(Ends, Ending):
         self._state = State.CLOSING
         if request is not None:
             status = request.code if request.startedWriting else 499 if upgraded is None else 101
-            self.site.log_response(self, request.head, status, request.sentLength)
+            self.site.log_response(self, request.head, status, request.sentLength, request.authenticated)
             request.connectionLost(reason)
         try:
             if upgraded is not None:

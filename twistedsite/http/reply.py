@@ -31,6 +31,7 @@ class Reply:
 
     __slots__ = ("_channel", "head", "when_gone")
 
+    authenticated: Final = ""
     startedWriting: Final = 0  # noqa: N815 - as a Request calls it
     code: Final = 200
     sentLength: Final = 0  # noqa: N815 - as a Request calls it

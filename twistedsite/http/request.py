@@ -36,6 +36,8 @@ class Request(server.Request):
     site: Any
     sitepath: list[bytes]
     queued = False
+    authenticated: str = ""
+    """The name of the user who has been let in; empty: nobody was asked. Whoever checks the password sets it."""
     _content: IO[bytes] | None
     _args: dict[bytes, list[bytes]]
     _left: int | None = None
@@ -202,7 +204,7 @@ class Request(server.Request):
             return
         self.finished = 1
         if channel.site.access_log is not None:
-            channel.site.log_response(channel, self.head, self.code, self.sentLength)
+            channel.site.log_response(channel, self.head, self.code, self.sentLength, self.authenticated)
         self._cleanup()
 
     def answer(self, status: int, fields: Iterable[tuple[bytes, bytes]], content: bytes) -> None:

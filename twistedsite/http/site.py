@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.web import http, resource, server
 
-from twistedsite.http.accesslog import NOBODY, NOTHING, AccessLog
+from twistedsite.http.accesslog import NO_USER, NOBODY, NOTHING, AccessLog, user_field
 from twistedsite.http.body import MakeBodyCheck
 from twistedsite.http.channel import Channel
 from twistedsite.http.head import RequestError, RequestHead, printable
@@ -82,6 +82,8 @@ class Site(server.Site):
         self._batches = 0
         self.draining = False
         self.access_log = access_log
+        self.log_hosts = False
+        """Lines of the access log begin with the request's host and port."""
         self._peers: Counter[bytes] = Counter()
         self._connections: set[Channel] = set()
         self._drained: Deferred[None] | None = None
@@ -176,20 +178,28 @@ class Site(server.Site):
             texts = (printable(request.getHeader(name) or b"-") for name in (b"referer", b"user-agent"))
             peer = printable(getattr(request.client, "host", "-").encode())
             client = b'"%b" "%b"' % tuple(texts)
-            self.access_log.add((self.watch.now, peer, line, request.code, request.sentLength, client))
+            peer = self._at(request.getHeader(b"host") or b"", peer)
+            user = user_field(getattr(request, "authenticated", ""))
+            self.access_log.add((self.watch.now, peer, line, request.code, request.sentLength, client, user))
 
-    def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int) -> None:
-        """Put a response into the access log."""
+    def log_response(self, channel: Channel, head: RequestHead, status: int, sent: int, user: str = "") -> None:
+        """Put a response to `user` into the access log."""
         if self.access_log is not None:
             request, client = head.log_parts
-            self.access_log.add((self.watch.now, channel.peer_name, request, status, sent, client))
+            peer = self._at(head.host, channel.peer_name)
+            self.access_log.add((self.watch.now, peer, request, status, sent, client, user_field(user)))
+
+    def _at(self, host: bytes, peer: bytes) -> bytes:
+        """`peer` with the host before it, where that is logged."""
+        return b"%b %b" % (printable(host.lower()) or b"-", peer) if self.log_hosts else peer
 
     def log_refused(self, channel: Channel, head: RequestHead | None, refused: RequestError) -> None:
         """Log a request that was refused: in the access log, and once a peer for the operator."""
         if head is not None:
             self.log_response(channel, head, refused.status, 0)
         elif self.access_log is not None:
-            self.access_log.add((self.watch.now, channel.peer_name, NOTHING, refused.status, 0, NOBODY))
+            peer = self._at(b"", channel.peer_name)
+            self.access_log.add((self.watch.now, peer, NOTHING, refused.status, 0, NOBODY, NO_USER))
         self._complaints.say(channel.peer_name.decode(), str(refused))
 
     def log_closed(self, channel: Channel, why: str) -> None:

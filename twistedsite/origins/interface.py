@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Protocol, TypeAlias, TypeVar, Union
+from typing import IO, Final, Protocol, TypeAlias, TypeVar, Union
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -71,8 +71,26 @@ class GoneError(Exception):
     """What was looked up is not there any more, is not a plain file any more, or may not be read."""
 
 
+class ConflictError(OSError):
+    """What was to be changed is not in the version that was expected: somebody else has changed it meanwhile."""
+
+
+ABSENT: Final = ""
+"""The expected version of what must not be there yet."""
+
+
 class Origin(Protocol):
-    """A tree of files. Paths are segments already decoded and checked: no empty one, no `.` or `..`, no `/`, no NUL."""
+    """A tree of files. Paths are segments already decoded and checked: no empty one, no `.` or `..`, no `/`, no NUL.
+
+    What changes the tree raises an OSError that names the path from the site's root, and never follows a symbolic link.
+    """
+
+    @property
+    def near(self) -> bool:
+        """All answers come at once, from this machine's disk: it may be called from any thread, and may block shortly.
+        Else it must be called on the reactor's thread, and may answer later.
+        """
+        ...
 
     def lookup(self, path: tuple[str, ...]) -> MaybeDeferred[Entry | None]:
         """Return what stands at `path`, matched exactly (case too), or None."""
@@ -99,3 +117,41 @@ class Origin(Protocol):
     def local_path(self, entry: Entry) -> str:
         """The absolute path at which scripts and their imports find `entry` on this machine's disk."""
         ...
+
+    def lock_name(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """What all spellings of `path` that mean one file here have in common."""
+        ...
+
+    def write(
+        self, path: tuple[str, ...], data: bytes | IO[bytes], expected_version: str | None = None
+    ) -> MaybeDeferred[Entry]:
+        """Make the file `path`, folders above it too, or replace it, whose mode is kept: readers and crashes find the
+        old content or the new. A file object is read from its start.
+
+        Raises ConflictError if another version than `expected_version` stands there (ABSENT: if anything does).
+        """
+        ...
+
+    def delete(self, path: tuple[str, ...], expected_version: str | None = None) -> MaybeDeferred[None]:
+        """Remove a file or link, or a folder with all that is in it.
+
+        Raises FileNotFoundError, and ConflictError if the file is in another version than `expected_version`.
+        """
+        ...
+
+    def make_folder(self, path: tuple[str, ...]) -> MaybeDeferred[Entry]:
+        """Make a folder, and those above it; FileExistsError where something stands there."""
+        ...
+
+    def usage(self) -> MaybeDeferred[int]:
+        """Bytes that all there is occupies, as `occupied` counts them."""
+        ...
+
+
+def occupied(size: int) -> int:
+    """Bytes that a file of `size` bytes, or a folder (0), takes of a quota: whole blocks, and one for its name."""
+    return (1 + -(-size // BLOCK)) * BLOCK
+
+
+BLOCK: Final = 4096
+"""Bytes of one block."""

@@ -8,9 +8,10 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
+from typing import IO, Final, Literal
 
 from twistedsite.origins.interface import Entry, GoneError, Kind
+from twistedsite.origins.local_writing import LocalWriter
 from twistedsite.origins.version import local_version
 
 _DELETED: Final = " (deleted)"
@@ -38,10 +39,14 @@ class LocalFile:
 class LocalOrigin:
     """The tree below `root`. All of its answers come at once; it may be called from any thread."""
 
-    def __init__(self, root: str, symlinks: Literal["inside", "none"] = "inside") -> None:
+    near: Final = True
+
+    def __init__(self, root: str, symlinks: Literal["inside", "none"] = "inside", fsync: bool = True) -> None:
+        """`fsync`: what is written is on the disk before it takes the place of what was there."""
         self.root: Final = os.path.realpath(root)
         self._inside: Final = self.root.rstrip("/") + "/"
         self._symlinks = symlinks
+        self._writer = LocalWriter(self.root, fsync)
 
     def children(self, entry: Entry) -> list[Entry]:
         with self.folder(entry) as folder:
@@ -84,6 +89,21 @@ class LocalOrigin:
 
     def local_path(self, entry: Entry) -> str:
         return self._inside + "/".join(entry.path)
+
+    def lock_name(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        return path
+
+    def write(self, path: tuple[str, ...], data: bytes | IO[bytes], expected_version: str | None = None) -> Entry:
+        return _described(path, Kind.FILE, self._writer.write(path, data, expected_version))
+
+    def delete(self, path: tuple[str, ...], expected_version: str | None = None) -> None:
+        self._writer.delete(path, expected_version)
+
+    def make_folder(self, path: tuple[str, ...]) -> Entry:
+        return _described(path, Kind.FOLDER, self._writer.make_folder(path))
+
+    def usage(self) -> int:
+        return self._writer.usage()
 
     def lookup(self, path: tuple[str, ...]) -> Entry | None:
         with self._descriptor(path) as descriptor:

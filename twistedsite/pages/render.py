@@ -113,16 +113,22 @@ _FOLDER_SYMBOL = '<svg class="d" aria-hidden="true"><use href="#d"/></svg>'
 _FILE_SYMBOL = '<svg aria-hidden="true"><use href="#f"/></svg>'
 
 
-def error_page(status: int, reason: str, detail: str, reference: str) -> str:
-    """The page of an error: `detail` takes the place of the status' usual text, `reference` may be empty."""
-    failed, advice = explanation(status)
+def error_page(
+    status: int, reason: str, detail: str, reference: str, *, advice: str = "", has_home: bool = True
+) -> str:
+    """The page of an error: `detail` and `advice` take the place of the status' usual texts, `reference` may be empty.
+
+    `has_home`: there is a home page to go to.
+    """
+    failed, usual_advice = explanation(status)
     return _error.render(
         style=_ERROR_STYLE,
         status=status,
         reason=reason,
         failed=detail or failed,
-        advice=advice,
+        advice=advice or usual_advice,
         reference=reference,
+        has_home=has_home,
     )
 
 

@@ -89,6 +89,11 @@ class Absences:
         while self._size > self._limit:
             self._drop(next(iter(self._held)))
 
+    def forget(self, site: str) -> None:
+        """Keep nothing of `site` any more."""
+        for key in [key for key in self._held if key[0] == site]:
+            self._drop(key)
+
     def _drop(self, key: _Key) -> None:
         absent = self._held.pop(key, None)
         if absent is not None:

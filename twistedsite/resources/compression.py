@@ -16,7 +16,7 @@ import brotli
 import zstandard
 from twisted.web.http_headers import Headers
 
-from twistedsite.resources.media_types import is_compressible
+from twistedsite.http.media_types import is_compressible
 from twistedsite.settings.server import Coding, CompressionSettings
 
 CODINGS: Final[tuple[Coding, ...]] = ("br", "zstd", "gzip")

@@ -1,4 +1,4 @@
-"""What the static files of all sites of a server share."""
+"""What the files and guards of all sites of a server share."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from twistedsite.resources.background import Background, Reactor
 from twistedsite.resources.encoded import EncodedBodies
 from twistedsite.resources.hot import HotResponses
 from twistedsite.resources.order import Orders
+from twistedsite.resources.passwords import Passwords
 from twistedsite.settings.server import ServerSettings
 
 
 class Delivery:
-    """Threads that work for the reactor, and what is kept in memory to send it again."""
+    """Threads that work for the reactor, what is kept in memory to send it again, and who is guessing passwords."""
 
     def __init__(self, settings: ServerSettings, reactor: Reactor) -> None:
         self.now = reactor.seconds
@@ -21,9 +22,15 @@ class Delivery:
         self.background = Background(reactor, settings.static.threads)
         self.encoded = EncodedBodies(settings.compression.cache, self.background)
         self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
-
         self.absent = Absences(self.now)
         self.orders = Orders(self.now)
+        self.passwords = Passwords(settings.auth, reactor)
+
+    def forget(self, site: str) -> None:
+        """Keep nothing of `site` any more: another one may get its name."""
+        self.encoded.forget(site)
+        self.hot.forget(site)
+        self.absent.forget(site)
 
     def ready(self, site: str, head: RequestHead, batch: int) -> FastResponse | None:
         """The answer to a GET or HEAD of `site` that lies ready, be it a file or that there is none."""
@@ -32,3 +39,4 @@ class Delivery:
     def stop(self) -> None:
         """Let go of the threads."""
         self.background.stop()
+        self.passwords.stop()

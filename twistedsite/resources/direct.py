@@ -96,7 +96,7 @@ class PreparedHeads:
 
     def response(self, head: ResponseHead, body: bytes) -> FastResponse | None:
         """`head` and `body` as they go out; None where they need the long way."""
-        if not 0 < len(body) < self._shorter_than:
+        if not 0 < len(body) < self._shorter_than or head.length is not None:
             return None
         said = (head.status, *head.headers)
         start = self._heads.get(said)

@@ -55,6 +55,11 @@ class EncodedBodies:
             work.addBoth(self._encoded, source, keep)
         return await answer
 
+    def forget(self, site: str) -> None:
+        """Keep nothing of `site` any more."""
+        for source in [source for source in self._held if source.site == site]:
+            self._size -= _cost(self._held.pop(source))
+
     def _encoded(self, result: bytes | Failure | None, source: Source, keep: bool) -> None:
         if keep and not isinstance(result, Failure):
             self._keep(source, result)

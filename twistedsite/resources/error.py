@@ -46,9 +46,9 @@ class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
     """A request that gets an error for an answer.
 
     `status` is 400 to 599. `detail` is told to the visitor, in place of the status' usual text: it names no path of
-    this machine and no secret. `headers` are added to the answer (`Allow`, `Retry-After`, `WWW-Authenticate`).
-    `report` is shown where the folder is in debug only. `reference` is what the visitor can quote and the log shows:
-    a short random id for 5xx, else empty.
+    this machine and no secret; `advice` stands in the same way for what to do about it. `headers` are added to the
+    answer (`Allow`, `Retry-After`, `WWW-Authenticate`). `report` is shown where the folder is in debug only.
+    `reference` is what the visitor can quote and the log shows: a short random id for 5xx, else empty.
     """
 
     def __init__(
@@ -56,12 +56,14 @@ class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
         status: int,
         detail: str = "",
         *,
+        advice: str = "",
         headers: Mapping[bytes, bytes] | None = None,
         report: FailureReport | None = None,
     ) -> None:
         super().__init__(f"{status} {reason(status)}" + (f": {detail}" if detail else ""))
         self.status = status
         self.detail = detail
+        self.advice = advice
         self.headers = dict(headers or {})
         self.report = report
         self.reference = secrets.token_hex(4) if status >= 500 else ""
@@ -72,11 +74,11 @@ Keep = Callable[[Representation, FastResponse], None]
 
 
 def send_problem(
-    request: Request, problem: HttpProblem, site: SiteContext, folder: FolderSettings, keep: Keep | None = None
+    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: Keep | None = None
 ) -> None:
     """Answer `request` with `problem`, under the settings of `folder`; nothing is left to do for the caller.
 
-    `keep` is called with what is sent, where others could be sent the same.
+    `site` is None where no site is asked. `keep` is called with what is sent, where others could be sent the same.
     Where a part of another answer has been sent, the connection is aborted, so that it cannot look complete. Where the
     client has gone, nothing happens.
     """
@@ -111,18 +113,20 @@ def add_folder_headers(request: Request, folder: FolderSettings) -> None:
 
 
 async def _answer(
-    request: Request, problem: HttpProblem, site: SiteContext, folder: FolderSettings, keep: Keep | None
+    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: Keep | None
 ) -> None:
     form = error_form(request.getHeader("accept"))
     report = problem.report if folder.debug else None
-    own = await _own_page(problem.status, site, folder) if form == "html" and report is None else None
+    own = None
+    if site is not None and form == "html" and report is None:
+        own = await _own_page(problem.status, site, folder)
     if _is_over(request):
         return
     _clear(request)
     phrase = reason(problem.status).encode("ascii")
     request.setResponseCode(problem.status, phrase)
     said_before = bool(request.cookies) or any(request.responseHeaders.getAllRawHeaders())
-    body = own if own is not None else _built_in(request, problem, report, form)
+    body = own if own is not None else _built_in(request, problem, report, form, has_home=site is not None)
     add_folder_headers(request, folder)
     request.setHeader(b"content-type", _MEDIA_TYPES[form])
     request.setHeader(b"content-length", b"%d" % len(body))
@@ -153,13 +157,17 @@ def _clear(request: Request) -> None:
             request.responseHeaders.removeHeader(name)
 
 
-def _built_in(request: Request, problem: HttpProblem, report: FailureReport | None, form: Representation) -> bytes:
+def _built_in(
+    request: Request, problem: HttpProblem, report: FailureReport | None, form: Representation, *, has_home: bool
+) -> bytes:
     status, detail, reference = problem.status, problem.detail, problem.reference
-    failed, advice = explanation(status)
+    failed, usual_advice = explanation(status)
+    advice = problem.advice or usual_advice
     if form == "html" and report is not None:
         return traceback_page(report, summarize(request), status).encode("utf-8", "replace")
     if form == "html":
-        return error_page(status, reason(status), detail, reference).encode("utf-8", "replace")
+        page = error_page(status, reason(status), detail, reference, advice=advice, has_home=has_home)
+        return page.encode("utf-8", "replace")
     if form == "json":
         fields: dict[str, object] = {"type": "about:blank", "title": reason(status), "status": status}
         fields["detail"] = _utf8(detail or failed)

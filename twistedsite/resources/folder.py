@@ -19,21 +19,19 @@ from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.absent import keeper
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem, send_problem
+from twistedsite.resources.guard import Guard
 from twistedsite.resources.health import is_health, send_health
 from twistedsite.resources.inheritance import Inheritance
 from twistedsite.resources.listing import Listing
+from twistedsite.resources.marks import Mark, Marks
 from twistedsite.resources.place import Place, find
 from twistedsite.resources.ready import ReadyScripts
 from twistedsite.resources.redirect import Redirect, SlashRedirect
 from twistedsite.resources.script import ScriptResource
 from twistedsite.resources.static import StaticFile
 from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
+from twistedsite.scripts.storage import MAX_DEPTH
 from twistedsite.settings.folder import FolderSettings
-
-MAX_DEPTH = 128
-"""Most segments of a path: each costs look-ups. Linux takes paths of 4096 bytes."""
-
-_CODE = (*SCRIPTS, ".dbpy")
 
 
 @attrs.frozen
@@ -93,30 +91,41 @@ def _file(make: Callable[[SiteContext, Entry, FolderSettings], IResource]) -> Ca
     return made
 
 
+def _is_script(place: Place) -> bool:
+    return place.mark is Mark.EXECUTE or (place.extension in SCRIPTS and place.mark is not Mark.NOEXECUTE)
+
+
 def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IResource:
     return StaticFile(site, entry, folder, media_type="text/plain")
 
 
 def _script(site: SiteContext, place: Place) -> IResource:
     assert place.entry is not None
-    dialect = {**SCRIPTS, **TEMPLATES}.get(place.extension)
-    if dialect is None:
-        raise HttpProblem(501, f"This server cannot run {place.extension} scripts.")
-    return ScriptResource(site, place.entry, place.settings, dialect, place)
+    return ScriptResource(site, place.entry, place.settings, place.dialect, place)
+
+
+def _handler(site: SiteContext, place: Place) -> IResource:
+    if place.entry is None or place.entry.kind is not Kind.FILE or not place.dialect or place.is_template:
+        raise HttpProblem(500, "The handler that this folder's settings name is no script of this site.")
+    return _script(site, place)
 
 
 def _index(site: SiteContext, place: Place) -> IResource:
     assert place.index is not None
-    return resource_for(site, Place(place.index.path, False, place.index, place.settings))
+    return resource_for(site, Place(place.index.path, False, place.index, place.settings, mark=place.mark))
 
 
 def _elsewhere(site: SiteContext, place: Place) -> IResource:
     assert place.redirect is not None
-    return Redirect(place.redirect)
+    return Redirect(place.redirect, private=place.settings.auth is not None)
 
 
 def _with_slash(site: SiteContext, place: Place) -> IResource:
-    return SlashRedirect()
+    return SlashRedirect(private=place.settings.auth is not None)
+
+
+def _is_mapped(place: Place) -> bool:
+    return place.extension in place.settings.extensions and place.mark is None
 
 
 PLACE_ROWS = (
@@ -127,6 +136,12 @@ PLACE_ROWS = (
         _elsewhere,
     ),
     PlaceRow(
+        "anything below a folder whose settings name a `handler`",
+        "that script, the rest is PATH_INFO",
+        lambda place: place.handled,
+        _handler,
+    ),
+    PlaceRow(
         'a symlink whose target is outside the site (or any, where `symlinks = "none"`)',
         "403",
         _of_kind(Kind.OUTSIDE),
@@ -134,6 +149,18 @@ PLACE_ROWS = (
     ),
     PlaceRow("nothing, and the origin knows that it was deleted", "410", _of_kind(Kind.DELETED), _fails(410)),
     PlaceRow("FIFO, socket, device", "404", _of_kind(Kind.SPECIAL), _fails(404)),
+    PlaceRow(
+        "a `.dbpy` file whose first line starts with `#NOEXECUTE`, no slash",
+        "its text, never run",
+        lambda place: place.mark is Mark.NOEXECUTE and place.index is None and not place.slash,
+        _file(_source_text),
+    ),
+    PlaceRow(
+        "nothing, but where `dialect` is `handler` there is `NAME.py` for `NAME.ANY`",
+        "that script",
+        lambda place: place.entry is not None and not place.rest and place.is_renamed,
+        _script,
+    ),
     PlaceRow(
         "nothing, but `NAME.*` has exactly one script or template",
         "that (extension-less URL)",
@@ -167,9 +194,15 @@ PLACE_ROWS = (
     ),
     PlaceRow("folder without one, listing off", "403", _of_kind(Kind.FOLDER), _fails(403)),
     PlaceRow(
-        "`.py`, `.dbpy`",
+        "an extension that `extensions` in the settings name a script dialect or an installed handler for",
+        "that; where `scripts = false`: static text",
+        lambda place: _is_mapped(place) and place.settings.scripts and bool(place.dialect) and not place.is_template,
+        _script,
+    ),
+    PlaceRow(
+        "`.py`, `.dbpy`, or a first line that starts with `#DBPYEXECUTE`",
         "script; where `scripts = false`: static text",
-        lambda place: place.extension in _CODE and place.settings.scripts,
+        lambda place: _is_script(place) and place.settings.scripts and not _is_mapped(place),
         _script,
     ),
     PlaceRow(
@@ -179,15 +212,15 @@ PLACE_ROWS = (
         _fails(404),
     ),
     PlaceRow(
-        "`.tpl`, `.jinja`, `.j2`, Markdown",
+        "`.tpl`, `.jinja`, `.j2`, Markdown, and what `extensions` name a template dialect for",
         "template; where `scripts = false`: static text",
-        lambda place: place.extension in TEMPLATES and place.settings.scripts,
+        lambda place: place.is_template and place.settings.scripts,
         _script,
     ),
     PlaceRow(
-        "a script or template, where `scripts = false`",
+        'a script or template, where `scripts = false`, or `extensions` say `"static"`',
         "static, as text/plain",
-        lambda place: place.extension in (*_CODE, *TEMPLATES),
+        lambda place: bool(place.dialect) or place.extension in (*SCRIPTS, *TEMPLATES),
         _file(_source_text),
     ),
     PlaceRow("any other file", "static", lambda place: True, _file(StaticFile)),
@@ -221,10 +254,12 @@ class FolderTree(SiteResource):
 
     def __init__(self, site: SiteContext) -> None:
         self._inheritance = Inheritance(site.origin, site.settings)
+        self._marks = Marks(site.origin)
         self._ready: ReadyScripts | None = None
         if isinstance(site.origin, LocalOrigin):
             self._ready = ReadyScripts(site.origin.root, site.delivery.now)
         super().__init__(site, Entry((), Kind.FOLDER), FolderSettings.of_server(site.settings))
+        self._guard = Guard(site)
 
     def render(self, request: Request) -> int:
         """Answer `request`: at once by a script whose place is known, else by looking it up."""
@@ -248,11 +283,12 @@ class FolderTree(SiteResource):
             if is_health(self.site.settings, path, request):
                 return send_health(self.site.runner, request)
             folder = (await self._inheritance.along(())).at(0)
-            place = await find(path, slash, self.site.origin, self._inheritance)
+            place = await find(path, slash, self.site.origin, self._inheritance, self._marks)
             folder = place.settings
-            nothing = place.entry is None
+            await self._guard.admit(request, folder)
+            nothing = place.entry is None and folder.auth is None
             found = resource_for(self.site, place)
-            if self._ready is not None and isinstance(found, ScriptResource) and not place.rest:
+            if self._ready is not None and isinstance(found, ScriptResource) and not (place.rest or place.handled):
                 self._ready.offer(request.path, found, asked)
             if isinstance(found, SiteResource):
                 await found.answer(request)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
-from twistedsite.resources.inheritance import FILE_NAME
 from twistedsite.resources.signatures import FileSignature, FolderSignature, UnsettledError, settled_by
+from twistedsite.settings.folder import FILE_NAME
 
 
 @attrs.frozen

@@ -144,6 +144,11 @@ class HotResponses:
         while self._size > self._limit:
             self._drop(next(iter(self._held)))
 
+    def forget(self, site: str) -> None:
+        """Keep nothing of `site` any more."""
+        for key in [key for key in self._held if key[0] == site]:
+            self._drop(key)
+
     def _drop(self, key: _Key) -> None:
         hot = self._held.pop(key, None)
         if hot is not None:

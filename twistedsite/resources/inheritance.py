@@ -12,11 +12,11 @@ from twisted.logger import Logger
 
 from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
 from twistedsite.resources.error import HttpProblem
-from twistedsite.settings.folder import FolderFile, FolderSettings
+from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
+from twistedsite.settings.folder import FILE_NAME, FolderFile, FolderSettings
 from twistedsite.settings.load import SettingsError, convert, parse_toml
 from twistedsite.settings.server import ServerSettings
 
-FILE_NAME = "_folder.toml"
 FILE_LIMIT = 64 * 1024
 """Longest `_folder.toml`, in bytes."""
 
@@ -73,16 +73,18 @@ class Inheritance:
         """What holds in `folder`, whose file is `entry`; `versions` are those of all files that have a say."""
         known = self._known.get(folder)
         if known is None or known[0] != versions:
-            known = self._known[folder] = (versions, await self._inherited(above, entry))
+            known = self._known[folder] = (versions, await self._inherited(above, entry, folder))
             if len(self._known) > _CACHE_LIMIT:
                 self._known.popitem(last=False)
         return known[1]
 
-    async def _inherited(self, above: FolderSettings | SettingsError, entry: Entry) -> FolderSettings | SettingsError:
+    async def _inherited(
+        self, above: FolderSettings | SettingsError, entry: Entry, folder: tuple[str, ...]
+    ) -> FolderSettings | SettingsError:
         if isinstance(above, SettingsError):
             return above
         try:
-            return above.with_file(await self._read(entry))
+            return _applied(above, await self._read(entry), entry)
         except SettingsError as error:
             self._log.error("{fault}", fault=str(error))
             return error
@@ -96,3 +98,17 @@ class Inheritance:
         except GoneError:
             raise SettingsError(source, "", "cannot be read") from None
         return convert(parse_toml(text, source), FolderFile, source)
+
+
+def _applied(above: FolderSettings, file: FolderFile, entry: Entry) -> FolderSettings:
+    """What holds in the folder of `entry`, which says `file`; raises SettingsError."""
+    source = "/".join(entry.path)
+    if file.extensions:
+        check_handlers(file.extensions, source)
+    if isinstance(file.dialect, str) and file.dialect not in PYTHON_DIALECTS:
+        raise SettingsError(source, "dialect", unknown_dialect(file.dialect))
+    try:
+        return above.with_file(file, entry.path[:-1])
+    except ValueError as error:
+        key, _, problem = str(error).partition(": ")
+        raise SettingsError(source, key, problem) from None

@@ -1,5 +1,6 @@
 """The listing of a folder that has no index: HTML, JSON or plain text, sorted and paged by plain links.
 
+A site that has a template for it, `/_templates/index.html`, makes the HTML itself, as a script.
 Reading, sorting and rendering go on in a background thread: ten thousand names make nobody else wait.
 """
 
@@ -28,6 +29,10 @@ from twistedsite.resources.base import SiteResource
 from twistedsite.resources.conditional import known_by
 from twistedsite.resources.error import HttpProblem, add_folder_headers
 from twistedsite.resources.order import listed
+from twistedsite.resources.place import Place
+from twistedsite.resources.privacy import make_private
+from twistedsite.resources.script import ScriptResource
+from twistedsite.scripts.dialects.listing import TEMPLATE
 
 MAX_QUERY = 1024
 """Longest query string that is looked at, in bytes."""
@@ -48,6 +53,8 @@ class Listing(SiteResource):
         form = _form(query.get("format", ""), request.getHeader("accept"))
         origin, background = self.site.origin, self.site.delivery.background
         view = View.of_query(query)
+        if form == "html" and (own := await self._own_page()) is not None:
+            return await own.respond(request)
         try:
             if isinstance(origin, LocalOrigin):
                 listing = await background.call(self._local, origin, view)
@@ -58,7 +65,16 @@ class Listing(SiteResource):
             raise HttpProblem(404) from None
         body = await background.call(_render, listing, form)
         add_folder_headers(request, self.folder)
-        _send(request, listing, form, body)
+        _send(request, listing, form, body, private=self.folder.auth is not None)
+        return None
+
+    async def _own_page(self) -> ScriptResource | None:
+        """The site's own listing of this folder; None where it has none, or runs no scripts."""
+        template = await arrived(self.site.origin.lookup(TEMPLATE)) if self.folder.scripts else None
+        if template is None or template.kind is not Kind.FILE:
+            return None
+        place = Place(self.entry.path, True, template, self.folder, rest=self.entry.path)
+        return ScriptResource(self.site, template, self.folder, "listing", place)
 
     def _local(self, origin: LocalOrigin, view: View) -> ListingPage:
         """The page of a folder on this machine. Called in a thread; raises GoneError."""
@@ -86,13 +102,15 @@ def _render(listing: ListingPage, form: Representation) -> bytes:
     return (listing_page(listing) if form == "html" else listing_text(listing)).encode("utf-8")
 
 
-def _send(request: Request, listing: ListingPage, form: Representation, body: bytes) -> None:
+def _send(request: Request, listing: ListingPage, form: Representation, body: bytes, *, private: bool) -> None:
     etag = b'W/"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode("ascii")
     request.setHeader(b"etag", etag)
     request.setHeader(b"cache-control", b"no-cache")
     request.setHeader(b"vary", b"Accept")
     if links := _links(listing):
         request.setHeader(b"link", links)
+    if private:
+        make_private(request.responseHeaders)
     if known_by((request.getHeader(b"if-none-match") or b""), etag.removeprefix(b"W/")):
         request.setResponseCode(304)
         request.finish()

@@ -51,8 +51,11 @@ class ReadyScripts:
     def offer(self, url_path: bytes, script: ScriptResource, asked: float) -> None:
         """Keep `script` for the next requests of `url_path`, if what led to it has come to rest.
 
-        `asked` is the time, in seconds since the epoch, at which the look-ups began.
+        `asked` is the time, in seconds since the epoch, at which the look-ups began. A script that somebody has to be
+        let in for is not kept: who asks for a known one is not asked for a password.
         """
+        if script.folder.auth is not None:
+            return
         entry = script.entry
         by_name = url_path.endswith(entry.name.encode())
         grounds = Grounds.of(self._root, entry.path, [(entry.name, entry.version)], by_name=by_name, asked=asked)

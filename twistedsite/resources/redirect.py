@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote_to_bytes
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from twistedsite.resources.privacy import make_private
+
 
 class Redirect(Resource):
     """302 to a URL, for every method."""
@@ -14,8 +16,10 @@ class Redirect(Resource):
     isLeaf = True
     status = 302
 
-    def __init__(self, location: str) -> None:
+    def __init__(self, location: str, *, private: bool = False) -> None:
         super().__init__()
+        self._private = private
+        """It comes from a guarded place."""
         self._location = quote(location, safe="%/:?#[]@!$&'()*+,;=~-._")
 
     def location(self, request: Request) -> str:
@@ -30,6 +34,8 @@ class Redirect(Resource):
         request.setHeader(b"content-type", b"text/plain; charset=utf-8")
         request.setHeader(b"cache-control", b"max-age=0, must-revalidate")
         request.setHeader(b"x-content-type-options", b"nosniff")
+        if self._private:
+            make_private(request.responseHeaders)
         return b"See " + location + b"\n"
 
 
@@ -41,8 +47,8 @@ class SlashRedirect(Redirect):
 
     status = 301
 
-    def __init__(self) -> None:
-        super().__init__("")
+    def __init__(self, *, private: bool = False) -> None:
+        super().__init__("", private=private)
 
     def location(self, request: Request) -> str:
         path, mark, query = request.uri.partition(b"?")

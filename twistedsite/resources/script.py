@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NoReturn, cast
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
@@ -17,8 +18,10 @@ from twistedsite.origins.interface import Entry
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.direct import DirectAnswer, PreparedHeads
 from twistedsite.resources.error import HttpProblem
+from twistedsite.resources.internal import InternalRequest
 from twistedsite.resources.sink import RequestSink
 from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.imports import Imports
 from twistedsite.scripts.runners import (
     RunnerBusyError,
     ScriptCrashedError,
@@ -53,6 +56,7 @@ class ScriptResource(SiteResource):
         self._url_path = "/".join(("", *named))
         own = ((name.lower().encode(), value.encode()) for name, value in folder.headers.items())
         self._fields = {**dict(_DEFAULT_FIELDS), **dict(own)}
+        self._private = folder.auth is not None
         self.prepared = PreparedHeads(self._fields, site.settings.compression.smallest)
         self._same = ScriptRequest(
             root=site.origin.local_path(Entry((), entry.kind)).rstrip("/"),
@@ -65,7 +69,10 @@ class ScriptResource(SiteResource):
             debug=folder.debug,
             autoreload=folder.autoreload,
             options=folder.options,
+            handler="/".join(entry.path) if place.handled else "",
+            imports=_imports(folder, site.origin.local_path(Entry((), entry.kind)).rstrip("/")),
             form_limits=site.settings.forms,
+            writable=folder.writable,
         )
         """What is the same in every request to this script."""
 
@@ -85,7 +92,8 @@ class ScriptResource(SiteResource):
 
     def sink(self, request: Request) -> RequestSink:
         """What takes the script's answer to `request`."""
-        return RequestSink(request, self._fields, self.site.settings.compression, self.site.delivery.background)
+        site = self.site
+        return RequestSink(request, self._fields, site.settings.compression, site.delivery.background, self._private)
 
     def answer_directly(self, reply: Reply) -> None:
         """Run the script for a request on the short way."""
@@ -98,7 +106,11 @@ class ScriptResource(SiteResource):
         text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
         ends = ends_text(request.getClientAddress(), request.getHost(), secure=request.isSecure())
         mounted = [segment.decode("utf-8", "replace") for segment in request.prepath or ()]
-        return self._told(text, ends, "/".join(("", *mounted)) + self._url_path if mounted else self._url_path)
+        told = self._told(text, ends, "/".join(("", *mounted)) + self._url_path if mounted else self._url_path)
+        told.depth = request.depth if isinstance(request, InternalRequest) else 0
+        if user := getattr(request, "authenticated", ""):
+            told.user, told.auth_type = user, "Basic"
+        return told
 
     def _told(self, text: HeadText, ends: EndsText, script_name: str) -> ScriptRequest:
         return replace(
@@ -120,28 +132,48 @@ class ScriptResource(SiteResource):
     def explain(self, failure: Failure) -> NoReturn:
         """Raise the HttpProblem that a runner's failure is, and log it."""
         if isinstance(failure.value, ScriptError):
-            raise self._problem(failure.value) from None
+            raise problem_of(failure.value, self.entry, self._log) from None
         failure.raiseException()
 
-    def _problem(self, error: ScriptError) -> HttpProblem:
-        match error:
-            case RunnerBusyError():
-                problem = HttpProblem(503, headers={b"retry-after": b"%d" % error.retry_after})
-            case ScriptGoneError():
-                return HttpProblem(404)
-            case ScriptRefusedError():
-                return HttpProblem(error.status, str(error))
-            case _:
-                problem = HttpProblem(_STATUS.get(type(error), 500), report=error.report)
-        self._log.error(
-            "{script}: {status} {message} (reference {reference}){trace}",
-            script="/".join(self.entry.path),
-            status=problem.status,
-            message=str(error),
-            reference=problem.reference,
-            trace="\n" + error.report.text() if error.report else "",
-        )
-        return problem
+
+def problem_of(error: ScriptError, script: Entry, log: Logger) -> HttpProblem:
+    """What is answered where `script` did not end well; what went wrong goes into `log`."""
+    match error:
+        case RunnerBusyError():
+            problem = HttpProblem(503, headers={b"retry-after": b"%d" % error.retry_after})
+        case ScriptGoneError():
+            return HttpProblem(404)
+        case ScriptRefusedError():
+            return HttpProblem(error.status, str(error))
+        case _:
+            problem = HttpProblem(_STATUS.get(type(error), 500), report=error.report)
+    log.error(
+        "{script}: {status} {message} (reference {reference}){trace}",
+        script="/".join(script.path),
+        status=problem.status,
+        message=str(error),
+        reference=problem.reference,
+        trace="\n" + error.report.text() if error.report else "",
+    )
+    return problem
+
+
+def _imports(folder: FolderSettings, root: str) -> Imports:
+    """Where scripts find modules under the settings of `folder`, in the site at `root` on this machine."""
+
+    def local(*segments: str) -> str:
+        return "/".join((root, *segments))
+
+    pythonpath = folder.pythonpath
+    return Imports(
+        interpreter=folder.interpreter,
+        interpreter_folder=local(*folder.interpreter_folder) if folder.interpreter and pythonpath is None else "",
+        pythonpath=None
+        if pythonpath is None
+        else tuple(path if path.startswith("/") else local(*filter(None, [path])) for path in pythonpath),
+        rootpkg=folder.rootpkg,
+        rootpkg_folder=local(*folder.rootpkg_folder) if folder.rootpkg else "",
+    )
 
 
 def _text_of(request: Request) -> HeadText:

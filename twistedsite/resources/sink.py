@@ -14,6 +14,7 @@ from zope.interface import implementer
 from twistedsite.http.request import Request as OwnRequest
 from twistedsite.resources.background import Background
 from twistedsite.resources.compression import AT_ONCE, StreamEncoder, choose_coding, encode
+from twistedsite.resources.privacy import private_fields
 from twistedsite.scripts.exchange import ResponseHead
 from twistedsite.settings.server import CompressionSettings
 
@@ -25,13 +26,22 @@ _FRAMING: Final = frozenset(
 
 @implementer(IPushProducer)
 class RequestSink:
-    """See `ResponseSink`. `fields`: what is sent where the script does not set it itself, names in lower case."""
+    """See `ResponseSink`. `fields`: what is sent where the script does not set it itself, names in lower case.
+
+    `private`: it comes from a guarded place.
+    """
 
     def __init__(
-        self, request: Request, fields: dict[bytes, bytes], compression: CompressionSettings, background: Background
+        self,
+        request: Request,
+        fields: dict[bytes, bytes],
+        compression: CompressionSettings,
+        background: Background,
+        private: bool = False,
     ) -> None:
         self._request = request
         self._fields = fields
+        self._private = private
         self._compression = compression
         self._background = background
         self._encoder: StreamEncoder | None = None
@@ -49,6 +59,9 @@ class RequestSink:
         )
         if coding is not None:
             self._encoder = StreamEncoder(coding)
+        elif head.length is not None and isinstance(request, OwnRequest):
+            # Only our own request cuts off, or closes after, an answer of another length.
+            request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % head.length])
         request.registerProducer(self, True)
         request.write(b"")
 
@@ -73,7 +86,10 @@ class RequestSink:
         elif len(body) >= self._compression.smallest:
             self._answer_compressed(head, body)
         elif isinstance(self._request, OwnRequest):
-            self._request.answer(head.status, all_fields(head, self._fields), body)
+            fields = self._all_fields(head)
+            if head.length is not None and self._request.method == b"HEAD":
+                fields.append((b"content-length", b"%d" % head.length))
+            self._request.answer(head.status, fields, body)
         else:
             self._send_head(head)
             self._answer(body)
@@ -102,8 +118,12 @@ class RequestSink:
 
     def _send_head(self, head: ResponseHead) -> None:
         self._request.setResponseCode(head.status)
-        for name, value in all_fields(head, self._fields):
+        for name, value in self._all_fields(head):
             self._request.responseHeaders.addRawHeader(name, value)
+
+    def _all_fields(self, head: ResponseHead) -> list[tuple[bytes, bytes]]:
+        fields = all_fields(head, self._fields)
+        return private_fields(fields) if self._private else fields
 
     def _answer_compressed(self, head: ResponseHead, body: bytes) -> None:
         self._send_head(head)

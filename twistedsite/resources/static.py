@@ -8,16 +8,18 @@ from typing import ClassVar, Final
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
+from twistedsite.http import media_types
 from twistedsite.http.request import Request as EngineRequest
 from twistedsite.http.response import FastResponse, prepared_head
 from twistedsite.http.sendfile import ShortFileError
 from twistedsite.origins.interface import Entry, GoneError
 from twistedsite.origins.local import LocalOrigin
-from twistedsite.resources import conditional, media_types
+from twistedsite.resources import conditional
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.compression import add_vary, preferred
 from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.hot import Answer
+from twistedsite.resources.privacy import make_private
 from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_range, parse_ranges, part_headers
 from twistedsite.resources.representation import Representation, select
 from twistedsite.resources.sending import read_part, send_body, send_part
@@ -108,6 +110,8 @@ class StaticFile(SiteResource):
             headers.setRawHeaders(name, [value])
         if self._codings:
             add_vary(headers)
+        if self.folder.auth is not None:
+            make_private(headers)
 
     async def _send(self, request: Request, chosen: Representation, part: ByteRange) -> bytes | None:
         """Send `part`; returns the bytes where they are few enough to be kept ready."""
@@ -145,6 +149,9 @@ class StaticFile(SiteResource):
     def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:
         """Let the next request for the same get this answer, or that it has not changed, without a Request."""
         site, origin, hot = self.site, self.site.origin, self.site.delivery.hot
+        if self.folder.auth is not None:
+            # What is kept ready is sent to everybody.
+            return
         heard = isinstance(request, EngineRequest) and request.site.fast is not None
         accepted = field(b"accept-encoding")
         if not heard or not isinstance(origin, LocalOrigin) or hot.has(site.name, request.path, accepted, chosen.etag):

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from twistedsite.origins.version import local_version
+from twistedsite.scripts.toplevel import made_by_calls, prints
 
 _TICK_NS: Final = 20_000_000
 """Linux before 6.13 stamps files by a clock that moves every 1 to 10 ms only: two writes can look like one."""
@@ -27,6 +28,10 @@ class Outline(msgspec.Struct, frozen=True):
     classes: frozenset[str]
     names: frozenset[str]
     """All names that it binds: functions, classes, what is assigned, what is imported."""
+    made: frozenset[str]
+    """Those that are what a call returns, as in `app = Flask(__name__)`."""
+    prints: bool
+    """Its top-level code prints, or uses the names of scripts that do: it is meant to be run, not to be imported."""
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -117,7 +122,7 @@ def outline(tree: ast.Module) -> Outline:
                 pass  # names of its own
             case _:
                 waiting.extend(ast.iter_child_nodes(node))
-    return Outline(functions, frozenset(classes), frozenset(bound))
+    return Outline(functions, frozenset(classes), frozenset(bound), made_by_calls(tree), prints(tree, bound))
 
 
 def _names(code: CodeType) -> set[str]:

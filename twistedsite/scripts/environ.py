@@ -33,6 +33,9 @@ def cgi_environ(request: ScriptRequest) -> dict[str, str]:
         "REMOTE_ADDR": request.client,
         "REMOTE_PORT": str(request.client_port or ""),
     }
+    if request.user:
+        environ["REMOTE_USER"] = request.user
+        environ["AUTH_TYPE"] = request.auth_type
     if request.scheme == "https":
         environ["HTTPS"] = "on"
     for name, value in request.headers:

@@ -6,17 +6,21 @@ side of one such passage; the dialects put their own names on top of it.
 
 from __future__ import annotations
 
-from typing import BinaryIO, Protocol
+from collections.abc import Callable
+from typing import Annotated, BinaryIO, Protocol
 
 import msgspec
 
 from twistedsite.http.cookies import parse_cookies
 from twistedsite.http.forms import Form, Upload, parse_body, parse_query
+from twistedsite.scripts.background import Background
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.environ import cgi_environ
 from twistedsite.scripts.headers import ResponseHeaders
+from twistedsite.scripts.imports import PLAIN, Imports
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
+from twistedsite.scripts.storage import Storage
 from twistedsite.settings.server import FormLimits, OptionValue
 
 
@@ -44,6 +48,10 @@ class ScriptRequest(msgspec.Struct, kw_only=True):
     client: str = ""
     """The client's address; empty on a UNIX socket."""
     client_port: int = 0
+    user: str = ""
+    """Who has been let in by the folder's `[auth]`; empty: nobody was asked."""
+    auth_type: str = ""
+    """How: `Basic`; empty where nobody was asked."""
     script_name: str = ""
     """The part of the URL's path that led to the script, decoded (RFC 3875, 4.1.13)."""
     path_info: str = ""
@@ -56,7 +64,15 @@ class ScriptRequest(msgspec.Struct, kw_only=True):
     debug: bool = False
     autoreload: bool = True
     options: dict[str, OptionValue] = {}
+    handler: str = ""
+    """The script's path in the site, where the setting `handler` names it."""
+    imports: Imports = PLAIN
+    """Where its modules come from."""
     form_limits: FormLimits = FormLimits()
+    writable: tuple[tuple[str, ...], ...] = ()
+    """Below which paths of the site it may write; the server holds it to its own copy of this."""
+    depth: int = 0
+    """How many background requests, each made by the one before, have led to it."""
 
     def header(self, name: str, default: str = "") -> str:
         """The value of field `name` (lower case), several values joined by a comma; `default` where absent."""
@@ -69,10 +85,19 @@ class ResponseHead(msgspec.Struct):
 
     status: int = 200
     headers: list[tuple[bytes, bytes]] = []
+    length: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Bytes of the body, where a script tells before it has given all of it, or gives none because it is for HEAD."""
 
 
 class Outlet(Protocol):
     """Where a script's answer goes. Calls come from the script's thread and may block while the client is slow."""
+
+    in_worker: bool
+    """The script runs in one of several processes, alone in it; else it shares the server's with others."""
+
+    def when_stopped(self, call: Callable[[], None]) -> None:
+        """Have `call` called, from another thread, when the script is to end before it has. A worker just ends."""
+        ...
 
     def begin(self, head: ResponseHead) -> None:
         """Send the head; called once, before any `write`."""
@@ -85,10 +110,6 @@ class Outlet(Protocol):
     def end(self, head: ResponseHead | None, body: bytes) -> None:
         """Send the last piece; `head` where `begin` was not called: the whole answer is in this call."""
         ...
-
-
-_HTML = (b"content-type", b"text/html; charset=utf-8")
-"""The default, of ScriptServer and of the other ancestors too."""
 
 
 class OutputClosedError(ValueError):
@@ -117,6 +138,10 @@ class Exchange:
         self.body = body
         self.status = 200
         self.headers = ResponseHeaders()
+        self.length: int | None = None
+        """Bytes of the whole body, where the script knows: see `ResponseHead`. It must then write exactly so many."""
+        self.default_type: bytes | None = b"text/html; charset=utf-8"
+        """The Content-Type of an answer that names none: that of ScriptServer and of the other ancestors too."""
         self._outlet = outlet
         self._broker = broker
         self._limit = buffer
@@ -124,6 +149,8 @@ class Exchange:
         self._begun = False
         self._closed = False
         self._session: SessionAccess | None = None
+        self._storage: Storage | None = None
+        self._storage_over = False
 
     @lazy
     def query(self) -> list[tuple[str, str]]:
@@ -180,6 +207,21 @@ class Exchange:
             )
         return self._session
 
+    @property
+    def storage(self) -> Storage:
+        """The files of the site; raises OSError when the request is over."""
+        if self._storage is None:
+            storage = self._storage = self._broker.storage(self.request)
+            # Looked at last: a thread that the script has left behind must not open what nobody will close.
+            if self._storage_over:
+                storage.close()
+        return self._storage
+
+    @lazy
+    def background(self) -> Background:
+        """What sends requests without waiting for their answers."""
+        return self._broker.background(self.request)
+
     def read_source(self) -> str:
         """The text of the script or template itself; raises FileNotFoundError where it has gone."""
         with open(self.request.filename, encoding="utf-8-sig") as file:
@@ -211,6 +253,20 @@ class Exchange:
         self._held.clear()
 
     @property
+    def in_worker(self) -> bool:
+        """The script runs in one of several processes, alone in it; else it shares the server's with others."""
+        return self._outlet.in_worker
+
+    def when_stopped(self, call: Callable[[], None]) -> None:
+        """See `Outlet.when_stopped`."""
+        self._outlet.when_stopped(call)
+
+    @property
+    def has_content(self) -> bool:
+        """Something has been written, or the head has been sent."""
+        return self._begun or bool(self._held)
+
+    @property
     def begun(self) -> bool:
         """The head has been sent."""
         return self._begun
@@ -221,12 +277,21 @@ class Exchange:
             self._session.close()
         head = None if self._begun else self._head()
         self._closed = True
+        # Before the client may be slow: nobody needs to wait for that.
+        self.close_storage()
         self._outlet.end(head, bytes(self._held))
+
+    def close_storage(self) -> None:
+        """Release every lock on a file, and refuse further calls. It may be called from any thread."""
+        self._storage_over = True
+        if self._storage is not None:
+            self._storage.close()
 
     def close(self) -> None:
         """Release what is held, whatever has happened: the session's lock, temporary files."""
         self._closed = True
         self._held.clear()
+        self.close_storage()
         if self._session is not None:
             self._session.close(save=False)
         if "_posted" in self.__dict__:
@@ -235,13 +300,14 @@ class Exchange:
 
     def _head(self) -> ResponseHead:
         if self._session is None and not self.headers:
-            return ResponseHead(self.status, [_HTML])
+            usual = [] if self.default_type is None else [(b"content-type", self.default_type)]
+            return ResponseHead(self.status, usual, self.length)
         # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
         if "status" in self.headers:
             self.status = checked_status(self.headers.pop("status"))
         headers = self.headers.encoded()
-        if "content-type" not in self.headers:
-            headers.append(_HTML)
+        if self.default_type is not None and "content-type" not in self.headers:
+            headers.append((b"content-type", self.default_type))
         if self._session is not None and (cookie := self._session.set_cookie_value()):
             headers.append((b"set-cookie", cookie.encode("ascii")))
-        return ResponseHead(self.status, headers)
+        return ResponseHead(self.status, headers, self.length)

@@ -23,6 +23,8 @@ MAX_REPR = 400
 """Characters of one value."""
 
 REDACTED = "(redacted)"
+TIMEOUT = "Timeout"
+"""The `type` of what is told of a script that is still running."""
 _SECRET = re.compile(
     r"pass(word|wd|phrase)?|secret|token|api_?key|authori[sz]ation|cookie|credential|session_?id", re.I
 )
@@ -56,8 +58,16 @@ class FailureReport(msgspec.Struct):
     """Causes and contexts, one line each."""
 
     def text(self) -> str:
-        """The report as a traceback in plain text, for the log: no locals."""
-        lines = [f'  File "{frame.filename}", line {frame.line}, in {frame.function}' for frame in self.frames]
+        """The report as a traceback in plain text, for the log.
+
+        Locals are in it where nothing else tells what went wrong: at the site's own line at which a script hung.
+        """
+        hung = next((frame for frame in reversed(self.frames) if frame.in_site), None) if self.type == TIMEOUT else None
+        lines = []
+        for frame in self.frames:
+            lines.append(f'  File "{frame.filename}", line {frame.line}, in {frame.function}')
+            if frame is hung:
+                lines += [f"    {name} = {value}" for name, value in frame.locals]
         return "\n".join([*lines, f"{self.type}: {self.message}", *self.notes])
 
 
@@ -78,7 +88,7 @@ def report_stack(frame: FrameType | None, message: str, root: str, *, source: bo
     Runs no code of the script's objects, and reads no file where `source` is off.
     """
     steps = list(traceback.walk_stack(frame))[::-1] if frame else []
-    return FailureReport("Timeout", message, _frames(steps, root, _plain_repr, source))
+    return FailureReport(TIMEOUT, message, _frames(steps, root, _plain_repr, source))
 
 
 def redact(name: str, value: str) -> str:

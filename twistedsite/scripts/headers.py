@@ -1,13 +1,38 @@
-"""The header fields of a script's answer: set by name, checked at once, so the script's own line gets the blame."""
+"""Header fields as scripts see them: those that came, and those of the answer, which are checked when they are set, so
+that the script's own line gets the blame.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Final
+from urllib.parse import quote
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _BAD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class RequestHeaders(Mapping[str, str]):
+    """The request's header fields; names in any letter case; several fields of one name are joined by a comma."""
+
+    def __init__(self, fields: list[tuple[str, str]]) -> None:
+        self._fields: dict[str, str] = {}
+        for name, value in fields:
+            joint = "; " if name == "cookie" else ", "
+            self._fields[name] = f"{self._fields[name]}{joint}{value}" if name in self._fields else value
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
 
 
 class ResponseHeaders(MutableMapping[str, str]):
@@ -45,10 +70,17 @@ class ResponseHeaders(MutableMapping[str, str]):
         values.append(_checked_value(name, value))
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
-        """The fields as they go on the wire."""
+        """The fields as they go on the wire. Values are UTF-8; other bytes are in them by PEP 383."""
         return [
-            (name.encode("ascii"), value.encode("utf-8")) for name, values in self._fields.values() for value in values
+            (name.encode("ascii"), value.encode("utf-8", "surrogateescape"))
+            for name, values in self._fields.values()
+            for value in values
         ]
+
+
+def location(url: str) -> str:
+    """`url`, relative or not, as the value of a field Location: what may not stand in a URL is percent-encoded."""
+    return quote(url, safe="%/:?#[]@!$&'()*+,;=~-._")
 
 
 def _checked_name(name: str) -> str:

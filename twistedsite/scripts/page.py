@@ -35,8 +35,8 @@ class PageBytes(io.RawIOBase):
 class PageText(io.TextIOWrapper):
     """The `sys.stdout` of a script: text goes into its page as UTF-8, at once."""
 
-    def __init__(self, exchange: Exchange) -> None:
-        page: Any = PageBytes(exchange)
+    def __init__(self, exchange: Exchange, bytes_page: PageBytes | None = None) -> None:
+        page: Any = bytes_page or PageBytes(exchange)
         self._changing = False
         super().__init__(page, "utf-8", "replace", newline="\n", write_through=True)
 

@@ -12,6 +12,7 @@ from twistedsite.scripts.dialects import dialect_of
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.failures import FailureReport, report_exception
 from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.refusal import RefusedError
 
 _GONE: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 """What opening a script raises that was deleted or replaced after it had been looked up."""
@@ -52,7 +53,7 @@ def run_script(exchange: Exchange, interpreters: Interpreters) -> Outcome:
         return Outcome(Ending.DONE)
     except ScriptStop:
         raise
-    except FormError as error:
+    except (FormError, RefusedError) as error:
         return Outcome(Ending.REFUSED, error.status, error.message)
     except _GONE as error:
         if error.filename == exchange.request.filename:

@@ -168,7 +168,8 @@ class SessionAccess:
         """
         try:
             if save and self._session is not None and not self._closed:
-                self._save(vars(self._session))
+                # A plain dict, whatever kind of dict a dialect has put in its place.
+                self._save(dict(vars(self._session)))
         finally:
             self._closed = True
             self._release()

@@ -6,10 +6,14 @@ folder, never by what the script says of itself.
 
 from __future__ import annotations
 
+import errno
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
+
+MAX_DEPTH: Final = 128
+"""Most segments of a path. Linux takes paths of 4096 bytes."""
 
 
 class Child(msgspec.Struct, frozen=True):
@@ -19,11 +23,28 @@ class Child(msgspec.Struct, frozen=True):
     is_folder: bool
 
 
+def resolve(folder: tuple[str, ...], path: str) -> tuple[str, ...]:
+    """The segments of `path`: from the site's root where it begins with `/`, else from `folder`.
+
+    `.`, `..` and empty segments mean what they do to a shell. Raises PermissionError where that leads out of the site.
+    """
+    segments = [] if path.startswith("/") else list(folder)
+    for segment in path.split("/"):
+        if segment == "..":
+            if not segments:
+                raise PermissionError(errno.EPERM, "this leads out of the site", path)
+            segments.pop()
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return tuple(segments)
+
+
 class Storage(Protocol):
     """The files of one site, for one request. Calls come from the script's thread and may block.
 
     Whatever fails raises an OSError that says what and why: FileNotFoundError where nothing stands, PermissionError
-    where the settings forbid it, TimeoutError where a lock was not to be had in time, and plain OSError else.
+    where the settings forbid it, TimeoutError where a lock was not to be had in time, and plain OSError else, such as
+    EDQUOT (the site's quota is used up), EFBIG (the file is too large) and EINVAL (that is no path).
     """
 
     def read(self, path: tuple[str, ...]) -> bytes:
@@ -43,12 +64,54 @@ class Storage(Protocol):
         ...
 
     def remove(self, path: tuple[str, ...]) -> None:
-        """Remove a file, or a folder with all that is in it."""
+        """Remove a file, or a folder with all that is in it.
+
+        PermissionError where one of its names is protected; then nothing is removed.
+        """
         ...
 
     def lock(self, path: tuple[str, ...], timeout: float) -> AbstractContextManager[None]:
         """Hold `path` against other scripts of the site; they take turns in the order in which they came.
 
-        Entering waits for at most `timeout` seconds. What a script still holds at its end is released, however it ends.
+        Entering waits for at most `timeout` seconds. A request that holds the path already is granted it again, and
+        must leave it as often. What a script still holds at its end is released, however it ends.
         """
         ...
+
+    def close(self) -> None:
+        """Release every lock; from now on each call raises OSError."""
+        ...
+
+
+class SiteFiles:
+    """`storage` in a script: the same with paths as text, from the folder `folder` or, with a slash, from the root."""
+
+    def __init__(self, storage: Storage, folder: tuple[str, ...]) -> None:
+        self._storage = storage
+        self._folder = folder
+
+    def read(self, path: str) -> bytes:
+        """See `Storage.read`."""
+        return self._storage.read(resolve(self._folder, path))
+
+    def write(self, path: str, data: bytes | str) -> None:
+        """See `Storage.write`; text is written as UTF-8."""
+        content = data.encode() if isinstance(data, str) else bytes(memoryview(data))
+        self._storage.write(resolve(self._folder, path), content)
+
+    def names(self, path: str = ".") -> list[str] | None:
+        """What stands in a folder, by name, folders with a slash at their end; None where `path` is a file."""
+        found = self._storage.children(resolve(self._folder, path))
+        return None if found is None else [child.name + ("/" if child.is_folder else "") for child in found]
+
+    def make_folder(self, path: str) -> None:
+        """See `Storage.make_folder`."""
+        self._storage.make_folder(resolve(self._folder, path))
+
+    def remove(self, path: str) -> None:
+        """See `Storage.remove`."""
+        self._storage.remove(resolve(self._folder, path))
+
+    def lock(self, path: str, timeout: float = 10.0) -> AbstractContextManager[None]:
+        """See `Storage.lock`; `timeout` in seconds."""
+        return self._storage.lock(resolve(self._folder, path), timeout)

@@ -1,30 +1,42 @@
-"""One holder at a time for each session, first come first served. Used by every store that lives in this process."""
+"""One holder at a time for each name, first come first served. Used for sessions by every store that lives in this
+process, and for the files of a site.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable, Hashable
 from types import TracebackType
 
 from twistedsite.sessions.interface import SessionBusyError
 
 
+def _session_busy() -> Exception:
+    return SessionBusyError("another request of this visitor still holds the session")
+
+
 class LockTable:
-    """Locks by name; an entry lives only while somebody holds it or waits for it."""
+    """Locks by name; an entry lives only while somebody holds it or waits for it.
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._queues: dict[bytes, deque[SessionLock]] = {}
+    `busy` makes the exception for who has waited too long, or finds `queue` others waiting already.
+    """
 
-    def lock(self, name: bytes, timeout: float) -> SessionLock:
+    def __init__(self, busy: Callable[[], Exception] = _session_busy, queue: int | None = None) -> None:
+        self.busy = busy
+        self.queue = queue
+        self.guard = threading.Lock()
+        self.queues: dict[Hashable, deque[QueuedLock]] = {}
+
+    def lock(self, name: Hashable, timeout: float) -> QueuedLock:
         """A lock on `name`, to be entered once, waiting at most `timeout` seconds."""
-        return SessionLock(self._guard, self._queues, name, timeout)
+        return QueuedLock(self, name, timeout)
 
     def __len__(self) -> int:
-        return len(self._queues)
+        return len(self.queues)
 
 
-class SessionLock:
+class QueuedLock:
     """A place in the queue for one name; who is first holds the lock.
 
     Ownership is the place itself, not a flag set after waiting, because a script may be interrupted between any two of
@@ -32,24 +44,24 @@ class SessionLock:
     another thread while it waits, it is as entered, and holds nothing.
     """
 
-    def __init__(
-        self, guard: threading.Lock, queues: dict[bytes, deque[SessionLock]], name: bytes, timeout: float
-    ) -> None:
-        self._guard = guard
-        self._queues = queues
+    def __init__(self, table: LockTable, name: Hashable, timeout: float) -> None:
+        self._table = table
         self._name = name
         self._timeout = timeout
         self._turn = threading.Lock()
         self._turn.acquire()
 
     def __enter__(self) -> None:
-        with self._guard:
-            queue = self._queues.setdefault(self._name, deque())
+        table = self._table
+        with table.guard:
+            queue = table.queues.setdefault(self._name, deque())
+            if table.queue is not None and len(queue) > table.queue:
+                raise table.busy()
             queue.append(self)
             first = queue[0] is self
         if not first and not self._turn.acquire(timeout=max(0.0, self._timeout)):
             self._leave()
-            raise SessionBusyError("another request of this visitor still holds the session")
+            raise table.busy()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -57,15 +69,15 @@ class SessionLock:
         self._leave()
 
     def _leave(self) -> None:
-        with self._guard:
-            queue = self._queues.get(self._name)
+        queues = self._table.queues
+        with self._table.guard:
+            queue = queues.get(self._name)
             if queue is None or self not in queue:
                 return
-            was_first = queue[0] is self
+            # Woken first, then taken out: interrupted in between, it is all done again.
+            woken = self if queue[0] is not self else queue[1] if len(queue) > 1 else None
+            if woken is not None and woken._turn.locked():
+                woken._turn.release()
             queue.remove(self)
-            if not was_first:
-                self._turn.release()
-            elif queue:
-                queue[0]._turn.release()
             if not queue:
-                del self._queues[self._name]
+                del queues[self._name]

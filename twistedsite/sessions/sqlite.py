@@ -1,10 +1,12 @@
 """Sessions in an SQLite file: they survive restarts and crashes of the server, and hold JSON values only.
 
-One server process owns the file; the locks between requests are that process's.
+One server process owns the file; the locks between requests are that process's. Several sites may share a file: what
+is one site's is nothing to another.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import sqlite3
 import threading
@@ -18,18 +20,28 @@ from twistedsite.sessions.locks import LockTable
 from twistedsite.sessions.values import check_size, freeze_json, stored_name, thaw_json
 from twistedsite.settings.server import SessionSettings
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables below, kept in the file as `user_version`."""
 
 PURGE: Final = 100
 """Most expired sessions dropped in one go."""
 
 _TABLES: Final = (
-    "CREATE TABLE session (name BLOB PRIMARY KEY, created REAL NOT NULL, used REAL NOT NULL, data BLOB NOT NULL)",
-    "CREATE INDEX session_used ON session (used)",
-    "CREATE INDEX session_created ON session (created)",
+    "CREATE TABLE session (site TEXT NOT NULL, name BLOB NOT NULL, created REAL NOT NULL, used REAL NOT NULL,"
+    " data BLOB NOT NULL, PRIMARY KEY (site, name))",
+    "CREATE INDEX session_used ON session (site, used)",
+    "CREATE INDEX session_created ON session (site, created)",
     f"PRAGMA user_version = {VERSION}",
 )
+_FROM_VERSION_1: Final = (
+    "ALTER TABLE session RENAME TO old",
+    "DROP INDEX session_used",
+    "DROP INDEX session_created",
+    *_TABLES,
+    "INSERT INTO session SELECT '', name, created, used, data FROM old",
+    "DROP TABLE old",
+)
+"""Version 1 had one site."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,12 +72,32 @@ class SqliteStore:
         self._clock = clock
         self._locks = LockTable()
         self._guard = threading.Lock()
+        self._site = ""
         self._db = self._connect()
         try:
             self._count = self._prepare()
         except BaseException:
             self._db.close()
             raise
+
+    @_explained
+    def for_site(self, site: str, settings: SessionSettings) -> SqliteStore:
+        """The sessions of the site `site` in the same file, with limits of its own; its `close` leaves the file open.
+
+        Raises SessionError.
+        """
+        store = copy.copy(self)
+        store._site, store._settings, store._locks = site, settings, LockTable()
+        with self._guard:
+            store._count = store._counted()
+        return store
+
+    @_explained
+    def drop_older(self, seconds: float) -> None:
+        """Drop what began so long ago, of every site, also of those that are no more."""
+        with self._guard, self._db as db:
+            db.execute("DELETE FROM session WHERE created <= ?", (self._clock() - seconds,))
+            self._count = self._counted()
 
     def lock(self, id: str, timeout: float) -> AbstractContextManager[None]:
         return self._locks.lock(stored_name(id), timeout)
@@ -76,12 +108,12 @@ class SqliteStore:
         now = self._clock()
         with self._guard, self._db as db:
             row = db.execute(
-                "SELECT data FROM session WHERE name = ? AND used > ? AND created > ?",
-                (name, now - self._settings.idle, now - self._settings.absolute),
+                "SELECT data FROM session WHERE site = ? AND name = ? AND used > ? AND created > ?",
+                (self._site, name, now - self._settings.idle, now - self._settings.absolute),
             ).fetchone()
             if row is None:
                 return None
-            db.execute("UPDATE session SET used = ? WHERE name = ?", (now, name))
+            db.execute("UPDATE session SET used = ? WHERE site = ? AND name = ?", (now, self._site, name))
         return thaw_json(row[0])
 
     @_explained
@@ -91,25 +123,32 @@ class SqliteStore:
         check_size(text, self._settings.size)
         now = self._clock()
         with self._guard, self._db as db:
-            known = db.execute("UPDATE session SET used = ?, data = ? WHERE name = ?", (now, text, name)).rowcount
+            known = db.execute(
+                "UPDATE session SET used = ?, data = ? WHERE site = ? AND name = ?", (now, text, self._site, name)
+            ).rowcount
             if not known:
-                db.execute("INSERT INTO session VALUES (?, ?, ?, ?)", (name, now, now, text))
+                db.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?)", (self._site, name, now, now, text))
                 self._count += 1 - self._trim(db, now)
 
     @_explained
     def rename(self, old: str, new: str) -> None:
         with self._guard, self._db as db:
-            db.execute("UPDATE session SET name = ? WHERE name = ?", (stored_name(new), stored_name(old)))
+            db.execute(
+                "UPDATE session SET name = ? WHERE site = ? AND name = ?",
+                (stored_name(new), self._site, stored_name(old)),
+            )
 
     @_explained
     def delete(self, id: str) -> None:
         with self._guard, self._db as db:
-            self._count -= db.execute("DELETE FROM session WHERE name = ?", (stored_name(id),)).rowcount
+            deleted = db.execute("DELETE FROM session WHERE site = ? AND name = ?", (self._site, stored_name(id)))
+            self._count -= deleted.rowcount
 
     @_explained
     def close(self) -> None:
-        with self._guard:
-            self._db.close()
+        if not self._site:
+            with self._guard:
+                self._db.close()
 
     def __len__(self) -> int:
         return self._count
@@ -118,9 +157,14 @@ class SqliteStore:
         """Drop a batch of what has expired, and what was unused for longest above the limit; return how many went."""
         gone = 0
         for column, oldest in (("used", now - self._settings.idle), ("created", now - self._settings.absolute)):
-            gone += _drop(db, f"WHERE {column} <= ? ORDER BY {column}", oldest, PURGE)
+            gone += self._drop(db, column, oldest, PURGE)
         excess = self._count + 1 - gone - self._settings.limit
-        return gone + (_drop(db, "WHERE used <= ? ORDER BY used", now, min(excess, PURGE)) if excess > 0 else 0)
+        return gone + (self._drop(db, "used", now, min(excess, PURGE)) if excess > 0 else 0)
+
+    def _drop(self, db: sqlite3.Connection, column: str, bound: float, limit: int) -> int:
+        """Drop at most `limit` sessions whose `column` is at most `bound`, the oldest first; return how many went."""
+        chosen = f"SELECT rowid FROM session WHERE site = ? AND {column} <= ? ORDER BY {column} LIMIT ?"
+        return db.execute(f"DELETE FROM session WHERE rowid IN ({chosen})", (self._site, bound, limit)).rowcount
 
     @_explained
     def _connect(self) -> sqlite3.Connection:
@@ -140,11 +184,12 @@ class SqliteStore:
             if version == 0 and not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 for statement in _TABLES:
                     db.execute(statement)
+            elif version == 1:
+                for statement in _FROM_VERSION_1:
+                    db.execute(statement)
             elif version != VERSION:
                 raise SessionError(f"{self.path} is not a session file that this version of the server knows")
-            return int(db.execute("SELECT count(*) FROM session").fetchone()[0])
+            return self._counted()
 
-
-def _drop(db: sqlite3.Connection, condition: str, bound: float, limit: int) -> int:
-    chosen = f"SELECT rowid FROM session {condition} LIMIT ?"
-    return db.execute(f"DELETE FROM session WHERE rowid IN ({chosen})", (bound, limit)).rowcount
+    def _counted(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM session WHERE site = ?", (self._site,)).fetchone()[0])

@@ -5,16 +5,21 @@ A folder can lower a limit of the server, never raise it; it can turn scripts of
 
 from __future__ import annotations
 
+import keyword
+import os
 import re
 from typing import TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from twistedsite.settings.server import OptionValue, ServerSettings
+from twistedsite.settings.auth import Auth, FolderAuth
+from twistedsite.settings.server import OptionValue, ServerSettings, check_extensions, parse_paths
 from twistedsite.settings.units import Duration
 
 T = TypeVar("T")
+
+FILE_NAME = "_folder.toml"
 
 DEFAULT_INDEX = (
     "index.dbpy",
@@ -56,8 +61,28 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Path below this folder -> URL or path to go to (302). Not inherited."""
     errors: dict[str, str] | UnsetType = UNSET
     """Status -> file of this site that is shown for it, e.g. `404 = "/errors/lost.html"`."""
+    writable: tuple[str, ...] | UnsetType = UNSET
+    """Files and folders, as paths from the site's root, that scripts of this folder may write; empty: none. What the
+    folders above and the server do not allow stays forbidden."""
     options: dict[str, OptionValue] | UnsetType = UNSET
     """Names of your own that scripts can read; added to those of the folders above."""
+    extensions: dict[str, str] | UnsetType = UNSET
+    """Extension -> dialect or installed handler that runs such files, e.g. `".cgi" = "printing"`; `"static"`: they are
+    sent as they are. Added to those of the folders above."""
+    auth: FolderAuth | UnsetType = UNSET
+    """Who may enter; replaces what the folders above say. See below."""
+
+    dialect: str | UnsetType = UNSET
+    """What this folder's `.py` files are: `python` (the default: each file's own definitions tell), `printing`,
+    `handler`, `publisher` and others."""
+    interpreter: str | UnsetType = UNSET
+    """Scripts of all folders with one interpreter share their modules; `""`: each folder has its own."""
+    pythonpath: tuple[str, ...] | UnsetType = UNSET
+    """Folders searched for modules in place of the script's own: relative to this one, or from the site's root."""
+    rootpkg: str | UnsetType = UNSET
+    """The package that this folder is: its `NAME.py` is the module `ROOTPKG.NAME`."""
+    handler: str | UnsetType = UNSET
+    """The script that answers every URL below this folder: relative to it, or from the site's root; `""`: none."""
 
     def __post_init__(self) -> None:
         for name in _given(self.index, ()):
@@ -74,8 +99,18 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         for status, path in _given(self.errors, {}).items():
             if not re.fullmatch(r"[45]\d\d", status) or not path:
                 raise ValueError(f"errors: expected a status from 400 to 599 and a file for it, got {status!r}")
+        parse_paths(_given(self.writable, ()), "writable")
+        check_extensions(_given(self.extensions, {}))
         if not _given(self.timeout, 1.0):
             raise ValueError("timeout: expected more than 0")
+        if not re.fullmatch(r"[\w .-]{0,100}", _given(self.interpreter, "")):
+            raise ValueError("interpreter: expected a name of at most 100 letters, digits and blanks")
+        for part in (_given(self.rootpkg, "") or "none").split("."):
+            if not part.isidentifier() or keyword.iskeyword(part):
+                raise ValueError(f"rootpkg: expected the name of a package, such as shop.pages, got {self.rootpkg!r}")
+        for path in (*_given(self.pythonpath, ()), _given(self.handler, "") or "."):
+            if not path or _CONTROL.search(path):
+                raise ValueError("pythonpath and handler: expected paths in the site")
 
 
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +125,25 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     redirects: dict[str, str]
     errors: dict[str, str]
+    writable: tuple[tuple[str, ...], ...]
+    """Segments of each path that scripts may write."""
     options: dict[str, OptionValue]
+    dialect: str = "python"
+    interpreter: str = ""
+    interpreter_folder: tuple[str, ...] = ()
+    """Where `interpreter` was named."""
+    pythonpath: tuple[str, ...] | None = None
+    """Paths below the site's root, without a slash at their head; absolute ones are outside of the site."""
+    pythonpath_allowed: tuple[str, ...] = ()
+    """What the server allows to be named outside of the site."""
+    rootpkg: str = ""
+    rootpkg_folder: tuple[str, ...] = ()
+    handler: tuple[str, ...] = ()
+    """The script's path; empty: there is none."""
+    handler_folder: tuple[str, ...] = ()
+    """Where `handler` was named: it answers what is below."""
+    extensions: dict[str, str] = {}
+    auth: Auth | None = None
 
     @classmethod
     def of_server(cls, server: ServerSettings) -> FolderSettings:
@@ -105,11 +158,17 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             headers={},
             redirects={},
             errors={},
+            writable=parse_paths(server.storage.writable, "storage.writable"),
             options=dict(server.options),
+            extensions=dict(server.extensions),
+            pythonpath_allowed=tuple(map(os.path.abspath, server.pythonpath)),
         )
 
-    def with_file(self, file: FolderFile) -> FolderSettings:
-        """What holds in a folder below this one whose `_folder.toml` is `file`."""
+    def with_file(self, file: FolderFile, folder: tuple[str, ...] = ()) -> FolderSettings:
+        """What holds in `folder`, a path from the site's root below this one, whose `_folder.toml` is `file`.
+
+        Raises ValueError for a path in it that leads out of the site.
+        """
         headers = {**self.headers, **_given(file.headers, {})}
         return FolderSettings(
             debug=_given(file.debug, self.debug),
@@ -121,12 +180,64 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             headers={name: value for name, value in headers.items() if value},
             redirects=_given(file.redirects, {}),
             errors={**self.errors, **_given(file.errors, {})},
+            writable=self._narrowed(file.writable),
             options={**self.options, **_given(file.options, {})},
+            extensions={**self.extensions, **_given(file.extensions, {})},
+            auth=self._auth(file, folder),
+            dialect=_given(file.dialect, self.dialect),
+            interpreter=_given(file.interpreter, self.interpreter),
+            interpreter_folder=folder if file.interpreter is not UNSET else self.interpreter_folder,
+            pythonpath=self.pythonpath
+            if isinstance(file.pythonpath, UnsetType)
+            else tuple(self._module_folder(folder, path) for path in file.pythonpath),
+            pythonpath_allowed=self.pythonpath_allowed,
+            rootpkg=_given(file.rootpkg, self.rootpkg),
+            rootpkg_folder=folder if file.rootpkg is not UNSET else self.rootpkg_folder,
+            handler=self.handler
+            if isinstance(file.handler, UnsetType)
+            else path_in_site(folder, file.handler, "handler")
+            if file.handler
+            else (),
+            handler_folder=folder if file.handler is not UNSET else self.handler_folder,
         )
+
+    def _auth(self, file: FolderFile, folder: tuple[str, ...]) -> Auth | None:
+        said = file.auth
+        if isinstance(said, UnsetType):
+            return self.auth
+        return None if said.off else Auth(folder=folder, said=said, scripts=self.scripts and _given(file.scripts, True))
+
+    def _module_folder(self, folder: tuple[str, ...], path: str) -> str:
+        if any(path == allowed or path.startswith(allowed.rstrip("/") + "/") for allowed in self.pythonpath_allowed):
+            if ".." in path.split("/"):
+                raise ValueError(f"pythonpath: {path!r} must not have .. in it")
+            return path
+        return "/".join(path_in_site(folder, path, "pythonpath"))
 
     def below(self) -> FolderSettings:
         """What holds in a folder below this one that has no `_folder.toml`."""
         return msgspec.structs.replace(self, redirects={}) if self.redirects else self
+
+    def _narrowed(self, writable: tuple[str, ...] | UnsetType) -> tuple[tuple[str, ...], ...]:
+        """What lies both below one of the paths `writable` and below one that may be written so far."""
+        if isinstance(writable, UnsetType):
+            return self.writable
+        wanted = parse_paths(writable, "writable")
+        pairs = ((old, new) if len(old) > len(new) else (new, old) for old in self.writable for new in wanted)
+        return tuple(dict.fromkeys(longer for longer, shorter in pairs if longer[: len(shorter)] == shorter))
+
+
+def path_in_site(folder: tuple[str, ...], path: str, key: str) -> tuple[str, ...]:
+    """The path from the site's root that `path` means in `folder`. ValueError, naming `key`, where it leads out."""
+    segments = [] if path.startswith("/") else list(folder)
+    for segment in path.split("/"):
+        if segment == ".." and not segments:
+            raise ValueError(f"{key}: {path!r} is outside of the site")
+        if segment == "..":
+            segments.pop()
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return tuple(segments)
 
 
 def _given(value: T | UnsetType, inherited: T) -> T:

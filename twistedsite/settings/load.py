@@ -16,7 +16,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`")
 _OWN_CHECK = re.compile(r"(?P<key>[\w.]+): (?P<problem>.*)", re.DOTALL)
-"""A ValueError of a struct's own `__post_init__`: it names its key itself."""
+"""A ValueError of a struct's own `__post_init__`: it names its key, within that struct, itself."""
+_ANY_NAME = "[*]"
+"""What stands in the path to a value for a key of a table whose keys are names; msgspec's `[...]` has dots."""
 _BROKEN_TOML = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 _TYPES = {
     "bool": "true or false",
@@ -69,33 +71,42 @@ def convert(table: Mapping[str, object], kind: type[S], source: str, *, strict: 
 
 def faults(table: Mapping[str, object], kind: type[S], source: str) -> Iterator[SettingsError]:
     """Yield every fault that `convert` would find in `table`, each naming its own key."""
-    for path, single in _singles(table):
+    for path, single in _singles(table, kind):
         try:
             convert(single, kind, source)
         except SettingsError as error:
-            yield error if "[...]" not in error.key else SettingsError(source, ".".join(path), error.problem)
+            yield error if _ANY_NAME not in error.key else SettingsError(source, ".".join(path), error.problem)
 
 
-def _singles(table: Mapping[str, object]) -> Iterator[tuple[tuple[str, ...], dict[str, object]]]:
-    """Split `table` into tables of one value each, with the path to it."""
+def _singles(
+    table: Mapping[str, object], kind: type[msgspec.Struct] | None
+) -> Iterator[tuple[tuple[str, ...], dict[str, object]]]:
+    """Split `table`, of which `kind` is made, into tables of one value each, with the path to it."""
+    whole = _whole_tables(kind) if kind else ()
     for key, value in table.items():
-        if isinstance(value, dict) and value:
-            for path, single in _singles(value):
+        if isinstance(value, dict) and value and key not in whole:
+            for path, single in _singles(value, None):
                 yield (key, *path), {key: single}
         else:
             yield (key,), {key: value}
 
 
+def _whole_tables(kind: type[msgspec.Struct]) -> list[str]:
+    """The fields of `kind` whose own keys depend on each other."""
+    fields = msgspec.structs.fields(kind)
+    return [field.name for field in fields if any(getattr(t, "whole", False) for t in get_args(field.type))]
+
+
 def _explained(error: msgspec.ValidationError, kind: type[msgspec.Struct], source: str) -> SettingsError:
     match = _PLACE.match(str(error))
     what, path = (match["what"], match["path"] or "") if match else (str(error), "")
-    key = path.lstrip(".")
+    key = path.lstrip(".").replace("[...]", _ANY_NAME)
     if unknown := _UNKNOWN.match(what):
         known = ", ".join(sorted(_fields_at(kind, key)))
         name = f"{key}.{unknown['key']}" if key else unknown["key"]
         return SettingsError(source, name, f"unknown key; known here: {known}")
-    if not key and (own := _OWN_CHECK.match(what)):
-        return SettingsError(source, own["key"], own["problem"])
+    if (own := _OWN_CHECK.fullmatch(what)) and own["key"] in _fields_at(kind, key):
+        return SettingsError(source, f"{key}.{own['key']}".lstrip("."), own["problem"])
     parent, _, name = key.rpartition(".")
     choices = _choices(_fields_at(kind, parent).get(name))
     if choices and what.startswith("Invalid enum value "):
@@ -110,13 +121,16 @@ def _in_words(what: str) -> str:
 
 
 def _choices(kind: Any) -> str:
-    return " or ".join(get_args(kind)) if get_origin(kind) is Literal else ""
+    choices = next((choice for choice in (kind, *get_args(kind)) if get_origin(choice) is Literal), None)
+    return " or ".join(get_args(choices))
 
 
 def _fields_at(kind: type[msgspec.Struct], path: str) -> dict[str, Any]:
     fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
     step, _, rest = path.partition(".")
-    inner = fields.get(step)
+    inner = fields.get(step.removesuffix(_ANY_NAME))
+    if step.endswith(_ANY_NAME) and get_origin(inner) is dict:
+        inner = get_args(inner)[1]
     if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
         return _fields_at(inner, rest)
     return fields

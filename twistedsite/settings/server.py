@@ -9,14 +9,23 @@ import re
 from typing import Annotated, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from twistedsite.settings.auth import AuthSettings
 from twistedsite.settings.units import Duration, Size
+from twistedsite.settings.users import HIGHEST, uid_range
 
 OptionValue = str | int | float | bool | list[str]
 """What a name in `[options]` may hold."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 """A number of things of which there must be one at least."""
+
+Uid = Annotated[int, msgspec.Meta(ge=1, le=HIGHEST)]
+"""The number of a user of the system, not root."""
+
+Isolation = Literal["threads", "workers"]
+"""Where scripts run."""
 
 SandboxLevel = Literal["required", "best-effort", "off"]
 """How much the kernel must hold a worker process to."""
@@ -99,9 +108,27 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     reuse: Literal["always", "per-request"] = "always"
     """`per-request`: a new process for each request."""
     output: Size = Size(8 * 1024 * 1024)
-    """Output of one script that may wait for a slow client, in bytes, while its process goes on; then it waits too."""
+    """Output of one script that may wait in memory for a slow client, in bytes; more goes into a temporary file."""
     output_total: Size = Size(64 * 1024 * 1024)
-    """Output of all scripts together that may wait for slow clients, in bytes."""
+    """Output of all scripts together that may wait in memory, in bytes."""
+    spool: Size = Size(64 * 1024 * 1024)
+    """Output of one script that may wait in a temporary file, in bytes, while its process goes on; then that waits
+    too. 0: no file."""
+    spool_total: Size = Size(1024 * 1024 * 1024)
+    """Output of all scripts together that may wait in temporary files, in bytes."""
+    network: bool = False
+    """Scripts may connect to others by TCP and UDP, this machine's own services among them; never listen."""
+    exec: bool = False
+    """Scripts may start programs; these are held as the scripts are."""
+    uids: str = ""
+    """Numbers of users such as `200000-265535`, of which each site's processes get one of their own; the server must
+    run as root, or with the capabilities for it. Empty: they keep the server's user."""
+
+    def __post_init__(self) -> None:
+        try:
+            uid_range(self.uids)
+        except ValueError as error:
+            raise ValueError(f"uids: {error}") from None
 
 
 Coding = Literal["br", "zstd", "gzip"]
@@ -145,11 +172,158 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
+class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[storage]`: what scripts may keep in the site's folder."""
+
+    writable: tuple[str, ...] = ("/",)
+    """Files and folders that scripts may write, as paths from the site's root; empty: none. Folders can allow less."""
+    quota: Size = Size(1024 * 1024 * 1024)
+    """Bytes that all files of the site may occupy; scripts that would exceed it get an error."""
+    file_size: Size = Size(16 * 1024 * 1024)
+    """Largest file that scripts read or write by the server, in bytes."""
+    fsync: bool = True
+    """What is written is on the disk before it takes the old content's place: a power failure loses neither."""
+    locks: Count = 64
+    """Paths that one request may hold locked."""
+    lock_queue: Count = 128
+    """Requests that may wait for the lock on one path."""
+
+    def __post_init__(self) -> None:
+        parse_paths(self.writable, "writable")
+
+
+class BackgroundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[background]`: requests that scripts send without waiting for an answer."""
+
+    per_request: Count = 10
+    """Background requests of one request."""
+    per_site: Count = 20
+    """Background requests of one site that are on their way at once; further ones are not sent."""
+    in_flight: Count = 100
+    """The same of all sites together."""
+    depth: Count = 3
+    """Background requests to the site itself that may follow one from the other."""
+    connect: Duration = Duration(5)
+    """Longest wait for another server to accept a connection."""
+    timeout: Duration = Duration(30)
+    """From a request's beginning to the end of its answer; longer: it is given up."""
+    response: Size = Size(1024 * 1024)
+    """Bytes of an answer that are taken, and thrown away, before the connection is closed."""
+    private: bool = False
+    """Also to addresses of this machine and of private networks; else to public addresses only."""
+
+
+def parse_paths(paths: tuple[str, ...], key: str) -> tuple[tuple[str, ...], ...]:
+    """The segments of each of `paths`, which begin at the site's root; raises ValueError, which names `key`."""
+    found = []
+    for path in paths:
+        segments = tuple(path.strip("/").split("/")) if path.strip("/") else ()
+        if not path or "\0" in path or any(segment in ("", ".", "..") for segment in segments):
+            raise ValueError(f"{key}: expected paths from the site's root, such as /data, got {path!r}")
+        found.append(segments)
+    return tuple(found)
+
+
+def check_extensions(extensions: dict[str, str]) -> None:
+    """Raise ValueError where a key of `extensions` is none, or a value cannot be a name."""
+    for extension, name in extensions.items():
+        if not re.fullmatch(r"\.[^./\s\x00-\x1f\\]+", extension) or extension != extension.lower():
+            raise ValueError(f"extensions: expected an extension such as .cgi, in lower case, got {extension!r}")
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"extensions: expected the name of a dialect or handler for {extension}")
+
+
+class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.workers]`: what one site's processes may take; what is left out is as in `[workers]`."""
+
+    max_workers: Count | UnsetType = UNSET
+    """Processes of this site."""
+    max_requests: Count | UnsetType = UNSET
+    """Requests after which a process is replaced by a new one."""
+    idle: Duration | UnsetType = UNSET
+    """A process that has nothing to do for this long is ended."""
+    memory: Size | UnsetType = UNSET
+    """A process that occupies more, in bytes, is replaced after its request."""
+    queue: Count | UnsetType = UNSET
+    """Scripts that may wait for a process; more: 503 with Retry-After."""
+    reuse: Literal["always", "per-request"] | UnsetType = UNSET
+    """`per-request`: a new process for each request."""
+    network: bool | UnsetType = UNSET
+    """Its scripts may connect to others by TCP and UDP, this machine's own services among them; never listen."""
+    exec: bool | UnsetType = UNSET
+    """Its scripts may start programs; these are held as the scripts are."""
+    uid: Uid | UnsetType = UNSET
+    """The number of the user that its processes run as; else one of `uids`, if there are some."""
+
+
+class SiteSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.session]`: the sessions of one site; what is left out is as in `[session]`."""
+
+    idle: Duration | UnsetType = UNSET
+    """A session that nobody uses for this long ends."""
+    absolute: Duration | UnsetType = UNSET
+    """A session ends this long after it began, used or not."""
+    limit: Count | UnsetType = UNSET
+    """Sessions kept of this site; beyond it the one unused for longest goes first."""
+    size: Size | UnsetType = UNSET
+    """Largest session, in bytes of its JSON form; larger: the script gets an error."""
+
+
+class SiteStorage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.storage]`: what the scripts of one site may keep; what is left out is as in `[storage]`."""
+
+    writable: tuple[str, ...] | UnsetType = UNSET
+    """Files and folders that scripts may write, as paths from the site's root; empty: none. Folders can allow less."""
+    quota: Size | UnsetType = UNSET
+    """Bytes that all files of the site may occupy; scripts that would exceed it get an error."""
+    file_size: Size | UnsetType = UNSET
+    """Largest file that scripts read or write by the server, in bytes."""
+
+    def __post_init__(self) -> None:
+        if self.writable is not UNSET:
+            parse_paths(self.writable, "storage.writable")
+
+
+class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME]`: a folder that is the site of some hosts; what is left out is as for the server."""
+
+    hosts: tuple[str, ...] = ()
+    """Names in the Host field that mean this site, without ports: `example.org`, `*.example.org` (any name below it),
+    `[::1]`. A name that is given in full counts before one with `*`."""
+    root: str = ""
+    """The folder that is the site."""
+    isolation: Isolation = "workers"
+    """Where its scripts run: in processes that can be killed, or in threads of the server."""
+    debug: bool | UnsetType = UNSET
+    """Show tracebacks in the browser."""
+    autoreload: bool | UnsetType = UNSET
+    """Look at each request whether a script, or a module that it imports, has changed."""
+    scripts: bool | UnsetType = UNSET
+    """Run scripts and templates; off: they are served as plain text."""
+    listing: bool | UnsetType = UNSET
+    """List folders that have no index."""
+    symlinks: Literal["inside", "none"] | UnsetType = UNSET
+    """Follow symbolic links that stay inside the site, or none."""
+    timeout: Duration | UnsetType = UNSET
+    """A script that has not finished by then is stopped; 504."""
+    threads: Count | UnsetType = UNSET
+    """Scripts of this site that run at the same time, where `isolation` is `threads`."""
+    options: dict[str, OptionValue] = {}
+    """Names of your own that its scripts can read, added to the server's."""
+    workers: SiteWorkers = SiteWorkers()
+    session: SiteSession = SiteSession()
+    storage: SiteStorage = SiteStorage()
+
+    def __post_init__(self) -> None:
+        if self.timeout is not UNSET and not self.timeout:
+            raise ValueError("timeout: expected more than 0")
+
+
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The top level of the settings file."""
 
     root: str = ""
-    """The folder that is the site."""
+    """The folder that is the site; where there are `sites` too, of all hosts that none of them names."""
     listen: tuple[str, ...] = ("tcp:8080:interface=127.0.0.1",)
     """Where to listen: Twisted endpoint strings."""
     debug: bool = False
@@ -166,11 +340,13 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """A script that has not finished by then is stopped; 504. A folder can lower it."""
     threads: Count = 16
     """Scripts that run at the same time."""
-    isolation: Literal["threads", "workers"] = "threads"
+    isolation: Isolation = "threads"
     """Where scripts run: in threads of the server, or in processes that can be killed."""
     sandbox: Literal["required", "best-effort", "off"] = "best-effort"
     """Where `isolation` is `workers`: `required` refuses to start where the kernel cannot hold scripts, `best-effort`
     goes without what is missing and says so, `off` has limits only."""
+    pythonpath: tuple[str, ...] = ()
+    """Folders outside of the site that `pythonpath` in a folder's settings may name, by their absolute paths."""
     sessions: str = "memory"
     """Where sessions are kept: `memory` or `sqlite:PATH`."""
     max_body: Size = Size(16 * 1024 * 1024)
@@ -183,25 +359,38 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """The URL path at which the server tells how it is (to this machine's own addresses only); empty: none."""
     drain: Duration = Duration(3)
     """On SIGTERM, how long requests in flight may take to finish."""
+    watchdog: Duration = Duration(0)
+    """A server whose reactor has stood still for this long is ended: the log gets each thread's stack, and the service
+    manager starts it again. 0: never."""
     http2: bool = False
     """Offer HTTP/2 to clients that come by TLS. Needs `twistedsite[http2]`."""
     options: dict[str, OptionValue] = {}
     """Names of your own that every script can read."""
+    sites: dict[str, SiteTable] = {}
+    """Folders that are the sites of some hosts: a table `[sites.NAME]` for each."""
+    extensions: dict[str, str] = {}
+    """Extension -> dialect or installed handler that runs such files; folders may add to it."""
     http: HttpLimits = HttpLimits()
     forms: FormLimits = FormLimits()
     pool: ThreadSettings = ThreadSettings()
     workers: WorkerSettings = WorkerSettings()
     session: SessionSettings = SessionSettings()
+    storage: StorageSettings = StorageSettings()
+    background: BackgroundSettings = BackgroundSettings()
     static: StaticSettings = StaticSettings()
     compression: CompressionSettings = CompressionSettings()
+    auth: AuthSettings = AuthSettings()
 
     def __post_init__(self) -> None:
         if not self.timeout:
             raise ValueError("timeout: expected more than 0")
+        if 0 < self.watchdog < 0.5:
+            raise ValueError("watchdog: expected 0, or 500ms at least")
         if not self.listen:
             raise ValueError("listen: expected one endpoint at least, such as tcp:8080")
         if not re.fullmatch(r"memory|sqlite:.+", self.sessions):
             raise ValueError(f"sessions: expected memory or sqlite:PATH, got {self.sessions!r}")
+        check_extensions(self.extensions)
         if not self.access_log:
             raise ValueError("access_log: expected a path, - for standard output, or off")
         if self.health and not self.health.startswith("/"):

@@ -10,6 +10,7 @@ import msgspec
 from twistedsite.settings.describe import FieldNote, describe
 from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
 from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.sites import anchored, site_faults
 
 PREFIX = "SCRIPTSITE_"
 SETTINGS_VARIABLE = f"{PREFIX}SETTINGS"
@@ -66,7 +67,7 @@ class LoadedSettings(msgspec.Struct, frozen=True):
 
     def blame(self, error: SettingsError) -> SettingsError:
         """`error`, about a key of these settings, with the source that gave that key."""
-        source = self.sources.get(error.key, "default")
+        source = self.sources.get(error.key.partition(".")[0], "default")
         return _error_at(source, error.key, error.problem)
 
 
@@ -96,6 +97,7 @@ def load_server_settings(options: Mapping[str, object], environ: Mapping[str, st
             sources[key] = source
     loaded = LoadedSettings(ServerSettings(**values), sources)  # type: ignore[arg-type]  # checked key by key above
     _check_root(loaded)
+    _raise_first(site_faults(loaded.settings.sites, sources.get("sites", "")))
     return loaded
 
 
@@ -143,8 +145,12 @@ def _anchored(key: str, value: object, base: str) -> object:
     """`value` with the path in it, if it is one, made absolute."""
     if key == "root" and value:
         return os.path.abspath(os.path.join(base, str(value)))
+    if key == "pythonpath" and isinstance(value, tuple):
+        return tuple(os.path.abspath(os.path.join(base, folder)) for folder in value)
     if key == "access_log" and value not in ("-", "off"):
         return os.path.abspath(os.path.join(base, str(value)))
+    if key == "sites" and isinstance(value, dict):
+        return anchored(value, base)
     if key == "sessions" and str(value).startswith("sqlite:"):
         return "sqlite:" + os.path.abspath(os.path.join(base, str(value).removeprefix("sqlite:")))
     return value
@@ -152,6 +158,8 @@ def _anchored(key: str, value: object, base: str) -> object:
 
 def _check_root(loaded: LoadedSettings) -> None:
     root = loaded.settings.root
+    if not root and loaded.settings.sites:
+        return
     if not root:
         raise SettingsError("root", "", "no folder given to serve; say for example --root ./site")
     if not os.path.isdir(root):

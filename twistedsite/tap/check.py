@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import string
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import jinja2
 import msgspec
 
+from twistedsite.resources.marks import MARK_LENGTH, Mark
+from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FolderFile
-from twistedsite.settings.load import SettingsError, faults, parse_toml
-from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
+from twistedsite.settings.server import ServerSettings, SiteTable
+from twistedsite.settings.sites import site_faults
+from twistedsite.tap.passwords import auth_faults
+from twistedsite.tap.python2 import script_faults
 
 FOLDER_FILE = "_folder.toml"
 
@@ -77,19 +82,20 @@ def _judge_of(file: str, *, in_site: bool) -> Judge | None:
     extension = os.path.splitext(name)[1]
     if extension == ".toml" and not in_site:
         return _server_settings
+    if extension == ".dbpy":
+        return None if _starts_with(file, Mark.NOEXECUTE) else _script
     judges: dict[str, Judge] = {
         ".py": _script,
-        ".dbpy": _script,
         ".jinja": _jinja_template,
         ".j2": _jinja_template,
         ".tpl": _string_template,
     }
-    return judges.get(extension) or (_script if _is_marked_script(file) else None)
+    return judges.get(extension) or (_script if _starts_with(file, Mark.EXECUTE) else None)
 
 
-def _is_marked_script(file: str) -> bool:
+def _starts_with(file: str, mark: Mark) -> bool:
     with open(file, "rb") as opened:
-        return opened.read(12) == b"#DBPYEXECUTE"
+        return mark.is_of(opened.read(MARK_LENGTH))
 
 
 def _no_judge(file: str, text: bytes) -> Iterator[Fault]:
@@ -97,7 +103,15 @@ def _no_judge(file: str, text: bytes) -> Iterator[Fault]:
 
 
 def _folder_settings(file: str, text: bytes) -> Iterator[Fault]:
-    return _settings(file, text, FolderFile)
+    found = list(_settings(file, text, FolderFile))
+    yield from found
+    if not found:
+        said = convert(parse_toml(text, file), FolderFile, file)
+        if isinstance(said.dialect, str) and said.dialect not in PYTHON_DIALECTS:
+            yield Fault(file, line_of_key(text.decode(), "dialect"), f"dialect: {unknown_dialect(said.dialect)}")
+        if said.auth:
+            for name, line, problem in auth_faults(said.auth, os.path.dirname(file)):
+                yield Fault(name or file, line or line_of_key(text.decode(), "auth"), problem)
 
 
 def _server_settings(file: str, text: bytes) -> Iterator[Fault]:
@@ -112,9 +126,29 @@ def _settings(file: str, text: bytes, kind: type[msgspec.Struct]) -> Iterator[Fa
         return
     for fault in faults(table, kind, file):
         yield Fault(file, line_of_key(text.decode(), fault.key), f"{fault.key}: {fault.problem}")
-    root = table.get("root") if kind is ServerSettings else None
+    extensions = table.get("extensions")
+    for extension, name in extensions.items() if isinstance(extensions, dict) else ():
+        try:
+            check_handlers({extension: str(name)}, file)
+        except SettingsError as error:
+            yield Fault(file, line_of_key(text.decode(), error.key), f"{error.key}: {error.problem}")
+    if kind is not ServerSettings:
+        return
+    for fault in _sites(table, file):
+        yield Fault(file, line_of_key(text.decode(), fault.key), f"{fault.key}: {fault.problem}")
+    root = table.get("root")
     if isinstance(root, str) and not os.path.isdir(os.path.join(os.path.dirname(file), root)):
         yield Fault(file, line_of_key(text.decode(), "root"), f"root: {root}: there is no such folder")
+
+
+def _sites(table: Mapping[str, object], file: str) -> Iterator[SettingsError]:
+    """What is wrong with the sites that are tables of the right types; of the others it has been told."""
+    sites = table.get("sites")
+    tables = {}
+    for name, site in sites.items() if isinstance(sites, dict) else ():
+        with contextlib.suppress(SettingsError):
+            tables[name] = convert(site, SiteTable, file)
+    return site_faults(tables, file, os.path.dirname(file))
 
 
 def line_of_key(text: str, key: str) -> int:
@@ -137,14 +171,8 @@ def line_of_key(text: str, key: str) -> int:
 
 
 def _script(file: str, text: bytes) -> Iterator[Fault]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(text, file, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        yield Fault(file, error.lineno or 1, error.msg)
-    except ValueError as error:
-        yield Fault(file, 1, str(error))
+    for line, problem in script_faults(text, file):
+        yield Fault(file, line, problem)
 
 
 def _jinja_template(file: str, text: bytes) -> Iterator[Fault]:

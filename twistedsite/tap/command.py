@@ -1,4 +1,4 @@
-"""The `scriptsite` command: `serve`, `check`, `init`."""
+"""The `scriptsite` command: `serve`, `check`, `init`, `hash-password`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from twistedsite import __version__
 from twistedsite.tap.check import check
 from twistedsite.tap.init import FolderNotEmptyError, write_sample
+from twistedsite.tap.passwords import PasswordError, new_line
 
 HELP = """\
 Usage: scriptsite COMMAND
@@ -17,6 +18,7 @@ Makes a folder a web site, scripts included: put a file into it, and it is there
   scriptsite init FOLDER           write a small sample site into a new folder
   scriptsite serve --root FOLDER   serve a folder until Ctrl-C is pressed
   scriptsite check PATH ...        judge settings, scripts and templates without running them
+  scriptsite hash-password USER    ask for a password, write the line for a folder's file of users
 
   scriptsite serve --help          all that can be set
   scriptsite --version             the version
@@ -25,11 +27,18 @@ To begin: "scriptsite init mysite", then "scriptsite serve --root mysite", then 
 """
 
 
+_EXPECTED = {
+    "init": "the folder to make",
+    "check": "the files or folders to check",
+    "hash-password": "the name of a user, and nothing else: the password is asked for",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command with `arguments`, by default those of this process; ends by SystemExit."""
     arguments = sys.argv[1:] if arguments is None else arguments
     match list(arguments):
-        case [] | ["--help" | "-h" | "help"] | ["check" | "init", "--help"]:
+        case [] | ["--help" | "-h" | "help"] | ["check" | "init" | "hash-password", "--help"]:
             print(HELP, end="")
         case ["--version"]:
             print(f"scriptsite {__version__}")
@@ -39,8 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(_check([first, *rest]))
         case ["init", folder]:
             sys.exit(_init(folder))
-        case ["check" | "init" as command, *_]:
-            what = "the folder to make" if command == "init" else "the files or folders to check"
+        case ["hash-password", user] if not user.startswith("-"):
+            sys.exit(_hash_password(user))
+        case ["check" | "init" | "hash-password" as command, *_]:
+            what = _EXPECTED[command]
             sys.exit(f"scriptsite: {command}: expected {what}; see scriptsite --help")
         case [unknown, *_]:
             sys.exit(f"scriptsite: there is no command {unknown!r}; see scriptsite --help")
@@ -89,4 +100,17 @@ def _init(folder: str) -> int:
     for path in written:
         print(path)
     print(f"Now: scriptsite serve --root {folder}")
+    return 0
+
+
+def _hash_password(user: str) -> int:
+    try:
+        line = new_line(user)
+    except PasswordError as error:
+        print(f"scriptsite: hash-password: {error}", file=sys.stderr)
+        return 1
+    except (EOFError, KeyboardInterrupt):
+        print("scriptsite: hash-password: no password", file=sys.stderr)
+        return 1
+    print(line)
     return 0

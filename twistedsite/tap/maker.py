@@ -18,6 +18,7 @@ from twistedsite.settings.load import SettingsError
 from twistedsite.tap.logs import ServerLogFile, log_observer
 from twistedsite.tap.options import Options
 from twistedsite.tap.service import make_service
+from twistedsite.tap.supervision import Supervision
 
 __all__ = ["Options", "makeService"]
 
@@ -39,11 +40,12 @@ def makeService(options: Options) -> IService:
     seconds = options.settings.drain + LAST_RESORT
     reactor.addSystemEventTrigger("before", "shutdown", _end_for_certain, seconds)
     reactor.callWhenRunning(_settle)
+    supervision = Supervision(reactor, options.settings.watchdog, options.settings.log_format, os.environ)
     runner: Any = options.parent or {}
     if "fileLogObserverFactory" in runner:
         _log_under_twist(runner, options)
     elif "nodaemon" in runner:
-        return _logged_under_twistd(service, runner, options, reactor)
+        return _logged_under_twistd(service, runner, options, reactor, supervision)
     return service
 
 
@@ -82,7 +84,9 @@ class _LoggedService(MultiService):
             parent.setComponent(ILogObserver, self._observer)
 
 
-def _logged_under_twistd(service: IService, twistd: Any, options: Options, reactor: Any) -> IService:
+def _logged_under_twistd(
+    service: IService, twistd: Any, options: Options, reactor: Any, supervision: Supervision
+) -> IService:
     """`service`, with our log in the place that twistd's own options give; theirs where they ask for another kind."""
     name = twistd["logfile"]
     to_stdout = name == "-" or (twistd["nodaemon"] and not name)
@@ -91,6 +95,7 @@ def _logged_under_twistd(service: IService, twistd: Any, options: Options, react
     file: IO[Any] | ServerLogFile = sys.stdout
     if not to_stdout:
         file = ServerLogFile(os.path.abspath(name or "twistd.log"))
+        supervision.log = file.path
         _rotate_on_signal(file, reactor)
     logged = _LoggedService(log_observer(file, options.settings.log_format))
     service.setServiceParent(logged)

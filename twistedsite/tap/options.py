@@ -19,6 +19,7 @@ from twistedsite.settings.units import Duration, Size
 
 _PLACEHOLDERS = {
     "root": "FOLDER",
+    "pythonpath": "FOLDER",
     "listen": "ENDPOINT",
     "sessions": "memory|sqlite:PATH",
     "access_log": "PATH|-|off",
@@ -50,7 +51,9 @@ class Options(usage.Options):
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         super().__init__()
-        self["listen"] = []
+        for knob in KNOBS:
+            if knob.is_list:
+                self[knob.option] = []
         self._environ = os.environ if environ is None else environ
         self.loaded: LoadedSettings
 
@@ -62,6 +65,10 @@ class Options(usage.Options):
     def opt_listen(self, endpoint: str) -> None:
         """Listen there."""
         self["listen"].append(endpoint)
+
+    def opt_pythonpath(self, folder: str) -> None:
+        """Let folders name this one in their `pythonpath`."""
+        self["pythonpath"].append(folder)
 
     def opt_version(self) -> None:
         """Print the version and exit."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -21,15 +22,24 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
+from twistedsite.hosts.registry import settings_registry
+from twistedsite.hosts.sites import Sites
+from twistedsite.hosts.tree import HostTree
 from twistedsite.http.accesslog import AccessLog
 from twistedsite.http.body import BodyCheck
 from twistedsite.http.forms import FormError, body_check
 from twistedsite.http.head import HeaderFields
 from twistedsite.http.site import Site
+from twistedsite.resources.shared import Shared
 from twistedsite.resources.tree import build_site
-from twistedsite.sessions.stores import open_store
+from twistedsite.scripts.dialects import check_handlers
+from twistedsite.sessions.interface import SessionError
+from twistedsite.sessions.stores import SessionStores, open_store
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
+
+_NAMED: Final = 5
+"""Sites that are named in a line of the log."""
 
 
 class StartError(SystemExit, Exception):
@@ -45,10 +55,12 @@ class StartError(SystemExit, Exception):
 
 
 def make_service(settings: ServerSettings, reactor: Any) -> ServerService:
-    """Return the service that serves `settings.root` at `settings.listen`.
+    """Return the service that serves `settings.root`, or `settings.sites`, at `settings.listen`.
 
-    Raises SettingsError for an endpoint that `reactor` cannot make, and for HTTP/2 where its library is missing.
+    Raises SettingsError for an endpoint that `reactor` cannot make, for HTTP/2 where its library is missing, and for
+    `extensions` that name what there is not.
     """
+    check_handlers(settings.extensions, "")
     if settings.http2 and importlib.util.find_spec("h2") is None:
         raise SettingsError("", "http2", "expected the library for it: pip install 'twistedsite[http2]'")
     endpoints = [(text, _endpoint(text, reactor)) for text in settings.listen]
@@ -65,7 +77,7 @@ def _endpoint(text: str, reactor: Any) -> IStreamServerEndpoint:
 
 
 class ServerService(Service):
-    """Serves one folder until it is stopped. Use `make_service`."""
+    """Serves one folder, or several sites, until it is stopped. Use `make_service`."""
 
     name = "scriptsite"
     _log = Logger()
@@ -79,6 +91,8 @@ class ServerService(Service):
         self._endpoints = endpoints
         self._reactor = reactor
         self._site: Site | None = None
+        self._closing: list[Callable[[], None]] = []
+        """What is to be called at the end, in this order."""
 
     def privilegedStartService(self) -> None:
         """Bind every endpoint; raises StartError for the first one that cannot be bound."""
@@ -108,12 +122,12 @@ class ServerService(Service):
             self.privilegedStartService()
         try:
             self._open()
-        except (SettingsError, OSError) as error:
+        except (SettingsError, SessionError, OSError) as error:
             Deferred.fromCoroutine(self._stop_listening())
             raise self._start_error(str(error)) from None
         urls = [_url(text, port.getHost()) for (text, _), port in zip(self._endpoints, self.ports, strict=False)]
         self._log.info("{mode}", mode=_mode(self.settings))
-        self._log.info("Serving {root} at {urls}", root=self.settings.root, urls=" and ".join(urls))
+        self._log.info("{what} at {urls}", what=_what(self.settings), urls=" and ".join(urls))
 
     def _start_error(self, why: str) -> StartError:
         self._log.critical("{why}", why=why)
@@ -124,12 +138,25 @@ class ServerService(Service):
         settings = self.settings
         if settings.access_log not in ("-", "off"):
             _try_to_append(settings.access_log)
-        sessions = open_store(settings.sessions, settings.session, time.time)
-        self._built = build_site(settings, sessions, self._reactor)
-        self._site.resource = self._built.resource
-        context = self._built.context
-        self._site.fast = partial(context.delivery.ready, context.name)
-        self._site.direct = self._built.resource.direct
+        if settings.sites:
+            self._open_sites(self._site)
+            return
+        built = build_site(settings, open_store(settings.sessions, settings.session, time.time), self._reactor)
+        self._site.resource = built.resource
+        self._site.fast = partial(built.context.delivery.ready, built.context.name)
+        self._site.direct = built.resource.direct
+        self._closing = [built.stop]
+
+    def _open_sites(self, engine: Site) -> None:
+        settings = self.settings
+        shared = Shared(settings, self._reactor)
+        stores = SessionStores(settings.sessions, settings.session, time.time)
+        sites = Sites(settings_registry(settings), shared, stores)
+        self._closing = [sites.stop, shared.stop, stores.close]
+        sites.prepare()
+        engine.resource = HostTree(sites, settings)
+        engine.fast, engine.direct = sites.fast, sites.direct
+        engine.log_hosts = True
 
     def _check_form(self, fields: HeaderFields) -> BodyCheck | None:
         content_type = next((value for name, value in fields if name.lower() == b"content-type"), b"")
@@ -149,7 +176,8 @@ class ServerService(Service):
         assert site is not None
         await self._stop_listening()
         await site.drain(self.settings.drain)
-        self._built.stop()
+        for close in self._closing:
+            close()
         if self._access_log:
             self._access_log.close()
 
@@ -184,6 +212,27 @@ def _url(endpoint: str, address: IAddress) -> str:
         return endpoint
     host = {"0.0.0.0": "localhost", "::": "localhost"}.get(address.host, address.host)
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{address.port}/"
+
+
+def _what(settings: ServerSettings) -> str:
+    """What is served, in one line, however many sites there are."""
+    if not settings.sites:
+        return f"Serving {settings.root}"
+    sites = settings.sites
+    parts = []
+    for isolation, where in (("workers", "with scripts in processes"), ("threads", "with scripts in threads")):
+        if names := [name for name, site in sites.items() if site.isolation == isolation]:
+            parts.append(f"{where}: {_few(names)}")
+    if debug := [name for name, site in sites.items() if site.debug is True]:
+        parts.append(f"in debug mode: {_few(debug)}")
+    if settings.root:
+        parts.append(f"for other hosts: {settings.root}")
+    return f"Serving {len(sites)} {'site' if len(sites) == 1 else 'sites'} ({'; '.join(parts)})"
+
+
+def _few(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _mode(settings: ServerSettings) -> str:

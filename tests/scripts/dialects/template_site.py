@@ -12,14 +12,17 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from twistedsite.scripts.broker import DirectBroker
+from twistedsite.origins.local import LocalOrigin
+from twistedsite.scripts.broker.background import InFlight, SiteBackground
+from twistedsite.scripts.broker.direct import DirectBroker
+from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.code import CodeCache, file_version
 from twistedsite.scripts.dialects import TEMPLATES
 from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.scripts.run import Outcome, finish_script, run_script
 from twistedsite.sessions.memory import MemoryStore
-from twistedsite.settings.server import SessionSettings
+from twistedsite.settings.server import BackgroundSettings, SessionSettings, StorageSettings
 
 
 @dataclass
@@ -64,6 +67,10 @@ class TemplateSite:
     def __init__(self, root: Path, interpreters: Interpreters) -> None:
         self.root = root
         self.store = MemoryStore(SessionSettings(), Clock().seconds)
+        files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), Clock())
+        self._broker = DirectBroker(
+            self.store, files, SiteBackground("site", BackgroundSettings(), InFlight(1), Clock())
+        )
         self._interpreters = interpreters
         self._time = 1_700_000_000
 
@@ -100,7 +107,7 @@ class TemplateSite:
             "timeout": 5.0,
         }
         page = Page()
-        exchange = Exchange(ScriptRequest(**{**fields, **settings}), io.BytesIO(body), page, DirectBroker(self.store))
+        exchange = Exchange(ScriptRequest(**{**fields, **settings}), io.BytesIO(body), page, self._broker)
         page.outcome = finish_script(exchange, run_script(exchange, self._interpreters))
         return page
 

@@ -178,6 +178,7 @@ async def test_log_and_debug_page_show_where_a_script_hung(tmp_path: Path) -> No
             page = (await site.get("/x.py", headers=BROWSER)).text
     assert 'File "x.py", line 3, in <module>' in log()
     assert 'File "helper.py", line 3, in forever' in log() or 'File "helper.py", line 2, in forever' in log()
+    assert "    count = " in log()
     assert "here it hangs" in page
     assert "still running 0.1 s" in page
     assert "swordfish" not in page.replace("password = &#39;swordfish&#39;", "")

@@ -47,6 +47,11 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     exchange.write(page.encode("utf-8", "replace"))
 
 
+def to_html(source: str) -> str:
+    """The HTML of `source`, with no page around it."""
+    return _convert(source)[1]
+
+
 def _convert(source: str) -> tuple[str, str]:
     """Title (of the first heading; may be empty) and HTML of `source`."""
     tokens = _parser.parse(source)

@@ -8,14 +8,17 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import quote
 
+from twistedsite.scripts.background import Params, background_call
 from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.headers import RequestHeaders, location
 from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.main_module import be_main
 from twistedsite.scripts.page import Page
 from twistedsite.scripts.stdout import printing_to
+from twistedsite.scripts.storage import SiteFiles
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _REFLECTION: Final = frozenset({"globals", "locals", "vars", "dir", "eval", "exec"})
@@ -26,31 +29,16 @@ class HttpRedirection(Exception):  # noqa: N818  # scripts know it as HTTP_REDIR
     """`raise HTTP_REDIRECTION("login.html")` answers 302; the URL may be relative."""
 
 
-class RequestHeaders(Mapping[str, str]):
-    """The request's header fields; names in any letter case; several fields of one name are joined by a comma."""
-
-    def __init__(self, fields: list[tuple[str, str]]) -> None:
-        self._fields: dict[str, str] = {}
-        for name, value in fields:
-            joint = "; " if name == "cookie" else ", "
-            self._fields[name] = f"{self._fields[name]}{joint}{value}" if name in self._fields else value
-
-    def __getitem__(self, name: str) -> str:
-        return self._fields[name.lower()]
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._fields
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-
 def _body(exchange: Exchange) -> bytes:
     exchange.body.seek(0)
     return exchange.body.read()
+
+
+def _send_background(
+    exchange: Exchange, url: str, method: str = "get", params: Params | None = None, local: bool = False
+) -> bool:
+    folder = exchange.request.script[:-1]
+    return exchange.background.send(background_call(folder, url, method, params, local))
 
 
 GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
@@ -63,6 +51,8 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "environ": lambda exchange: exchange.environ,
     "body": _body,
     "options": lambda exchange: exchange.request.options,
+    "storage": lambda exchange: SiteFiles(exchange.storage, exchange.request.script[:-1]),
+    "background_request": lambda exchange: functools.partial(_send_background, exchange),
     "Session": lambda exchange: exchange.session,
     "renew_session": lambda exchange: lambda: exchange.session_access().renew(),
     "HTTP_REDIRECTION": lambda exchange: HttpRedirection,
@@ -73,7 +63,7 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Run the script of `exchange`; what it prints is the body."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0])
+    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
     if request.autoreload:
         interpreter.refresh()
     compiled = interpreters.code.get(request.filename, request.version)
@@ -81,10 +71,13 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     namespace = {
         "__name__": "__main__",
         "__file__": request.filename,
+        "__package__": interpreter.package,
         "__builtins__": interpreter.builtins,
         "__given__": frozenset(given),
         **given,
     }
+    if compiled.outline.classes or compiled.outline.functions:
+        be_main(namespace)
     try:
         with printing_to(Page(exchange)):
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
@@ -119,6 +112,6 @@ def _redirect(exchange: Exchange, url: str) -> None:
         raise RuntimeError("too late for HTTP_REDIRECTION: a part of the page has been sent already")
     exchange.discard()
     exchange.status = 302
-    exchange.headers["location"] = quote(url, safe="%/:?#[]@!$&'()*+,;=~-._")
+    exchange.headers["location"] = location(url)
     exchange.headers["content-type"] = "text/plain; charset=utf-8"
     exchange.write(b"See the Location field.\n")

@@ -4,8 +4,9 @@
 of a function, at the end of a call, at the jump back of a loop. A well-behaved script ends by it, its `finally` and
 `with` blocks run. One that swallows it is not left alone: `Relentless` has the interpreter call, for every further line
 of the site's own code in that thread, a trace function that makes the exception pending again. That function is in C
-from end to end, because one in Python would be hit by what it raises, and then Python switches tracing off. Nothing
-stops a C call (a sleep, a regular expression) before it returns.
+from end to end, because one in Python would be hit by what it raises, and then Python switches tracing off. From Python
+3.12 on `sys.monitoring` does the same in its own way: see `pursuit`. Nothing stops a C call (a sleep, a regular
+expression) before it returns.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from types import FrameType
 from typing import Any, Final
 
 from twistedsite.scripts.run import ScriptStop
+from twistedsite.scripts.runners.pursuit import Pursuit
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _INTERRUPTIBLE: Final = (
@@ -54,7 +56,23 @@ class Relentless(ScriptStop):
         sys.settrace(_trace_nothing)
 
 
-def interrupt(thread_id: int, kind: type[ScriptStop]) -> None:
+_pursuit: Final = Pursuit()
+"""One for the process, as its tool is."""
+
+
+def pursue(thread_id: int) -> None:
+    """Raise ScriptStop in the thread at each further line of the site's own code, until it has left its script."""
+    codes = []
+    frame = sys._current_frames().get(thread_id)
+    while frame is not None:
+        if is_site_code(frame):
+            codes.append(frame.f_code)
+        frame = frame.f_back
+    if not _pursuit.begin(thread_id, codes):
+        interrupt(thread_id, Relentless)
+
+
+def interrupt(thread_id: int, kind: type[ScriptStop] = ScriptStop) -> None:
     """Raise `kind` in the thread, unless it is in the middle of the server's own code just now."""
     if may_interrupt(sys._current_frames().get(thread_id)):
         _set_async_exception(thread_id, kind)
@@ -72,7 +90,7 @@ def clear_interrupt() -> None:
         while True:
             pass
     except ScriptStop:
-        return
+        _pursuit.end(threading.get_ident())
 
 
 def is_site_code(frame: FrameType) -> bool:

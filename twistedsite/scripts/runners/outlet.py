@@ -14,9 +14,11 @@ from twistedsite.scripts.runners.mailbox import Mailbox
 class ThreadOutlet:
     """See `Outlet`. At most `limit` bytes are under way, then the script waits.
 
-    `begin`, `write` and `end` are for the script's thread, everything else for the reactor's. A script that is stopped
-    finds out before it touches the mailbox, never within: both happen under one lock.
+    `begin`, `write`, `end` and `when_stopped` are for the script's thread, everything else for the reactor's. A script
+    that is stopped finds out before it touches the mailbox, never within: both happen under one lock.
     """
+
+    in_worker = False
 
     def __init__(self, mailbox: Mailbox, sink: ResponseSink, limit: int, clock: Callable[[], float]) -> None:
         self.stopped = False
@@ -27,6 +29,7 @@ class ThreadOutlet:
         self._limit = limit
         self._clock = clock
         self._under_way = 0
+        self._when_stopped: Callable[[], None] | None = None
         self._lock = threading.Lock()
         """Entered as itself, not by the condition: it is left in one step that no interrupt can divide."""
         self._changed: threading.Condition | None = None
@@ -52,12 +55,20 @@ class ThreadOutlet:
         self._check()
         self.last = (head, body)
 
+    def when_stopped(self, call: Callable[[], None]) -> None:
+        with self._lock:
+            self._check()
+            self._when_stopped = call
+
     def stop(self) -> None:
         """Nothing is delivered from now on; the script gets ScriptStop at its next write."""
         with self._lock:
             self.stopped = True
             if self._changed is not None:
                 self._changed.notify_all()
+            call = self._when_stopped
+        if call is not None:
+            call()
 
     def waited(self) -> float:
         """Seconds that the script has waited for its client, up to now."""

@@ -12,7 +12,7 @@ import threading
 from typing import BinaryIO, Final
 
 from twisted.internet.defer import CancelledError, Deferred, fail
-from twisted.internet.interfaces import IDelayedCall, IReactorFDSet, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -31,13 +31,10 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
-from twistedsite.scripts.runners.deadlines import Deadlines
-from twistedsite.scripts.runners.fairness import Fairness
-from twistedsite.scripts.runners.interrupt import Relentless, clear_interrupt, interrupt
-from twistedsite.scripts.runners.mailbox import Mailbox
+from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt, pursue
 from twistedsite.scripts.runners.outlet import ThreadOutlet
 from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
-from twistedsite.scripts.stdout import restore_stdout
+from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
 from twistedsite.settings.server import ThreadSettings
 
 _INTERRUPT_EVERY: Final = 0.02
@@ -48,24 +45,31 @@ _GENTLE: Final = 3
 """Attempts that let the script's own `finally` and `with` blocks end it, before it is forced."""
 
 
-class IThreadReactor(IReactorTime, IReactorFDSet):
-    """What the runner needs of the reactor."""
-
-
 class ThreadRunner:
-    """Runs the scripts of one server in a bounded pool of threads."""
+    """Runs the scripts of one site in a bounded pool of threads.
+
+    `shared` is what it has in common with the runners of other sites; that stays the caller's.
+    """
 
     _log = Logger()
 
-    def __init__(self, reactor: IThreadReactor, threads: int, settings: ThreadSettings, broker: Broker) -> None:
+    def __init__(
+        self,
+        reactor: IThreadReactor,
+        threads: int,
+        settings: ThreadSettings,
+        broker: Broker,
+        shared: SharedThreads | None = None,
+    ) -> None:
         self.reactor = reactor
         self.settings = settings
         self.broker = broker
         self.interpreters = Interpreters(CodeCache())
-        self.mailbox = Mailbox(reactor)
-        self.deadlines = Deadlines(reactor)
+        self._owns_shared = shared is None
+        self.shared = shared or SharedThreads(reactor)
+        self.mailbox = self.shared.mailbox
+        self.deadlines = self.shared.deadlines
         self.pool = ScriptPool(threads, self.mailbox, functools.partial(reactor.callLater, 0))
-        self._fairness = Fairness(lambda: self._jobs.copy())
         self._jobs: set[_Job] = set()
         self._stopping: dict[_Job, float] = {}
         """Job that is being interrupted -> when it counts as lost."""
@@ -79,7 +83,7 @@ class ThreadRunner:
             return fail(RunnerBusyError(f"{self.settings.queue} scripts wait already"))
         job = _Job(self, request, body, sink)
         self._jobs.add(job)
-        self._fairness.job_begins()
+        self.shared.job_begins(job)
         self.pool.submit(job)
         return job.result
 
@@ -105,15 +109,14 @@ class ThreadRunner:
         if self._interrupting is not None and self._interrupting.active():
             self._interrupting.cancel()
         self.pool.stop()
-        self._fairness.stop()
-        self.deadlines.stop()
-        self.mailbox.close()
+        if self._owns_shared:
+            self.shared.stop()
         self.interpreters.close()
-        restore_stdout()
 
     def forget(self, job: _Job) -> None:
         """The thread of `job` has come back from it."""
         self._jobs.discard(job)
+        self.shared.job_ends(job)
         self._stopping.pop(job, None)
 
     def interrupt(self, job: _Job) -> None:
@@ -150,6 +153,7 @@ class _Job:
         self._sink = sink
         self._outlet = ThreadOutlet(runner.mailbox, sink, runner.settings.output_buffer, runner.reactor.seconds)
         self._thread: ScriptThread | None = None
+        self._exchange: Exchange | None = None
         self._in_script = False
         self._lock = threading.Lock()
         """Guards `_in_script`: while it is held, no exception is sent into the thread."""
@@ -173,7 +177,7 @@ class _Job:
             if self._outlet.stopped:
                 self._in_script = False
                 return Outcome(Ending.STOPPED)
-        exchange = Exchange(
+        exchange = self._exchange = Exchange(
             self.request, self._body, self._outlet, self.runner.broker, self.runner.settings.output_buffer
         )
         outcome = Outcome(Ending.STOPPED)
@@ -206,7 +210,7 @@ class _Job:
             if self._in_script and self._thread is not None and self._thread.ident is not None:
                 self._thread.retired = True
                 self._attempts += 1
-                interrupt(self._thread.ident, ScriptStop if self._attempts <= _GENTLE else Relentless)
+                (interrupt if self._attempts <= _GENTLE else pursue)(self._thread.ident)
 
     def lose(self) -> None:
         """Give the thread up, for now."""
@@ -215,6 +219,8 @@ class _Job:
         if self._thread is None or not self._thread.retired:
             return
         self.runner.pool.lose(self._thread)
+        if self._exchange is not None:
+            self._exchange.close_storage()
         self.runner._log.warn(
             "{script} does not stop: its thread is lost, {lost} in all",
             script="/".join(self.request.script),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,6 +110,11 @@ GARBAGE = {
     "an unknown call": "send(frame(Kind.CALL, encode([77, 'x'])))",
     "two calls at once": "send(frame(Kind.CALL, encode(LoadSession('x' * 43))) * 2)",
     "a call with a long id": "send(frame(Kind.CALL, encode(LoadSession('x' * 10_000))))",
+    "two calls for files at once": "send(frame(Kind.CALL, encode(ReadFile(('a',)))) * 2)",
+    "a path that is none": "send(frame(Kind.CALL, encode([12, 'a/b', 0, b''])))",
+    "a path of numbers": "send(frame(Kind.CALL, encode([12, [1, 2], 0, b''])))",
+    "a piece that is too long": "send(frame(Kind.CALL, encode(Piece(0, bytes(2_000_000)))))",
+    "a lock for ever": "send(frame(Kind.CALL, encode([16, ['a'], 'for ever'])))",
     "deep nesting": "send(frame(Kind.CALL, b'\\x91' * 100_000))",
 }
 
@@ -136,6 +144,48 @@ async def test_locks_of_a_killed_script_are_free_again(write: Any, serve: Any, i
 
 
 @pytest_twisted.ensureDeferred
+@pytest.mark.parametrize("death", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.write(3, b'garbage' * 100)"])
+async def test_locks_of_a_dead_worker_are_free_again(write: Any, serve: Any, death: str) -> None:
+    write("hold.py", f"import os, time\nstorage.lock('/_data').__enter__()\n{death}\ntime.sleep(60)")
+    write("take.py", "with storage.lock('/_data', 20): print('mine')")
+    async with serve() as site:
+        assert (await site.get("/hold")).status == 502
+        assert (await site.get("/take")).text == "mine\n"
+
+
+FORGED = """
+from twistedsite.scripts.runners.workers.frames import *
+call = storage._storage._caller.call
+strange = ("..", "other", "victim"), ("/etc/passwd",), ("", ""), ("a\\0b",), ("x" * 5000,), ("d",) * 1000
+for path in (("victim",), *strange):
+    for frame in (WriteFile(path, 0, b"x"), MakeFolder(path), RemovePath(path), LockPath(path, -1e308), ReadFile(path)):
+        answer, descriptor = call(frame)
+        print(type(frame).__name__, answer.number, descriptor)
+for frame in (Piece(5, b"x"), Piece(-1, b"x"), WriteFile(("open", "a"), 7, b"x"), UnlockPath(("never", "locked"))):
+    print(type(frame).__name__, call(frame)[0].number)
+"""
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_worker_that_forges_calls_gets_no_further_than_its_settings(
+    write: Any, serve: Any, tmp_path: Path
+) -> None:
+    write("forged.py", FORGED)
+    write("victim", "kept")
+    async with serve(storage={"writable": ["/open"]}) as site:
+        lines = [line.split() for line in (await site.get("/forged")).text.splitlines()]
+    refused = {str(errno.EPERM), str(errno.EINVAL)}
+    assert len(lines) == 7 * 5 + 4
+    for name, number, *descriptor in lines[5:35]:
+        assert number in refused, name
+        assert descriptor == ["None"]
+    assert [number for _, number, _ in lines[:5]] == ["1", "1", "1", "0", "0"]
+    assert [number for _, number in lines[35:]] == [str(errno.EINVAL)] * 3 + ["0"]
+    assert (tmp_path / "site" / "victim").read_text() == "kept"
+    assert sorted(os.listdir(tmp_path)) == ["site"]
+
+
+@pytest_twisted.ensureDeferred
 async def test_what_a_script_writes_to_standard_error_is_logged_in_one_piece(
     write: Any, serve: Any, logged: list[str]
 ) -> None:
@@ -143,6 +193,7 @@ async def test_what_a_script_writes_to_standard_error_is_logged_in_one_piece(
     async with serve() as site:
         assert (await site.get("/log")).text == "page\n"
     (line,) = [line for line in logged if "two" in line]
+    assert line.startswith("site: log.py: one ")
     assert "\x1b" not in line
     assert "\x07" not in line
 

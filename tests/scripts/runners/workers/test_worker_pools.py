@@ -14,12 +14,15 @@ from jobs import answer
 from processes import ended
 from twisted.internet.defer import Deferred, gatherResults
 
-from twistedsite.scripts.broker import DirectBroker
+from twistedsite.origins.local import LocalOrigin
+from twistedsite.scripts.broker.background import InFlight, SiteBackground
+from twistedsite.scripts.broker.direct import DirectBroker
+from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError
 from twistedsite.scripts.runners.workers.pool import Workers
 from twistedsite.scripts.runners.workers.runner import WorkerRunner
 from twistedsite.sessions.memory import MemoryStore
-from twistedsite.settings.server import SessionSettings, WorkerSettings
+from twistedsite.settings.server import BackgroundSettings, SessionSettings, StorageSettings, WorkerSettings
 from twistedsite.settings.units import Duration
 
 Pools = Callable[..., AbstractAsyncContextManager[tuple[Workers, list[tuple[WorkerRunner, Path]]]]]
@@ -47,7 +50,11 @@ def pools(tmp_path: Path) -> Pools:
             (root / "page.py").write_text(f"print({number})")
             (root / "pid.py").write_text("import os\nprint(os.getpid())")
             (root / "nap.py").write_text("import os, time\ntime.sleep(0.02)\nprint(os.getpid())")
-            sites.append((WorkerRunner(workers, f"site{number}", str(root), DirectBroker(store)), root))
+            files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), reactor)  # type: ignore[arg-type]  # see above
+            requests = SiteBackground(f"site{number}", BackgroundSettings(), InFlight(1), reactor)
+            sites.append(
+                (WorkerRunner(workers, f"site{number}", str(root), DirectBroker(store, files, requests)), root)
+            )
         try:
             yield workers, sites
         finally:
@@ -173,7 +180,7 @@ async def test_workers_that_die_at_once_are_not_made_again_and_again(pools: Pool
 async def test_where_no_worker_can_be_started_the_script_is_refused_and_the_next_one_runs(
     pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full() -> str:
+    def full(uid: int | None) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     async with pools(1, total=1) as (workers, [(runner, root)]):

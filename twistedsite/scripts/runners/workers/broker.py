@@ -1,6 +1,7 @@
-"""The server's answers to a worker's calls: what a script asks of its site's sessions, done in threads of the server.
+"""The server's answers to a worker's calls: what a script asks of its site, done in threads of the server.
 
-Whose call it is, is known by the socket that it came through, never by what it says.
+Whose call it is, is known by the socket that it came through, never by what it says; what the script may do is read
+from the server's own copy of the request.
 """
 
 from __future__ import annotations
@@ -8,34 +9,27 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.broker.background import RequestBackground
+from twistedsite.scripts.broker.direct import DirectBroker
+from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners.mailbox import Mailbox
 from twistedsite.scripts.runners.workers.frames import (
     Answer,
     Call,
-    DeleteSession,
     Failing,
     FrameError,
-    LoadSession,
-    LockSession,
-    ReleaseSession,
-    RenameSession,
-    SaveSession,
+    SendRequest,
+    SessionCall,
     decode,
 )
-from twistedsite.sessions.interface import SessionBusyError, SessionError
-from twistedsite.sessions.values import freeze_json, thaw_json
-
-_MAX_LOCKS: Final = 8
-"""Sessions that one request may hold: its visitor's, under an old and a new id."""
-_MAX_ID: Final = 256
+from twistedsite.scripts.runners.workers.session_calls import SessionCalls
+from twistedsite.scripts.runners.workers.storage_calls import StorageCalls
 
 
 class BrokerThreads:
@@ -78,109 +72,80 @@ class BrokerThreads:
 
 
 class JobBroker:
-    """Answers the calls of one job through `reply`, one at a time; `close` it when the job is over."""
+    """Answers the calls of the job `request`, one at a time; `close` it when the job is over.
+
+    `reply` sends an answer and, where that is attached, the descriptor given with it.
+    """
 
     _log = Logger()
 
     def __init__(
-        self, broker: Broker, threads: BrokerThreads, timeout: float, reply: Callable[[Answer], object]
+        self,
+        broker: DirectBroker,
+        threads: BrokerThreads,
+        request: ScriptRequest,
+        reply: Callable[[Answer, int | None], object],
     ) -> None:
-        self._sessions = broker.sessions
+        self._broker = broker
         self._threads = threads
-        self._timeout = timeout
+        self._request = request
         self._reply = reply
         self._busy = False
         self._closed = False
-        self._locks: dict[str, AbstractContextManager[None]] = {}
-        self._guard = threading.Lock()
-        """Held to look at `_locks` and `_closed`, which a thread of the broker shares."""
+        self._sessions = SessionCalls(broker.sessions, request.timeout)
+        self._storage: StorageCalls | None = None
+        self._background: RequestBackground | None = None
 
     def call(self, payload: bytes) -> None:
         """Begin what a CALL frame asks for; raises FrameError where it must not ask."""
         call: Call = decode(payload, Call)
         if self._busy:
             raise FrameError("a call before the last one was answered")
-        if max(len(id) for id in _ids(call)) > _MAX_ID:
-            raise FrameError("a session's id that is none")
-        if isinstance(call, LockSession) and (len(self._locks) >= _MAX_LOCKS or call.id in self._locks):
-            raise FrameError("too many sessions held")
+        if isinstance(call, SessionCall):
+            self._sessions.check(call)
+            perform = functools.partial(self._sessions.perform, call)
+        elif isinstance(call, SendRequest):
+            self._background = self._background or self._broker.background(self._request)
+            perform = functools.partial(_send, self._background, call)
+        else:
+            if self._storage is None:
+                self._storage = StorageCalls(self._broker.storage(self._request))
+            perform = functools.partial(self._storage.perform, call)
         self._busy = True
-        self._threads.call(self._done, self._perform, call)
+        self._threads.call(self._done, perform)
 
     def close(self) -> None:
-        """Answer no more, and let go of the sessions that the job has held."""
-        with self._guard:
-            self._closed = True
-            held = list(self._locks.values())
-        if held:
-            self._threads.call(self._check, _leave, held)
-
-    def _perform(self, call: Call) -> Answer:
-        try:
-            return Answer(self._performed(call))
-        except SessionBusyError as error:
-            return Answer(failing=Failing.BUSY, message=str(error))
-        except SessionError as error:
-            return Answer(failing=Failing.ERROR, message=str(error))
-        except Exception:
-            self._log.failure("a session could not be reached", failure=Failure())
-            return Answer(failing=Failing.ERROR, message="the server's sessions have failed")
-
-    def _performed(self, call: Call) -> bytes | None:
-        sessions = self._sessions
-        match call:
-            case LockSession():
-                self._lock(call)
-            case ReleaseSession():
-                with self._guard:
-                    lock = self._locks.pop(call.id, None)
-                if lock is not None:
-                    lock.__exit__(None, None, None)
-            case LoadSession():
-                data = sessions.load(call.id)
-                return None if data is None else freeze_json(data)
-            case SaveSession():
-                try:
-                    data = thaw_json(call.data)
-                except RecursionError:
-                    raise SessionError("the session is nested too deeply") from None
-                sessions.save(call.id, data)
-            case RenameSession():
-                sessions.rename(call.old, call.new)
-            case DeleteSession():
-                sessions.delete(call.id)
-        return None
-
-    def _lock(self, call: LockSession) -> None:
-        timeout = min(call.timeout, self._timeout) if call.timeout >= 0 else 0.0
-        lock = self._sessions.lock(call.id, timeout)
-        with self._guard:
-            self._locks[call.id] = lock
-        try:
-            lock.__enter__()
-        except BaseException:
-            with self._guard:
-                self._locks.pop(call.id, None)
-            raise
-        with self._guard:
-            closed = self._closed
-        if closed:
-            lock.__exit__(None, None, None)
+        """Answer no more, and let go of all that the job has held."""
+        self._closed = True
+        if self._storage is not None:
+            self._storage.close()
+            if not self._busy:
+                self._storage.discard()
+        if held := self._sessions.close():
+            self._threads.call(self._check, held)
 
     def _done(self, answer: Answer | Failure) -> None:
         self._busy = False
-        if not self._closed and isinstance(answer, Answer):
-            self._reply(answer)
+        if isinstance(answer, Failure):
+            self._log.failure("a call of {script} has failed", failure=answer, script="/".join(self._request.script))
+            answer = Answer(failing=Failing.ERROR, message="the server has failed; its log says why")
+        file = self._storage.take_file() if self._storage is not None else None
+        if self._closed and self._storage is not None:
+            self._storage.discard()
+        try:
+            if not self._closed:
+                self._reply(answer, file.fileno() if file is not None else None)
+        finally:
+            if file is not None:
+                file.close()
 
     def _check(self, result: object) -> None:
         if isinstance(result, Failure):
             self._log.failure("a session could not be released", failure=result)
 
 
-def _ids(call: Call) -> tuple[str, ...]:
-    return (call.old, call.new) if isinstance(call, RenameSession) else (call.id,)
-
-
-def _leave(locks: list[AbstractContextManager[None]]) -> None:
-    for lock in locks:
-        lock.__exit__(None, None, None)
+def _send(background: RequestBackground, call: SendRequest) -> Answer:
+    try:
+        return Answer(b"sent" if background.send(call.request) else None)
+    except ValueError as error:
+        return Answer(failing=Failing.VALUE, message=str(error))

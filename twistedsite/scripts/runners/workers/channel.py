@@ -44,14 +44,17 @@ class Channel:
         job: Job = decode(payload, Job)
         return job, self._descriptors.pop() if job.body is None else None
 
-    def call(self, call: Call) -> Answer:
-        """Ask the server's broker, and wait for what it says. To be called with `calling` held."""
+    def call(self, call: Call) -> tuple[Answer, int | None]:
+        """Ask the server's broker, and wait for what it says, and for the descriptor where one is attached.
+
+        To be called with `calling` held.
+        """
         self.send(Kind.CALL, encode(call))
         payload = self._receive()
         if payload is None:
             raise ConnectionError("the server has gone")
         answer: Answer = decode(payload, Answer)
-        return answer
+        return answer, self._descriptors.pop() if answer.attached else None
 
     def send(self, kind: Kind, payload: bytes) -> None:
         """Send one frame; waits while the server does not read."""

@@ -5,6 +5,7 @@ A program of its own tries it: the server, which has threads and a reactor, must
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from functools import cache
@@ -14,6 +15,7 @@ import msgspec
 from twisted.logger import Logger
 
 from twistedsite.scripts.runners.workers.spawner import program_environment
+from twistedsite.scripts.runners.workers.users import why_no_users
 from twistedsite.scripts.sandbox.policy import Layer, SandboxReport
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import SandboxLevel
@@ -25,13 +27,20 @@ _PATIENCE: Final = 10.0
 _log = Logger()
 
 
-def check_sandbox(level: SandboxLevel) -> str:
-    """Log, and return, in one line what holds here. Raises SettingsError where that is less than `level` requires."""
+def check_sandbox(level: SandboxLevel, uid: int | None = None) -> str:
+    """Log, and return, in one line what holds here, for workers that run as the user `uid` if one is given.
+
+    Raises SettingsError where that is less than `level` requires, or where workers cannot have users of their own.
+    """
+    if uid is not None and (problem := why_no_users(uid)):
+        raise SettingsError("", "workers.uids", problem)
+    if uid is None and os.geteuid() == 0:
+        _log.warn("scripts run as root, without its capabilities but as the owner of its files: set workers.uids")
     if level == "off":
         line = "sandbox off: a script can do what the server's user can."
         _log.warn("{line}", line=line)
         return line
-    report = see_what_holds()
+    report = see_what_holds(uid)
     line = report.summary()
     if level == "required" and not report.sufficient:
         raise SettingsError("", "sandbox", f"required, but the {line}")
@@ -41,11 +50,11 @@ def check_sandbox(level: SandboxLevel) -> str:
 
 
 @cache
-def see_what_holds() -> SandboxReport:
-    """What the sandbox was seen to hold; nothing where the program that tries it has failed."""
+def see_what_holds(uid: int | None = None) -> SandboxReport:
+    """What the sandbox was seen to hold, for the user `uid` if given; nothing where the program for it has failed."""
     try:
         ended = subprocess.run(
-            [sys.executable, "-P", "-m", _PROGRAM],
+            [sys.executable, "-P", "-m", _PROGRAM, *([] if uid is None else [str(uid)])],
             env=program_environment(),
             cwd="/",
             capture_output=True,

@@ -24,7 +24,7 @@ NICE: Final = 5
 """Steps by which the server goes before its workers where both want the processor."""
 
 _ALWAYS: Final = (limits.detach, limits.bound, limits.freeze_privileges, limits.close_to_others)
-"""What a worker gives up with the sandbox off, too: it keeps the server's user, files and system calls."""
+"""What a worker gives up with the sandbox off, too: it keeps files and system calls, and its user unless it has one."""
 
 
 def confine(policy: SandboxPolicy, level: SandboxLevel, parent: int) -> None:
@@ -36,15 +36,16 @@ def confine(policy: SandboxPolicy, level: SandboxLevel, parent: int) -> None:
     # A worker that gets a job does not push the server aside in the middle of its turn, nor does one that spins.
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     os.nice(NICE)
-    steps = [step for step in STEPS if step.apply in _ALWAYS] if level == "off" else STEPS
+    always = _ALWAYS if policy.uid is None else (*_ALWAYS, limits.drop_user)
+    steps = [step for step in STEPS if step.apply in always] if level == "off" else STEPS
     report = enter(policy, parent, steps)
     if level != "best-effort" and not report.sufficient:
         raise OSError(report.summary())
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the process `parent` ends; end it now if that has happened already."""
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def hear_of_parents_end(parent: int) -> None:
+    """Have the kernel send SIGTERM when the process `parent` ends; end this one now if that has happened already."""
+    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)
 

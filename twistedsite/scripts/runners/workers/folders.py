@@ -1,40 +1,51 @@
-"""A private temporary folder for each worker: made before it is forked, removed when it has ended."""
+"""A private temporary folder for each worker: made before it is forked, removed when it has ended.
+
+A server that is killed leaves its folders behind; the next one removes them. It knows them by their names, and by a
+lock that ends with the server that holds it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import os
+import stat
 import tempfile
+from collections.abc import Callable
+from typing import Final
 
 from twisted.internet.interfaces import IReactorThreads
 
-from twistedsite.scripts.runners.threads import IThreadReactor
+from twistedsite.scripts.runners.shared import IThreadReactor
+
+_PREFIX: Final = "scriptsite-"
+_LOCK: Final = "lock"
 
 
 class TemporaryFolders:
-    """The folders of a server's workers, all in one that nobody else can enter."""
+    """The folders of a server's workers, all in one whose content nobody else can list."""
 
     def __init__(self, reactor: IThreadReactor) -> None:
         self._threads = IReactorThreads(reactor, None)
-        self._base = tempfile.mkdtemp(prefix="scriptsite-")
+        self._base, self._lock = _make_base()
+        self._in_thread(remove_leftovers, os.path.dirname(self._base))
         self._numbers = itertools.count(1)
         self._closing = False
 
-    def make(self) -> str:
-        """The path of a new, empty folder. Raises OSError."""
+    def make(self, uid: int | None = None) -> str:
+        """The path of a new, empty folder, of the user `uid` and its group if given. Raises OSError."""
         folder = os.path.join(self._base, str(next(self._numbers)))
         os.mkdir(folder, 0o700)
+        if uid is not None:
+            os.chmod(self._base, 0o711)
+            os.chown(folder, uid, uid)
         return folder
 
     def remove(self, folder: str) -> None:
         """Remove `folder`, whose worker has ended, and all that is in it; it may be much: in a thread."""
-        if self._closing:
-            return
-        if self._threads is None:
-            remove_tree(folder)
-        else:
-            self._threads.callInThread(remove_tree, folder)
+        if not self._closing:
+            self._in_thread(remove_tree, folder)
 
     def close(self) -> None:
         """Leave what is there to `stop`: the threads may be gone soon."""
@@ -43,6 +54,43 @@ class TemporaryFolders:
     def stop(self) -> None:
         """Remove all of them: no worker is left."""
         remove_tree(self._base)
+        os.close(self._lock)
+
+    def _in_thread(self, remove: Callable[[str], None], folder: str) -> None:
+        if self._threads is None:
+            remove(folder)
+        else:
+            self._threads.callInThread(remove, folder)
+
+
+def _make_base() -> tuple[str, int]:
+    """A new folder, and the descriptor of its lock."""
+    while True:
+        base = tempfile.mkdtemp(prefix=_PREFIX)
+        lock = os.open(os.path.join(base, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:
+            return base, lock
+        os.close(lock)  # another server took it for a leftover, before it was locked
+
+
+def remove_leftovers(place: str) -> None:
+    """Remove what servers of this user that are no more have left behind in the folder `place`."""
+    found: list[str] = []
+    with contextlib.suppress(OSError), os.scandir(place) as entries:
+        found = [entry.path for entry in entries if entry.name.startswith(_PREFIX)]
+    for base in found:
+        with contextlib.suppress(OSError):
+            # Others may write into a temporary folder too: only what is a folder of our own is touched.
+            status = os.lstat(base)
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+                continue
+            lock = os.open(os.path.join(base, _LOCK), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_tree(base)
+            finally:
+                os.close(lock)
 
 
 def remove_tree(folder: str) -> None:
@@ -68,4 +116,4 @@ def remove_tree(folder: str) -> None:
             os.rmdir(current)
 
 
-__all__ = ["TemporaryFolders", "remove_tree"]
+__all__ = ["TemporaryFolders", "remove_leftovers", "remove_tree"]

@@ -15,10 +15,12 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from twistedsite.scripts.background import BackgroundCall
 from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport
 from twistedsite.scripts.run import Outcome
 from twistedsite.scripts.sandbox.policy import SandboxPolicy
+from twistedsite.scripts.storage import Child
 from twistedsite.settings.server import SandboxLevel
 from twistedsite.settings.units import decode_unit
 
@@ -127,7 +129,78 @@ class DeleteSession(msgspec.Struct, tag=6, array_like=True):
     id: str
 
 
-Call = LockSession | ReleaseSession | LoadSession | SaveSession | RenameSession | DeleteSession
+Path = tuple[str, ...]
+
+
+class ReadFile(msgspec.Struct, tag=10, array_like=True):
+    """Answered by the content of a file, or by its descriptor."""
+
+    path: Path
+
+
+class Piece(msgspec.Struct, tag=11, array_like=True):
+    """A part of what the next WriteFile writes, at `offset`; at 0 it is the first."""
+
+    offset: int
+    data: bytes
+
+
+class WriteFile(msgspec.Struct, tag=12, array_like=True):
+    """Write the pieces that have come and, at `offset`, `data`; at 0 nothing but `data`."""
+
+    path: Path
+    offset: int
+    data: bytes
+
+
+class ListFolder(msgspec.Struct, tag=13, array_like=True):
+    """Answered by a list of `Child`, or none where there is a file."""
+
+    path: Path
+
+
+class MakeFolder(msgspec.Struct, tag=14, array_like=True):
+    """Make a folder, and those above it."""
+
+    path: Path
+
+
+class RemovePath(msgspec.Struct, tag=15, array_like=True):
+    """Remove a file, or a folder with all that is in it."""
+
+    path: Path
+
+
+class LockPath(msgspec.Struct, tag=16, array_like=True):
+    """Hold a path; wait at most `timeout` seconds."""
+
+    path: Path
+    timeout: float
+
+
+class UnlockPath(msgspec.Struct, tag=17, array_like=True):
+    """Undo one LockPath."""
+
+    path: Path
+
+
+class CloseStorage(msgspec.Struct, tag=18, array_like=True):
+    """Let go of every path: the script has ended, though its client may still be slow."""
+
+
+class SendRequest(msgspec.Struct, tag=20, array_like=True):
+    """Send a background request; answered by some data if it was, by none if there are too many."""
+
+    request: BackgroundCall
+
+
+SessionCall = LockSession | ReleaseSession | LoadSession | SaveSession | RenameSession | DeleteSession
+StorageCall = ReadFile | Piece | WriteFile | ListFolder | MakeFolder | RemovePath | LockPath | UnlockPath | CloseStorage
+Call = SessionCall | StorageCall | SendRequest
+
+
+Children = list[Child] | None
+"""What ListFolder is answered by."""
 
 
 class Failing(enum.Enum):
@@ -135,6 +208,10 @@ class Failing(enum.Enum):
 
     ERROR = "error"
     BUSY = "busy"
+    VALUE = "value"
+    """A ValueError."""
+    SYSTEM = "system"
+    """An OSError."""
 
 
 class Answer(msgspec.Struct, array_like=True):
@@ -143,6 +220,12 @@ class Answer(msgspec.Struct, array_like=True):
     data: bytes | None = None
     failing: Failing | None = None
     message: str = ""
+    number: int = 0
+    """The errno of an OSError."""
+    path: str | None = None
+    """What an OSError is about, from the site's root."""
+    attached: bool = False
+    """A descriptor of a file that holds the content comes with the frame, instead of `data`."""
 
 
 class Spawn(msgspec.Struct, array_like=True):
@@ -190,7 +273,7 @@ _encoder: Final = msgspec.msgpack.Encoder(enc_hook=_plain)
 encode: Final = _encoder.encode
 _decoders: Final[dict[Any, msgspec.msgpack.Decoder[Any]]] = {
     kind: msgspec.msgpack.Decoder(kind, dec_hook=decode_unit)
-    for kind in (Job, End, Answer, ResponseHead, FailureReport, Spawn, Call, Spawned | Exited | SpawnFailed)
+    for kind in (Job, End, Answer, ResponseHead, FailureReport, Spawn, Call, Children, Spawned | Exited | SpawnFailed)
 }
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
-from twistedsite.scripts.failures import FailureReport, FrameReport
+from twistedsite.scripts.failures import TIMEOUT, FailureReport, FrameReport
 from twistedsite.scripts.run import Ending, Outcome
 from twistedsite.scripts.runners import (
     ResponseSink,
@@ -74,6 +75,7 @@ class ScriptJob:
     def __init__(self, pool: SitePool, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> None:
         self.result: Deferred[None] = Deferred(self._cancelled)
         self.state = State.QUEUED
+        self.interpreter = request.imports.interpreter
         self._pool = pool
         self._request = request
         self._body = body
@@ -84,7 +86,7 @@ class ScriptJob:
         self._begun = False
         self._starting = False
         """Its time was up before its worker had started."""
-        self._outflow = Outflow(sink, pool.workers.output, self._pause, self._resume)
+        self._outflow = Outflow(sink, pool.workers.output, self._pause, self._resume, self._output_lost)
         self._waited = 0.0
         """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
         self._credited = 0.0
@@ -110,6 +112,11 @@ class ScriptJob:
         if self._starting and self.state is State.RUNNING:
             self._deadline.cancel()
             self._deadline = self._pool.workers.deadlines.add(self._request.timeout, self._expired)
+
+    @property
+    def script(self) -> str:
+        """The script's path, from the site's root."""
+        return "/".join(self._request.script)
 
     @property
     def is_repeatable(self) -> bool:
@@ -178,15 +185,19 @@ class ScriptJob:
         self._sink.end(head, body)
         self.result.callback(None)
 
+    def _output_lost(self, failure: Failure) -> None:
+        self._log.failure("{script}: its output", failure=failure, script="/".join(self._request.script))
+        self._stop(ScriptCrashedError("the rest of its output is lost"))
+
     def _call(self, payload: bytes) -> None:
         if self._broker is None:
             pool = self._pool
-            self._broker = JobBroker(pool.broker, pool.workers.threads, self._request.timeout, self._answer)
+            self._broker = JobBroker(pool.broker, pool.workers.threads, self._request, self._answer)
         self._broker.call(payload)
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: Answer, descriptor: int | None) -> None:
         if self._worker is not None:
-            self._worker.link.send(frame(Kind.ANSWER, encode(answer)))
+            self._worker.link.send(frame(Kind.ANSWER, encode(answer)), descriptor)
 
     def _pause(self) -> None:
         if self._worker is not None:
@@ -227,7 +238,7 @@ class ScriptJob:
         assert worker is not None
         frames = frames or worker.last_stack(self._request.root)
         message = f"still running after {self._request.timeout:g} s"
-        error = ScriptTimeoutError(message, FailureReport("Timeout", message, frames))
+        error = ScriptTimeoutError(message, FailureReport(TIMEOUT, message, frames))
         if frames:
             self._stop(error)
             return
@@ -240,7 +251,7 @@ class ScriptJob:
         worker, self._worker = self._worker, None
         assert worker is not None
         frames = frames or worker.last_stack(self._request.root)
-        report = FailureReport("Timeout", "it is killed", frames)
+        report = FailureReport(TIMEOUT, "it is killed", frames)
         self._log.error("{script} was here:\n{trace}", script="/".join(self._request.script), trace=report.text())
         self._over()
         worker.kill()

@@ -1,7 +1,8 @@
 """Which worker gets which script: a pool for each site, and the places that all sites of the server share.
 
-A worker is made when a script waits and its site has a place to spare; the one used last is used first. Where all
-places are taken, the idle worker unused for longest makes room, and sites whose scripts wait take turns.
+A worker serves one named interpreter, or all those without a name. It is made when a script waits and its site has a
+place to spare; the one used last is used first. Where all places are taken, the idle worker unused for longest makes
+room, and sites whose scripts wait take turns; so do interpreters where all places of their site are taken.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from typing import Final
 
 from twisted.internet.interfaces import IDelayedCall
 
-from twistedsite.scripts.broker import Broker
+from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.runners import RunnerBusyError
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.mailbox import Mailbox
-from twistedsite.scripts.runners.threads import IThreadReactor
+from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.broker import BrokerThreads
 from twistedsite.scripts.runners.workers.folders import TemporaryFolders
 from twistedsite.scripts.runners.workers.job import ScriptJob
@@ -31,6 +32,8 @@ _LOOK_EVERY: Final = 16
 """Jobs of a worker between two looks at its memory."""
 _CRASHES: Final = 3
 """Workers of a site that die in a row, none having finished a job, before the next one has to wait."""
+_DISK_THREADS: Final = 2
+"""Threads that write and read the output of scripts whose clients are slow."""
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 5.0
 
@@ -51,7 +54,6 @@ class Workers:
         self.settings = settings
         self.output_buffer = output_buffer
         """Bytes that a script may hold back before they are sent."""
-        self.output = OutputBudget(settings.output, settings.output_total)
         self.size = 0
         """Processes there are, those that are being killed among them."""
         self.spawner = Spawner(reactor, sandbox)
@@ -61,6 +63,8 @@ class Workers:
         self.mailbox = Mailbox(reactor)
         # A call that nobody waits for any more may still hold a thread when its worker's successor makes one.
         self.threads = BrokerThreads(2 * settings.total, self.mailbox)
+        self._disk = BrokerThreads(_DISK_THREADS, self.mailbox)
+        self.output = OutputBudget(settings, self._disk)
         self._processes: set[WorkerProcess] = set()
         self._idle: OrderedDict[WorkerProcess, float] = OrderedDict()
         """Idle worker -> since when; the one idle for longest first."""
@@ -83,6 +87,7 @@ class Workers:
         self.folders.stop()
         self.deadlines.stop()
         self.threads.stop()
+        self._disk.stop()
         self.mailbox.close()
 
     # For the pools.
@@ -124,8 +129,7 @@ class Workers:
     def rest(self, process: WorkerProcess) -> None:
         """`process` has nothing to do."""
         self._idle[process] = self.reactor.seconds()
-        if self._reaping is None:
-            self._reaping = self.reactor.callLater(float(self.settings.idle), self._reap)
+        self._reap_at(process, self._idle[process])
 
     def rouse(self, process: WorkerProcess) -> None:
         """`process` is idle no longer."""
@@ -162,19 +166,32 @@ class Workers:
     def _reap(self) -> None:
         self._reaping = None
         now = self.reactor.seconds()
-        while self._idle:
-            process, since = next(iter(self._idle.items()))
-            if since + self.settings.idle > now:
-                self._reaping = self.reactor.callLater(since + self.settings.idle - now, self._reap)
-                break
-            self.kill(process)
+        for process, since in list(self._idle.items()):
+            if since + process.pool.settings.idle <= now:
+                self.kill(process)
+            else:
+                self._reap_at(process, since)
+
+    def _reap_at(self, process: WorkerProcess, since: float) -> None:
+        """See to it that `process`, idle since then, is ended when its site's time for that is over."""
+        seconds = max(0.0, since + process.pool.settings.idle - self.reactor.seconds())
+        if self._reaping is None:
+            self._reaping = self.reactor.callLater(seconds, self._reap)
+        elif self._reaping.getTime() > self.reactor.seconds() + seconds:
+            self._reaping.reset(seconds)
 
 
 class SitePool:
-    """The workers and the waiting scripts of one site, `name` for the log, whose policy is `policy`."""
+    """The workers and the waiting scripts of one site, `name` for the log, whose policy is `policy`.
 
-    def __init__(self, workers: Workers, name: str, policy: SandboxPolicy, broker: Broker) -> None:
+    `settings` are the site's own; how many processes there are in all is the matter of `workers`.
+    """
+
+    def __init__(
+        self, workers: Workers, name: str, policy: SandboxPolicy, broker: DirectBroker, settings: WorkerSettings
+    ) -> None:
         self.workers = workers
+        self.settings = settings
         self.name = name
         self.policy = policy
         self.broker = broker
@@ -189,23 +206,26 @@ class SitePool:
     @property
     def could_grow(self) -> bool:
         """It has scripts that wait, and may have more workers."""
-        return bool(self.queue) and len(self.members) < self.workers.settings.max_workers and self._pause is None
+        return bool(self.queue) and len(self.members) < self.settings.max_workers and self._pause is None
 
     def submit(self, job: ScriptJob) -> None:
         """Run `job`, now or when it is its turn; raises RunnerBusyError."""
         workers = self.workers
-        while self.idle:
-            process = self.idle.pop()
+        while (process := self._idle_for(job)) is not None:
+            self.idle.remove(process)
             workers.rouse(process)
             if process.give(job):
                 return
-        if len(self.queue) >= workers.settings.queue:
+        if len(self.queue) >= self.settings.queue:
             raise RunnerBusyError(f"{len(self.queue)} scripts of this site wait already")
         self.queue.append(job)
         if self.could_grow and workers.has_place() and len(self.queue) == 1:
             self._grow()
-        else:
-            workers.wait(self)
+            return
+        if self._is_full and self.idle:
+            # Those that are idle serve other interpreters.
+            workers.kill(self.idle[0])
+        workers.wait(self)
 
     def withdrawn(self, job: ScriptJob) -> None:
         """`job`, which has waited, is not wanted any more."""
@@ -236,11 +256,16 @@ class SitePool:
         turn_over = workers.reactor.seconds() - process.turn_began >= TURN
         if self._is_used_up(process) or ((turn_over or not self.queue) and workers.others_wait(self)):
             workers.dismiss(process)
-        elif self.queue:
-            self._give_next(process)
+        elif (job := self._next_for(process, turn_over)) is not None:
+            self.queue.remove(job)
+            self._give(process, job)
+        elif self.queue and self._is_full:
+            workers.dismiss(process)
         else:
             self.idle.append(process)
             workers.rest(process)
+            if self.queue:
+                workers.wait(self)
 
     def exited(self, process: WorkerProcess, was_killed: bool) -> None:
         """`process` is no more; `was_killed`: by the server."""
@@ -276,15 +301,30 @@ class SitePool:
             self.queue.popleft().refuse(f"no worker can be started: {error.strerror}")
             return
         self.members.add(process)
-        self._give_next(process)
-
-    def _give_next(self, process: WorkerProcess) -> None:
         job = self.queue.popleft()
+        process.interpreter = job.interpreter
+        self._give(process, job)
+
+    def _give(self, process: WorkerProcess, job: ScriptJob) -> None:
         if not process.give(job):
             self.put_back(job)
 
+    @property
+    def _is_full(self) -> bool:
+        return len(self.members) >= self.workers.settings.max_workers
+
+    def _idle_for(self, job: ScriptJob) -> WorkerProcess | None:
+        """The idle worker used last of those that serve the interpreter of `job`."""
+        return next((process for process in reversed(self.idle) if process.interpreter == job.interpreter), None)
+
+    def _next_for(self, process: WorkerProcess, turn_over: bool) -> ScriptJob | None:
+        """The next script for `process`; None where another interpreter waits for its place, and its turn is over."""
+        own = (job for job in self.queue if job.interpreter == process.interpreter)
+        first = next(own, None)
+        return None if turn_over and self._is_full and first is not next(iter(self.queue), None) else first
+
     def _is_used_up(self, process: WorkerProcess) -> bool:
-        settings = self.workers.settings
+        settings = self.settings
         if settings.reuse == "per-request" or process.jobs_done >= settings.max_requests:
             return True
         return process.jobs_done % _LOOK_EVERY == 1 and process.memory() > settings.memory

@@ -50,6 +50,8 @@ class WorkerProcess:
         self.pool = pool
         self.state = State.IDLE
         self.job: ScriptJob | None = None
+        self.interpreter = ""
+        """The name of the interpreter that it serves; empty: all that have none."""
         self.jobs_done = 0
         self.turn_began = workers.reactor.seconds()
         """When its site got this place of all the server's places."""
@@ -61,7 +63,7 @@ class WorkerProcess:
         self._status: int | None = None
         self._logged = 0
         # First: it may fail, and then nothing else is held.
-        self._folder = workers.folders.make()
+        self._folder = workers.folders.make(pool.policy.uid)
         ours, theirs = socket.socketpair()
         self._stack_file = _make_stack_file()
         self.link = WorkerLink(workers.reactor, ours, FROM_WORKER, self)
@@ -185,7 +187,8 @@ class WorkerProcess:
             text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", payload.decode("utf-8", "replace"))
             if self._logged > _MAX_LOGGED:
                 text += "\n(it has written too much: no more of it)"
-            self._log.info("{site}: {text}", site=self.pool.name, text=text)
+            script = self.job.script if self.job is not None else "after its script has ended"
+            self._log.info("{site}: {script}: {text}", site=self.pool.name, script=script, text=text)
 
 
 def _make_stack_file() -> int:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from twistedsite.scripts.background import BackgroundCall
+from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import (
     LARGE,
+    Answer,
     Call,
     DeleteSession,
     Failing,
@@ -15,7 +18,9 @@ from twistedsite.scripts.runners.workers.frames import (
     ReleaseSession,
     RenameSession,
     SaveSession,
+    SendRequest,
 )
+from twistedsite.scripts.runners.workers.remote_storage import RemoteStorage
 from twistedsite.sessions.interface import SessionBusyError, SessionData, SessionError
 from twistedsite.sessions.values import freeze_json, thaw_json
 
@@ -24,19 +29,34 @@ class RemoteBroker:
     """See `Broker`. It serves one job; `close` it when that is over."""
 
     def __init__(self, channel: Channel) -> None:
-        self.sessions = RemoteSessions(channel)
+        self._channel = channel
+        self._closed = False
+        self.sessions = RemoteSessions(self)
+
+    def storage(self, request: ScriptRequest) -> RemoteStorage:
+        """See `Broker.storage`."""
+        return RemoteStorage(self)
+
+    def background(self, request: ScriptRequest) -> RemoteBackground:
+        """See `Broker.background`."""
+        return RemoteBackground(self)
+
+    def call(self, call: Call) -> tuple[Answer, int | None] | None:
+        """What the server says to `call`, and the descriptor that comes with it; None: the request is over."""
+        with self._channel.calling:
+            return None if self._closed else self._channel.call(call)
 
     def close(self) -> None:
         """Answer no call from now on; waits for the one under way."""
-        self.sessions.close()
+        with self._channel.calling:
+            self._closed = True
 
 
 class RemoteSessions:
     """See `SessionStore`."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._closed = False
+    def __init__(self, broker: RemoteBroker) -> None:
+        self._broker = broker
 
     def lock(self, id: str, timeout: float) -> RemoteLock:
         return RemoteLock(self, id, timeout)
@@ -58,20 +78,37 @@ class RemoteSessions:
         self.call(DeleteSession(id))
 
     def close(self) -> None:
-        with self._channel.calling:
-            self._closed = True
+        """The store is the server's: it stays open."""
 
     def call(self, call: Call) -> bytes | None:
         """Make `call`; raises SessionError."""
-        with self._channel.calling:
-            if self._closed:
-                raise SessionError("the request is over, and its session closed")
-            answer = self._channel.call(call)
+        answered = self._broker.call(call)
+        if answered is None:
+            raise SessionError("the request is over, and its session closed")
+        answer, _ = answered
         if answer.failing is Failing.BUSY:
             raise SessionBusyError(answer.message)
         if answer.failing is not None:
             raise SessionError(answer.message)
         return answer.data
+
+
+class RemoteBackground:
+    """See `Background`."""
+
+    def __init__(self, broker: RemoteBroker) -> None:
+        self._broker = broker
+
+    def send(self, call: BackgroundCall) -> bool:
+        """See `Background.send`; when the request is over nothing is sent any more."""
+        call.check()
+        answered = self._broker.call(SendRequest(call))
+        if answered is None:
+            return False
+        answer, _ = answered
+        if answer.failing is not None:
+            raise ValueError(answer.message)
+        return answer.data is not None
 
 
 class RemoteLock:

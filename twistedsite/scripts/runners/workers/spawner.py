@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import itertools
 import os
 import socket
@@ -18,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twistedsite.scripts.runners.threads import IThreadReactor
+from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.frames import (
     MAX_MESSAGE,
     Exited,
@@ -37,6 +38,8 @@ _PASSED: Final = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 _STEADY: Final = 5.0
 """Seconds after which a zygote counts as healthy: if it dies then, the next one is started at once."""
 _LONGEST_PAUSE: Final = 5.0
+_ENDING: Final = 1.0
+"""Seconds for a zygote to end its workers and itself."""
 
 
 class Nursling(Protocol):
@@ -195,6 +198,10 @@ class Spawner:
             self._reactor.removeWriter(self)
             control.close()
         if process is not None:
+            # Its socket being closed, it ends, and first kills what its workers have left behind.
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_ENDING)
             process.kill()
             process.wait()
 
@@ -206,7 +213,9 @@ class Spawner:
 def program_environment() -> dict[str, str]:
     """For a program of this package: it finds the packages that this process has found, wherever it is started."""
     own = str(Path(__file__).resolve().parents[4])
-    places = dict.fromkeys([*(place for place in sys.path if os.path.isabs(place)), own])
+    # A console script has its own folder there, where programs lie, `bottle.py` for one, that are no modules.
+    programs = os.path.dirname(sys.executable)
+    places = dict.fromkeys([*(place for place in sys.path if os.path.isabs(place) and place != programs), own])
     passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
     own_use = {"PYTHONPATH": os.pathsep.join(places), "MALLOC_ARENA_MAX": "1"}
     return {**passed, "PATH": os.defpath, **own_use}

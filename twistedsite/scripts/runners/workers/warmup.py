@@ -12,6 +12,7 @@ import tempfile
 from typing import Final
 
 from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.main_module import restore_main
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import Job, Kind, encode, frame
 from twistedsite.scripts.runners.workers.worker import Worker
@@ -21,6 +22,7 @@ _ROUNDS: Final = 20
 """Enough for the interpreter to have adapted its code."""
 _SCRIPTS: Final = {
     "python": "import warmup\nwarmup.greet(request, environ, headers, cookies)\n",
+    "dbpy": "import warmup\nwarmup.greet(dbpy.http.get_params, dbpy.http.request.headers)\n",
     "string_template": "$PATH_INFO\n",
     "jinja": "{% for name in environ %}{{ name }}{% endfor %}\n",
     "markdown": "# Warm\n\n*up*\n",
@@ -46,6 +48,7 @@ def warm_up() -> None:
                 worker.serve_one()
                 far.recv(256 * 1024)
         worker.close()
+    restore_main()
     restore_stdout()
     sys.path_importer_cache.pop(folder, None)
 

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextvars import copy_context
 from types import FrameType
 from typing import BinaryIO, Final
@@ -94,9 +95,14 @@ class Worker:
 class WorkerOutlet:
     """See `Outlet`: frames on the worker's socket. What is full is the socket: then the script waits."""
 
+    in_worker = True
+
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._last: tuple[ResponseHead | None, bytes] = (None, b"")
+
+    def when_stopped(self, call: Callable[[], None]) -> None:
+        pass  # the whole process is killed
 
     def begin(self, head: ResponseHead) -> None:
         self._channel.send(Kind.BEGIN, _encoded(head))

@@ -1,7 +1,8 @@
 """The process that forks workers: exec'd by the server, with one thread, everything imported, and nothing secret.
 
 It reads Spawn messages from its control socket, the descriptor named in its argument, and answers by Spawned and
-Exited. It ends when the server does; its children end when it does.
+Exited. When the server ends, it kills all that has come of its workers, the programs too that they have started and
+left behind, and ends. When it is killed itself, its workers end with it.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import socket
 import sys
 import tempfile
 import traceback
+from collections.abc import Container
 from typing import Final
 
 from twistedsite.scripts.dialects import DIALECTS, load_dialect
-from twistedsite.scripts.runners.workers.confine import adopt_orphans, close_to_others, confine, die_with_parent
+from twistedsite.scripts.installed import installed_handlers
+from twistedsite.scripts.runners.workers.confine import adopt_orphans, close_to_others, confine, hear_of_parents_end
 from twistedsite.scripts.runners.workers.frames import (
     MAX_LOG,
     MAX_MESSAGE,
@@ -64,13 +67,15 @@ _WARM: Final = (
 class Zygote:
     """Forks, and buries, the workers."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, parent: int) -> None:
         self._control = control
+        self._parent = parent
         self._pid = os.getpid()
         self._serials: dict[int, int] = {}
         """Process id of a worker -> its serial number."""
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        for number in (signal.SIGCHLD, signal.SIGTERM):
+            signal.signal(number, lambda number, frame: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def run(self) -> None:
@@ -82,6 +87,8 @@ class Zygote:
             ready = {descriptor for descriptor, _ in poll.poll()}
             if self._woken in ready:
                 os.read(self._woken, 4096)
+                if os.getppid() != self._parent:
+                    return
                 self._bury()
             if self._control.fileno() in ready and not self._obey():
                 return
@@ -92,6 +99,8 @@ class Zygote:
             return False
         descriptors = [fd for _, _, content in ancillary for fd in array.array("i", content)]
         spawn: Spawn = decode(message, Spawn)
+        with contextlib.suppress(OSError):
+            seccomp.prepare(spawn.policy)  # kept: the next worker with these grants need not build it
         try:
             pid = os.fork()
         except OSError as error:
@@ -112,7 +121,8 @@ class Zygote:
         status = 1
         try:
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
             _take(connection, stack_file)
             os.chdir(spawn.policy.root)
             os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
@@ -141,14 +151,35 @@ class Zygote:
             if serial is not None:
                 code = os.waitstatus_to_exitcode(status)
                 self._tell(Exited(serial, code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024))
+        self._kill_children(self._serials)
+
+    def end_all(self) -> None:
+        """Kill every descendant: those whose own parents end become children of this process."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                self._kill_children(())
+                os.wait4(-1, 0)
+
+    def _kill_children(self, but: Container[int]) -> None:
         with open(f"/proc/self/task/{self._pid}/children") as file:
             for child in map(int, file.read().split()):
-                if child not in self._serials:
+                if child not in but:
                     os.kill(child, signal.SIGKILL)
 
     def _tell(self, message: Spawned | Exited | SpawnFailed, *descriptors: int) -> None:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
         self._control.sendmsg([encode(message)], rights)
+
+
+def _load_installed() -> None:
+    """Import what other packages bring: once for all workers, whose sandbox may not let them read it."""
+    for handler in installed_handlers():
+        try:
+            load_dialect(handler)
+        except Exception:
+            # A request for it will say so too; this server may have none.
+            sys.stderr.write(f"the installed handler {handler!r} cannot be loaded\n")
+            traceback.print_exc(limit=-1)
 
 
 def _take(connection: int, stack_file: int) -> None:
@@ -164,7 +195,7 @@ def _take(connection: int, stack_file: int) -> None:
 def main() -> None:
     """The program: `python -m twistedsite.scripts.runners.workers.zygote DESCRIPTOR PARENT`."""
     control, parent = int(sys.argv[1]), int(sys.argv[2])
-    die_with_parent(parent)
+    hear_of_parents_end(parent)
     # A worker that is too young to tell where it stands must not die of the question.
     for number in (signal.SIGINT, STACK_SIGNAL):
         signal.signal(number, signal.SIG_IGN)
@@ -178,14 +209,19 @@ def main() -> None:
             importlib.import_module(name)
     for dialect in DIALECTS:
         load_dialect(dialect)
+    _load_installed()
     warm_up()
     with contextlib.suppress(OSError):
         seccomp.prepare(SandboxPolicy("/"))  # the same for all workers: none has to build it
     gc.collect()
     gc.disable()
     gc.freeze()
-    with contextlib.suppress(ConnectionError):
-        Zygote(socket.socket(fileno=control)).run()
+    zygote = Zygote(socket.socket(fileno=control), parent)
+    try:
+        with contextlib.suppress(ConnectionError):
+            zygote.run()
+    finally:
+        zygote.end_all()
 
 
 if __name__ == "__main__":

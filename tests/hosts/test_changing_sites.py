@@ -1,0 +1,121 @@
+"""A registry that changes while the server runs: the next request gets what holds by then."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from site_files import write
+
+from twistedsite import make_service
+from twistedsite.hosts.registry import MemoryRegistry
+from twistedsite.hosts.sites import Sites
+from twistedsite.hosts.tree import HostTree
+from twistedsite.http.site import Site
+from twistedsite.resources.shared import Shared
+from twistedsite.sessions.stores import SessionStores
+from twistedsite.settings.load import SettingsError
+from twistedsite.settings.server import Isolation, ServerSettings, SiteTable
+from twistedsite.settings.sites import SiteSettings, site_settings
+from twistedsite.testing.site import ServedSite
+
+LONG_AGO = 1_000_000_000
+
+
+def site(name: str, host: str, root: Path, isolation: Isolation) -> SiteSettings:
+    table = SiteTable(hosts=(host,), root=str(root), isolation=isolation)
+    return site_settings(ServerSettings(sites={name: table}), name)
+
+
+@asynccontextmanager
+async def served(registry: MemoryRegistry) -> AsyncIterator[tuple[ServedSite, Sites]]:
+    """The sites of `registry` on a port."""
+    from twisted.internet import reactor
+
+    run: Any = reactor
+    settings = ServerSettings()
+    shared = Shared(settings, run)
+    stores = SessionStores("memory", settings.session, run.seconds)
+    sites = Sites(registry, shared, stores)
+    engine = Site(HostTree(sites, settings), limits=settings.http, max_body=1000, reactor=run)
+    engine.fast = sites.fast
+    port = run.listenTCP(0, engine, interface="127.0.0.1")
+    try:
+        yield ServedSite(port.getHost().port, run), sites
+    finally:
+        await port.stopListening()
+        await engine.drain(0)
+        sites.stop()
+        shared.stop()
+        stores.close()
+
+
+def make(folder: Path, text: str) -> Path:
+    page = write(folder, "page.txt", text)
+    os.utime(page, (LONG_AGO, LONG_AGO))
+    write(folder, "visits.py", "s = Session()\ns.n = getattr(s, 'n', 0) + 1\nprint(s.n)\n")
+    return folder
+
+
+@pytest.mark.parametrize("isolation", ["threads", "workers"])
+@pytest_twisted.ensureDeferred
+async def test_a_site_is_added_changed_and_removed(isolation: Isolation, tmp_path: Path) -> None:
+    registry = MemoryRegistry()
+    async with served(registry) as (server, sites):
+
+        async def page(host: str) -> tuple[int, str]:
+            await server.get("/page.txt", headers={"Host": host})
+            found = await server.get("/page.txt", headers={"Host": host})
+            return found.status, found.text if found.status == 200 else ""
+
+        async def visits(host: str) -> str:
+            return (await server.get("/visits", headers={"Host": host}, jar=jar)).text.strip()
+
+        jar: dict[str, str] = {}
+        assert await page("a.org") == (404, "")
+        registry.add(site("a", "a.org", make(tmp_path / "first", "first"), isolation))
+        registry.add(site("b", "b.org", make(tmp_path / "other", "other"), isolation))
+        assert (await page("a.org"), await page("b.org")) == ((200, "first"), (200, "other"))
+        assert (await visits("a.org"), await visits("a.org")) == ("1", "2")
+        registry.add(site("a", "a.org", make(tmp_path / "second", "second"), isolation))
+        assert (await page("a.org"), await page("b.org")) == ((200, "second"), (200, "other"))
+        assert await visits("a.org") == "1"
+        registry.remove("a")
+        assert (await page("a.org"), await page("b.org")) == ((404, ""), (200, "other"))
+        assert [built.context.name for built in sites.up] == ["b"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_only_sites_that_are_asked_for_are_made_ready(tmp_path: Path) -> None:
+    root = make(tmp_path / "site", "page")
+    registry = MemoryRegistry(site(f"s{number}", f"s{number}.org", root, "threads") for number in range(500))
+    async with served(registry) as (server, sites):
+        assert sites.up == []
+        for number in (7, 7, 499):
+            assert (await server.get("/page.txt", headers={"Host": f"s{number}.org"})).text == "page"
+        assert [built.context.name for built in sites.up] == ["s7", "s499"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_spellings_of_hosts_that_clients_make_up_are_not_kept_for_ever(tmp_path: Path) -> None:
+    root = make(tmp_path / "site", "page")
+    table = SiteTable(hosts=("*.a.org",), root=str(root), isolation="threads")
+    registry = MemoryRegistry([site_settings(ServerSettings(sites={"a": table}), "a")])
+    async with served(registry) as (_, sites):
+        built = {sites.at(b"x%d.a.org" % number) for number in range(10_000)}
+        assert len(built) == 1
+        assert len(sites._by_spelling) <= 4096
+
+
+def test_sites_can_be_given_by_another_program(tmp_path: Path) -> None:
+    from twisted.internet import reactor
+
+    settings = {"sites": {"a": {"hosts": ["a.org"], "root": str(tmp_path)}}}
+    assert make_service(settings, reactor=reactor).settings.sites["a"].root == str(tmp_path)
+    with pytest.raises(SettingsError, match=r"settings: sites\.a\.root: .*nix: there is no such folder"):
+        make_service({"sites": {"a": {"hosts": ["a.org"], "root": f"{tmp_path}/nix"}}}, reactor=reactor)

@@ -1,0 +1,134 @@
+"""The sites of a server that are up: each is built when it is first asked for, and stopped when it is no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+from twisted.logger import Logger
+
+from twistedsite.hosts.registry import Registry
+from twistedsite.http.head import RequestHead
+from twistedsite.http.reply import Reply
+from twistedsite.http.response import FastResponse
+from twistedsite.resources.shared import Shared
+from twistedsite.resources.tree import BuiltSite, build_on
+from twistedsite.sessions.stores import SessionStores
+from twistedsite.settings.hosts import host_name
+from twistedsite.settings.sites import DEFAULT_SITE, SiteSettings, default_site, nested
+
+_MOST_SPELLINGS: Final = 4096
+"""Spellings of hosts that are remembered. Clients make them up: when there are more, all are forgotten."""
+
+
+class Sites:
+    """The sites of `registry`, and that of the server's own `root`, if it has one, for every other host."""
+
+    _log = Logger()
+
+    def __init__(self, registry: Registry, shared: Shared, sessions: SessionStores) -> None:
+        self.registry = registry
+        self._shared = shared
+        self._delivery = shared.delivery
+        self._sessions = sessions
+        self._default: SiteSettings | None = None
+        if shared.settings.root:
+            # The health document is the server's.
+            self._default = default_site(msgspec.structs.replace(shared.settings, health=""))
+        self._built: dict[str, tuple[SiteSettings, BuiltSite]] = {}
+        self._by_spelling: dict[bytes, BuiltSite] = {}
+        self._version = registry.version
+
+    @property
+    def known(self) -> list[SiteSettings]:
+        """All sites, that of the server's own root first."""
+        return [*([self._default] if self._default is not None else []), *self.registry.list()]
+
+    @property
+    def sandbox(self) -> str:
+        """One line on what the kernel holds scripts to that run in processes; empty where none do."""
+        return self._shared.sandbox
+
+    @property
+    def up(self) -> list[BuiltSite]:
+        """Those that have been asked for."""
+        return [built for _, built in self._built.values()]
+
+    def prepare(self) -> None:
+        """Have ready what takes long to make and is needed for sure, and tidy up.
+
+        Raises SettingsError as `build_on` does, and SessionError.
+        """
+        self._sessions.drop_older(max(site.settings.session.absolute for site in self.known))
+        in_workers = [site for site in self.known if site.settings.isolation == "workers"]
+        if in_workers:
+            self._shared.workers()
+        for outer, inner in nested(self.known):
+            self._log.warn(
+                "{inner} lies in the folder of {outer}, or is the same: scripts of {outer} can read all of it",
+                inner=inner.name,
+                outer=outer.name,
+            )
+        # Those first whose users are given by name: no other site gets these.
+        for site in sorted(in_workers, key=lambda site: site.uid is None):
+            self._shared.user_of(site)
+
+    def at(self, host: bytes) -> BuiltSite | None:
+        """The site that `host`, as in a Host field and possibly empty, means; None where there is none."""
+        if self._version != self.registry.version:
+            self._follow()
+        built = self._by_spelling.get(host)
+        if built is None:
+            site = self.registry.find(host_name(host.decode("latin-1"))) or self._default
+            if site is None:
+                return None
+            built = self._up(site)
+            if len(self._by_spelling) >= _MOST_SPELLINGS:
+                self._by_spelling.clear()
+            self._by_spelling[host] = built
+        return built
+
+    def fast(self, head: RequestHead, batch: int) -> FastResponse | None:
+        """See `FastAnswer`."""
+        built = self._known(head)
+        return self._delivery.ready(built.context.name, head, batch) if built is not None else None
+
+    def direct(self, head: RequestHead, batch: int) -> Callable[[Reply], None] | None:
+        """See `DirectAnswer`."""
+        built = self._known(head)
+        return built.resource.direct(head, batch) if built is not None else None
+
+    def _known(self, head: RequestHead) -> BuiltSite | None:
+        """The site that `head` asks for, where it is up and the host was spelled like this before."""
+        if self._version != self.registry.version:
+            self._follow()
+        return self._by_spelling.get(head.host)
+
+    def stop(self) -> None:
+        """Stop all of them."""
+        for built in self.up:
+            built.stop()
+        self._built.clear()
+        self._by_spelling.clear()
+
+    def _up(self, site: SiteSettings) -> BuiltSite:
+        known = self._built.get(site.name)
+        if known is not None:
+            return known[1]
+        own = site.name == DEFAULT_SITE
+        store = self._sessions.default() if own else self._sessions.of_site(site.name, site.settings.session)
+        built = build_on(self._shared, site, store)
+        self._built[site.name] = (site, built)
+        return built
+
+    def _follow(self) -> None:
+        """The registry has changed: stop what is no more, or is another one by now."""
+        self._version = self.registry.version
+        self._by_spelling.clear()
+        now = {site.name: site for site in self.known}
+        for name, (site, built) in list(self._built.items()):
+            if now.get(name) != site:
+                del self._built[name]
+                self._log.info("{site}: stopped, as it is no more or has other settings", site=name)
+                built.stop()

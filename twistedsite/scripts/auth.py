@@ -1,0 +1,48 @@
+"""What a folder's authentication module sees and may build on. The dialect `guard` runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from twistedsite.settings.server import OptionValue
+
+
+class AuthRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The request that somebody wants to be let in with."""
+
+    method: str
+    path: str
+    """The URL's path as it came, still percent-encoded."""
+    query: str
+    """What follows the first `?`."""
+    scheme: str
+    host: str
+    """The Host field."""
+    client: str
+    """The client's address."""
+    headers: Mapping[str, str]
+    """The header fields, names in any letter case; without Authorization."""
+    options: dict[str, OptionValue]
+    """The `options` of the folder's settings."""
+
+
+class AuthHandler:
+    """The base of a module's `AuthHandler` class, in the manner of Httpdapy. One object is made for each request."""
+
+    req: AuthRequest
+    pb: Mapping[str, Any]
+    """The folder's options."""
+
+    def __init__(self, req: AuthRequest) -> None:
+        self.req = req
+        self.pb = req.options
+
+    def authenticate(self, user: str, password: str) -> object:
+        """Whether `user` may enter with `password`. Every subclass says so itself; this one lets nobody in.
+
+        `raise PermissionError("why")` is for somebody who is known and may not: 403.
+        """
+        return False

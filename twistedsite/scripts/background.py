@@ -1,0 +1,98 @@
+"""Requests that a script sends without waiting for their answers: what it may ask for, as plain data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from twistedsite.scripts.storage import resolve
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_MAX_URL: Final = 8 * 1024
+_MAX_PARAMS: Final = 256 * 1024
+_WRITTEN: Final = re.compile(r"[!-~]+", re.ASCII)
+"""What a URL in a request consists of: printable ASCII without blanks."""
+
+
+class BackgroundCall(msgspec.Struct, frozen=True, array_like=True):
+    """One request, of which its answer is not wanted."""
+
+    method: str
+    url: str
+    """With scheme and host; or a path, with a query perhaps, of this site."""
+    params: list[tuple[str, str]] = []
+    """Fields of a form: of the query where the method is GET or HEAD, else of the body."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it goes to this site."""
+        return self.url.startswith("/")
+
+    @property
+    def target(self) -> str:
+        """The URL without a fragment, and with the fields that belong to the query."""
+        url = self.url.partition("#")[0]
+        if not self.params or self.method not in ("GET", "HEAD"):
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{urlencode(self.params)}"
+
+    @property
+    def content(self) -> bytes | None:
+        """The body, a form; None where there is none."""
+        if self.method in ("GET", "HEAD", "DELETE"):
+            return None
+        return urlencode(self.params).encode("ascii")
+
+    def check(self) -> None:
+        """Raise ValueError, which says why, for what cannot be sent."""
+        if self.method not in METHODS:
+            raise ValueError(f"not a method of a background request: {self.method!r:.100}")
+        if sum(len(name) + len(value) for name, value in self.params) > _MAX_PARAMS:
+            raise ValueError(f"the fields of a background request are longer than {_MAX_PARAMS} characters")
+        if len(self.url) > _MAX_URL or not _WRITTEN.fullmatch(self.url):
+            raise ValueError(f"not a URL: {self.url!r:.100}")
+        if not self.is_local:
+            parts = urlsplit(self.url)
+            # Asked for, because it is parsed only then.
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or "@" in parts.netloc:
+                raise ValueError(f"not a URL that begins with http:// or https:// and a host: {self.url!r:.100}")
+            if ":" in parts.hostname:
+                raise ValueError(f"not a URL with a host's name or IPv4 address: {self.url!r:.100}")
+
+
+class Background(Protocol):
+    """Sends requests for one script. Calls come from the script's thread."""
+
+    def send(self, call: BackgroundCall) -> bool:
+        """Send it soon; False where too many are on their way. Raises ValueError for one that cannot be sent."""
+        ...
+
+
+Params = Mapping[str, object]
+"""Name of a field -> its value, or a list of values."""
+
+
+def background_call(
+    folder: tuple[str, ...], url: str, method: str = "get", params: Params | None = None, local: bool = False
+) -> BackgroundCall:
+    """The call that a script in `folder` means; `local`: `url` is a path of this site, from that folder or, with a
+    slash, from the site's root. Raises ValueError, and PermissionError for a path that leads out of the site."""
+    if local:
+        path, mark, query = url.partition("?")
+        segments = "/".join(quote(segment, safe="%:@!$&'()*+,;=~-._") for segment in resolve(folder, path))
+        closing = "/" if segments and (path.endswith(("/", "/.", "/..")) or path in (".", "..")) else ""
+        url = f"/{segments}{closing}{mark}{quote(query, safe='%/?:@!$&()*+,;=~-._')}"
+    elif url.startswith("/"):
+        raise ValueError(f"not a URL with scheme and host, and not local either: {url!r:.100}")
+    fields = [(name, str(value)) for name, given in (params or {}).items() for value in _values(given)]
+    call = BackgroundCall(method.upper(), url, fields)
+    call.check()
+    return call
+
+
+def _values(given: object) -> Sequence[object]:
+    return given if isinstance(given, list | tuple) else (given,)

@@ -1,0 +1,30 @@
+"""The broker of one site, in the server's own process: what its scripts reach from threads, and workers by frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from twistedsite.scripts.broker.background import RequestBackground, SiteBackground
+from twistedsite.scripts.broker.storage import RequestStorage, SiteStorage
+from twistedsite.sessions.interface import SessionStore
+
+if TYPE_CHECKING:
+    from twistedsite.scripts.exchange import ScriptRequest
+
+
+class DirectBroker(msgspec.Struct, frozen=True):
+    """See `Broker`."""
+
+    sessions: SessionStore
+    files: SiteStorage
+    requests: SiteBackground
+
+    def storage(self, request: ScriptRequest) -> RequestStorage:
+        """See `Broker.storage`."""
+        return self.files.open(request.writable, request.timeout)
+
+    def background(self, request: ScriptRequest) -> RequestBackground:
+        """See `Broker.background`."""
+        return self.requests.open(request)

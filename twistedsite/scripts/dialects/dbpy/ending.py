@@ -1,0 +1,16 @@
+"""How a script ends itself."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+
+class Died(SystemExit):
+    """Ends a script that has said all it wants to say: it ends well. No `except Exception` catches it."""
+
+
+def die(message: object = "", report: bool = True) -> NoReturn:
+    """End the script, as if its last line had been reached; print `message` first if `report`."""
+    if report:
+        print(message)  # noqa: T201  # into the page
+    raise Died

@@ -1,0 +1,144 @@
+"""The files of one request: read, replaced under a lock, and held open until the script has ended well.
+
+What a script holds open is saved when it is closed, or at the end of a script that ends well; a script that fails saves
+none of it. All of them are encoded before the first is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Final
+
+import msgspec
+
+from twistedsite.scripts.storage import Storage, resolve
+
+_SHARE: Final = 0.9
+"""Of a script's time, that it may wait for a lock: what is left is for telling that it was not to be had."""
+
+
+def spelled(path: tuple[str, ...]) -> str:
+    """`path` as scripts write it."""
+    return "/" + "/".join(path)
+
+
+class ContentError(OSError, ValueError):
+    """A file's content is not what it was asked to be, or cannot be made so: text, JSON."""
+
+
+class _Open(msgspec.Struct):
+    path: tuple[str, ...]
+    thing: object
+    """What the script was given."""
+    content: Callable[[], bytes]
+    lock: AbstractContextManager[None]
+
+
+class OpenFiles:
+    """The files of the site for a script in `folder`. `time_left` tells the seconds that the script still has."""
+
+    def __init__(self, storage: Storage, folder: tuple[str, ...], time_left: Callable[[], float]) -> None:
+        self.storage = storage
+        self.folder = folder
+        self._time_left = time_left
+        self._open: list[_Open] = []
+        self._closed: list[object] = []
+
+    def resolve(self, path: str) -> tuple[str, ...]:
+        """The segments of `path` from the site's root; raises PermissionError where it leads out of the site."""
+        if not isinstance(path, str):
+            raise TypeError(f"a path is text, not {type(path).__name__}")
+        return resolve(self.folder, path)
+
+    def read(self, path: str) -> bytes:
+        """The content of the file at `path`; raises OSError."""
+        return self.storage.read(self.resolve(path))
+
+    def replace(self, path: str, timeout: float | None, content: Callable[[bytes | None], bytes]) -> None:
+        """Put `content(old)` in the place of `old`, None where there is no file. Nobody else writes it meanwhile.
+
+        Waits for at most `timeout` seconds for its turn: TimeoutError.
+        """
+        segments = self.resolve(path)
+        with self._lock(segments, timeout):
+            self.storage.write(segments, content(self._read(segments)))
+
+    def write(self, path: str, timeout: float | None, data: bytes) -> None:
+        """Replace the file at `path`, or make it, when it is this script's turn."""
+        segments = self.resolve(path)
+        with self._lock(segments, timeout):
+            self.storage.write(segments, data)
+
+    @contextlib.contextmanager
+    def opening(self, path: str, timeout: float | None) -> Iterator[Callable[[], bytes | None]]:
+        """Hold `path` from now on; `keep` must follow within the block, else it is let go at its end.
+
+        Yields what reads the file as it is now: None where there is none.
+        """
+        segments = self.resolve(path)
+        lock = self._lock(segments, timeout)
+        lock.__enter__()
+        self._open.append(_Open(segments, None, bytes, lock))
+        try:
+            yield lambda: self._read(segments)
+        except BaseException:
+            self._release(self._open[-1])
+            raise
+
+    def keep(self, thing: object, content: Callable[[], bytes]) -> None:
+        """What was opened last is called `thing`; `content` tells what is to be saved when it is closed."""
+        self._open[-1].thing = thing
+        self._open[-1].content = content
+
+    def close(self, thing: object) -> None:
+        """Save `thing` and let its file go; a second time does nothing. Raises ValueError where it was not opened."""
+        if (found := self._find(thing)) is not None:
+            try:
+                self.storage.write(found.path, found.content())
+            finally:
+                self._release(found)
+        elif not any(closed is thing for closed in self._closed):
+            raise ValueError("this was not opened by dbpy.io")
+
+    def is_open(self, thing: object) -> bool:
+        """Whether `thing` has been opened, and not closed."""
+        return self._find(thing) is not None
+
+    def discard(self, thing: object) -> None:
+        """Let the file of `thing` go, as it was."""
+        if (found := self._find(thing)) is not None:
+            self._release(found)
+
+    def close_all(self) -> None:
+        """Save all that is open."""
+        waiting = [(found, found.content()) for found in self._open]
+        for found, data in waiting:
+            self.storage.write(found.path, data)
+            self._release(found)
+
+    def discard_all(self) -> None:
+        """Let go of all that is open, as it was."""
+        while self._open:
+            self._release(self._open[-1])
+
+    def _find(self, thing: object) -> _Open | None:
+        return next((found for found in self._open if found.thing is thing), None)
+
+    def _release(self, found: _Open) -> None:
+        found.lock.__exit__(None, None, None)
+        self._open.remove(found)
+        self._closed.append(found.thing)
+
+    def _lock(self, segments: tuple[str, ...], timeout: float | None) -> AbstractContextManager[None]:
+        if any(found.path == segments for found in self._open):
+            raise OSError(f"{spelled(segments)} is open in this script already: close it first")
+        seconds = self._time_left() * _SHARE if timeout is None else float(timeout)
+        return self.storage.lock(segments, max(0.0, seconds))
+
+    def _read(self, segments: tuple[str, ...]) -> bytes | None:
+        try:
+            return self.storage.read(segments)
+        except FileNotFoundError:
+            return None

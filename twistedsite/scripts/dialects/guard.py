@@ -1,0 +1,83 @@
+"""The dialect of authentication modules: asks one whether somebody may enter. The answer is a status, without a body.
+
+204: yes. 401: no. 403: known, and not allowed. Only `resources/guard.py` asks, and takes anything else for a failure.
+The module is imported once and again when it has changed, under its own name, so that scripts beside it share it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable
+from typing import Final
+
+from twistedsite.http.basic import parse_basic
+from twistedsite.scripts.auth import AuthRequest
+from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.headers import RequestHeaders
+from twistedsite.scripts.interpreters import Interpreters
+
+ALLOWED: Final = 204
+UNKNOWN: Final = 401
+FORBIDDEN: Final = 403
+
+NAMES: Final = ("authenticate", "AuthHandler")
+"""What a module defines, one or the other, to decide."""
+
+
+def run(exchange: Exchange, interpreters: Interpreters) -> None:
+    """Put the module's decision into the status of `exchange`; any exception is the module's failure."""
+    request = exchange.request
+    folder, _, name = request.filename.rpartition(os.sep)
+    interpreter = interpreters.get(folder, request.imports)
+    if request.autoreload:
+        interpreter.refresh(request.filename, request.version)
+    outline = interpreters.code.get(request.filename, request.version).outline
+    if not any(wanted in outline.names for wanted in NAMES):
+        raise TypeError(f"{name} defines neither authenticate(user, password, request) nor AuthHandler")
+    exchange.status = _decision(vars(interpreter.load(request.filename)), exchange)
+
+
+def _decision(names: dict[str, object], exchange: Exchange) -> int:
+    request = exchange.request
+    credentials = parse_basic(request.header("authorization"))
+    if credentials is None:
+        return UNKNOWN
+    told = AuthRequest(
+        method=request.method,
+        path=request.target.partition("?")[0],
+        query=request.query,
+        scheme=request.scheme,
+        host=request.host,
+        client=request.client,
+        headers=RequestHeaders([field for field in request.headers if field[0] != "authorization"]),
+        options=request.options,
+    )
+    try:
+        answer = _asked(names, credentials.user, credentials.password, told)
+    except PermissionError as error:
+        if error.errno is not None:
+            # Not the module's word: something that it opens is not for it.
+            raise
+        return FORBIDDEN
+    if inspect.isgenerator(answer) or inspect.isasyncgen(answer) or inspect.isawaitable(answer):
+        raise TypeError("authenticate must be a function: what it returned is always true, and decides nothing")
+    return ALLOWED if answer else UNKNOWN
+
+
+def _asked(names: dict[str, object], user: str, password: str, told: AuthRequest) -> object:
+    function = names.get("authenticate")
+    handler = names.get("AuthHandler")
+    if callable(function):
+        answer = function(user, password, told)
+    elif callable(handler):
+        method: Callable[[str, str], object] = handler(told).authenticate
+        answer = method(user, password)
+    else:
+        raise TypeError("expected a function authenticate or a class AuthHandler")
+    if inspect.iscoroutine(answer):
+        # Not at the top: few modules need it, and it is large.
+        import asyncio
+
+        return asyncio.run(answer)
+    return answer

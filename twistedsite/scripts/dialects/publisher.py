@@ -1,0 +1,35 @@
+"""The dialect of ZPublisher and Bobo: the URL's segments behind a module lead to one of its objects, which is called.
+
+The module is imported once, and again when it has changed; not before its syntax tree has the first of the names.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.handlers.request import HandlerRequest
+from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.publishing.parameters import arguments
+from twistedsite.scripts.publishing.traversal import NotPublishedError, checked_names, published
+from twistedsite.scripts.refusal import RefusedError
+from twistedsite.scripts.results import answer
+
+
+def run(exchange: Exchange, interpreters: Interpreters) -> None:
+    """Call what is published at the request's path. RefusedError: 404 where nothing is, 400 for its parameters."""
+    request = exchange.request
+    try:
+        names = checked_names(request.path_info, interpreters.code.get(request.filename, request.version).outline)
+        interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
+        if request.autoreload:
+            interpreter.refresh(request.filename, request.version)
+        found = published(interpreter.load(request.filename), names)
+    except NotPublishedError as error:
+        # Strangers need not learn what names there are.
+        raise RefusedError(404, f"No page here: {error}." if request.debug else "") from None
+    by_position, by_name = arguments(found, HandlerRequest(exchange))
+    try:
+        answer(exchange, found(*by_position, **by_name))
+    except SystemExit:
+        return

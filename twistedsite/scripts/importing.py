@@ -1,0 +1,85 @@
+"""`importlib.import_module`, for scripts and their neighbours: it finds what their `import` statement finds.
+
+It is one function for all of the process and reads no builtins, so one that knows whose code calls stands in its place
+while there are interpreters. Code of the site finds neighbours first. Code of a library that was called by a script
+(Django, which imports the settings that it is told of) finds them where there is nothing else of that name, and under
+that name: see `plain_names`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import threading
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any, Final, Protocol
+
+load_module: Final = importlib.import_module
+"""The function that Python came with."""
+
+
+class Importer(Protocol):
+    """An import namespace."""
+
+    def import_module(self, name: str, importer: dict[str, Any]) -> ModuleType:
+        """The module of the absolute `name`, for code whose globals are `importer`."""
+        ...
+
+
+class Running(Importer, Protocol):
+    """That of a script."""
+
+    @property
+    def plain(self) -> Importer:
+        """What libraries import by name."""
+        ...
+
+
+current: Final[ContextVar[Running | None]] = ContextVar("interpreter", default=None)
+"""Whose script runs in this context."""
+
+_users = 0
+_guard: Final = threading.Lock()
+
+
+def install() -> None:
+    """Have `importlib.import_module` find neighbours, until `uninstall` has been called as often."""
+    global _users
+    with _guard:
+        _users += 1
+        importlib.import_module = _import_module
+
+
+def uninstall() -> None:
+    """See `install`."""
+    global _users
+    with _guard:
+        _users -= 1
+        if not _users and importlib.import_module is _import_module:
+            importlib.import_module = load_module
+
+
+def _import_module(name: str, package: str | None = None) -> ModuleType:
+    """Import a module; `package` is needed for a relative name only."""
+    if name.startswith("."):
+        return load_module(name, package)
+    caller = sys._getframe(1).f_globals
+    own = _importer_of(caller)
+    if own is not None:
+        return own.import_module(name, caller)
+    try:
+        return load_module(name)
+    except ModuleNotFoundError as error:
+        running = current.get()
+        if running is None or error.name != name.partition(".")[0]:
+            raise
+        return running.plain.import_module(name, caller)
+
+
+def _importer_of(caller: dict[str, Any]) -> Importer | None:
+    """The namespace of code that runs with the builtins of one."""
+    names = caller.get("__builtins__")
+    method = names.get("__import__") if isinstance(names, dict) else None
+    owner: Importer | None = getattr(method, "__self__", None)
+    return owner if hasattr(owner, "import_module") else None

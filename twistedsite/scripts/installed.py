@@ -1,0 +1,31 @@
+"""Handlers that other packages bring: objects with `run(exchange, interpreters)`, found by their entry points."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+GROUP: Final = "twistedsite.handlers"
+"""The entry point group; the name of an entry is what settings call the handler."""
+
+
+@functools.cache
+def installed_handlers() -> Mapping[str, EntryPoint]:
+    """All that are installed when this is first asked, by name: a new package is seen at the next start."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def load_handler(name: str) -> object:
+    """The installed handler `name`, imported.
+
+    Raises LookupError where there is none, TypeError where it has no `run`, or what its import raises.
+    """
+    entry = installed_handlers().get(name)
+    if entry is None:
+        raise LookupError(f"no handler {name!r} is installed (entry point group {GROUP})")
+    handler = entry.load()
+    if not callable(getattr(handler, "run", None)):
+        raise TypeError(f"{entry.value} is no handler: it has no run(exchange, interpreters)")
+    return handler

@@ -1,0 +1,174 @@
+"""What the scripts of one folder import, and by which names: its search path, and the builtins that apply it.
+
+Every folder that is searched has a synthetic package in `sys.modules`, with the folder as its `__path__`. A script's
+`import helper` is read as `import PACKAGE.helper` where such a folder has a `helper`, by the `__import__` among the
+builtins that scripts and their neighbours see. So the import system's own locks, its treatment of circular imports, and
+whatever looks a class's module up in `sys.modules` (dataclasses, pickle, typing) work as they always do.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Final
+
+from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.importing import load_module
+from twistedsite.scripts.imports import Imports
+from twistedsite.scripts.modules import ModuleTable, is_loading
+from twistedsite.scripts.plain_names import PlainNames, forget_names, owner_of
+
+PREFIX: Final = "site_folder_"
+"""Of the names of all synthetic packages."""
+_ATTEMPTS: Final = 5
+"""Times that a module is imported again because it went away: its loading failed elsewhere, or it was edited."""
+
+
+class Interpreter:
+    """The import namespace of one folder; its modules lie in `table`, which others may share.
+
+    `package` and `root` are the names of synthetic packages: of the folder, and of that in which the package `rootpkg`
+    of `imports` lies. `home` gives that of a folder on the search path `path`.
+    """
+
+    def __init__(
+        self,
+        table: ModuleTable,
+        folder: str,
+        package: str,
+        path: tuple[str, ...],
+        home: Callable[[str], str],
+        imports: Imports,
+        root: str,
+    ) -> None:
+        self.table = table
+        self.folder = folder
+        self.package = package
+        self.path = path
+        self.builtins: Final = {**vars(builtins), "__import__": self._import}
+        self.plain: Final = PlainNames(table, path)
+        self._home = home
+        self._rootpkg = imports.rootpkg
+        self._rootpkg_folder = imports.rootpkg_folder
+        self._root = root
+        self._names: dict[str, str] = {}
+
+    @property
+    def code(self) -> CodeCache:
+        """The compiled files."""
+        return self.table.code
+
+    def refresh(self, filename: str = "", version: str = "") -> None:
+        """See `ModuleTable.refresh`."""
+        if self.table.refresh(filename, version):
+            forget_names(self.table)
+
+    def load(self, filename: str) -> ModuleType:
+        """The script `filename` of this folder as a module: imported once, and again when it was forgotten.
+
+        Raises what its code raises, and FileNotFoundError where the file has gone.
+        """
+        name = self._names.get(filename) or self._script_name(filename)
+        known = sys.modules.get(name)
+        if known is not None and not is_loading(name):
+            return known
+        for _ in range(_ATTEMPTS):
+            module = load_module(name)
+            # Python hands out a module that another thread was loading even if that has failed in the meantime.
+            if sys.modules.get(name) is module:
+                break
+        return module
+
+    def import_module(self, name: str, importer: dict[str, Any]) -> ModuleType:
+        """See `Importer`."""
+        return self._import(name, importer, None, ("__name__",), 0)
+
+    def find(self, name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
+        """The spec of the module `name` of this folder's package, looked for in the folders `path`."""
+        return self.table.find(name, path, self.builtins)
+
+    def _script_name(self, filename: str) -> str:
+        stem = os.path.splitext(os.path.basename(filename))[0].replace(".", "_")
+        parent = self.package
+        if self._rootpkg:
+            parent = self._root
+            for part in self._rootpkg.split("."):
+                parent = f"{parent}.{part}"
+                self.table.folders.setdefault(parent, "")
+            self.table.folders[parent] = folder = self._rootpkg_folder
+            inner = os.path.relpath(os.path.dirname(filename), folder)
+            for part in inner.split(os.sep) if inner not in (".", "") else ():
+                parent = f"{parent}.{part.replace('.', '_')}"
+                folder = os.path.join(folder, part)
+                self.table.folders[parent] = folder
+        name = f"{parent}.{stem}"
+        self.table.scripts[name] = (filename, self.builtins)
+        self._names[filename] = name
+        return name
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, Any] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        importer = str((globals or {}).get("__name__", ""))
+        if level > 0:
+            target = importlib.util.resolve_name("." * level + name, str((globals or {}).get("__package__") or ""))
+            return self._noting(importer, target, name, globals, locals, fromlist, level)
+        top = name.partition(".")[0]
+        owner = owner_of(top)
+        is_plain = owner is not None and owner.table is self.table
+        package = None if is_plain else self._package_of(top)
+        if package is None:
+            try:
+                return builtins.__import__(name, globals, locals, fromlist or (), 0)
+            except ModuleNotFoundError as error:
+                package = self._namespace_of(top) if error.name == top else None
+                if package is None:
+                    raise
+        target = f"{package}.{name}"
+        for _ in range(_ATTEMPTS):
+            module = self._noting(importer, target, target, globals, locals, fromlist or ("__name__",), 0)
+            # As in `load`.
+            if sys.modules.get(target) is module:
+                break
+        return module if fromlist else sys.modules.get(f"{package}.{top}", module)
+
+    def _noting(
+        self,
+        importer: str,
+        target: str,
+        name: str,
+        globals: Mapping[str, Any] | None,
+        locals: Mapping[str, Any] | None,
+        fromlist: Sequence[str] | None,
+        level: int,
+    ) -> ModuleType:
+        if target.startswith(PREFIX):
+            self.table.note(importer, (target, *(f"{target}.{item}" for item in fromlist or ())))
+        try:
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+        except ModuleNotFoundError as error:
+            if error.name and error.name.startswith(PREFIX):
+                own = error.name.partition(".")[2]
+                raise ModuleNotFoundError(f"No module named {own!r}", name=own) from None
+            raise
+
+    def _package_of(self, top: str) -> str | None:
+        """The synthetic package in which code of this folder finds the module `top`."""
+        if self._rootpkg and top == self._rootpkg.partition(".")[0]:
+            return self._root
+        return next((self._home(folder) for folder in self.path if self.table.has_module(folder, top)), None)
+
+    def _namespace_of(self, top: str) -> str | None:
+        """The same, where `top` is a folder without `__init__.py`: only what is found nowhere else (PEP 420)."""
+        found = (folder for folder in self.path if os.path.isdir(os.path.join(folder, top)))
+        return next((self._home(folder) for folder in found), None)

@@ -1,0 +1,231 @@
+"""The modules of one interpreter: what each was loaded from, who has imported it, and what is stale by now."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from types import CodeType, ModuleType
+from typing import Any, Final, Protocol
+
+from twistedsite.scripts.code import CodeCache, file_version, is_settled, source_digest
+from twistedsite.scripts.imports import Imports
+
+_MOST_STRANGERS: Final = 1024
+EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+
+
+class Loaded(Protocol):
+    """What a module was loaded from."""
+
+    def has_changed(self, filename: str, version: str) -> bool:
+        """Whether that is different by now. The file `filename` is known to have `version`."""
+        ...
+
+
+class _LoadedFile:
+    """The file that a module was loaded from."""
+
+    def __init__(self, path: str, version: str, digest: bytes) -> None:
+        self._path = path
+        self._version = version
+        self._digest = digest
+
+    def has_changed(self, filename: str, version: str) -> bool:
+        """See `Loaded`. A new version of the same content is no change."""
+        if self._version == version and self._path == filename:
+            return False
+        try:
+            version = file_version(self._path)
+            if version == self._version:
+                return False
+            with open(self._path, "rb") as file:
+                digest = source_digest(file.read())
+        except OSError:
+            return True
+        self._version = version
+        return digest != self._digest
+
+
+class _LoadedFolder:
+    """The folder without an `__init__.py` that a namespace package was made for."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def has_changed(self, filename: str, version: str) -> bool:
+        """See `Loaded`."""
+        return not os.path.isdir(self._path) or os.path.isfile(os.path.join(self._path, "__init__.py"))
+
+
+class SiteLoader(importlib.machinery.SourceFileLoader):
+    """Loads a neighbour from its source: no `__pycache__` in the site, and never code that is older than the file."""
+
+    def __init__(self, fullname: str, path: str, table: ModuleTable, builtins: dict[str, Any]) -> None:
+        super().__init__(fullname, path)
+        self._table = table
+        self._builtins = builtins
+
+    def get_code(self, fullname: str) -> CodeType:
+        version = file_version(self.path)
+        compiled = self._table.code.get(self.path, version)
+        self._table.loaded[fullname] = _LoadedFile(self.path, version, compiled.digest)
+        return compiled.code
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__["__builtins__"] = self._builtins
+        code = self.get_code(module.__name__)
+        try:
+            exec(code, module.__dict__)  # noqa: S102  # as the import system does it
+        finally:
+            _feel_interrupt()
+
+
+class ModuleTable:
+    """All modules of one interpreter, by full name. They stay loaded from the first request on."""
+
+    def __init__(self, code: CodeCache) -> None:
+        self.code = code
+        self.loaded: dict[str, Loaded] = {}
+        self.scripts: dict[str, tuple[str, dict[str, Any]]] = {}
+        """Full name -> file and builtins, of the scripts that are modules."""
+        self.folders: dict[str, str] = {}
+        """Full name -> folder, of the packages on the way to them."""
+        self.packages: set[str] = set()
+        """The synthetic packages, one for each folder that is searched."""
+        self.roots: dict[Imports, str] = {}
+        """The synthetic packages in which `rootpkg` lies."""
+        self.interpreters: dict[tuple[str, Imports], Any] = {}
+        """Folder and settings -> the Interpreter for code in it."""
+        self.plain: set[str] = set()
+        """The top-level names of modules that have no synthetic package: see `plain_names`."""
+        self._importers: dict[str, set[str]] = {}
+        self._strangers: set[tuple[str, int, int, int]] = set()
+        """Names that a folder does not have, each with what changes when a name comes into that folder or goes."""
+        self._lock = threading.Lock()
+
+    def make_package(self, name: str, folder: str) -> None:
+        """Have a synthetic package of `folder`."""
+        package = ModuleType(name)
+        package.__path__ = [folder] if folder else []
+        sys.modules[name] = package
+        self.packages.add(name)
+
+    def refresh(self, filename: str = "", version: str = "") -> bool:
+        """Forget the modules whose files have changed, and those that have imported them.
+
+        `version` is that of `filename`, where it is known: that file is not looked at again. Returns whether one that
+        has a plain name was among them: then all are forgotten.
+        """
+        if not self.loaded:
+            return False
+        with self._lock:
+            # Copies, because other threads go on loading.
+            loaded = list(self.loaded.items())
+            changed = [
+                name for name, source in loaded if source.has_changed(filename, version) and not is_loading(name)
+            ]
+            plain = bool(self.plain) and any(name.partition(".")[0] in self.plain for name in changed)
+            if plain:
+                changed = [name for name, _ in loaded]
+            while changed:
+                name = changed.pop()
+                if self.loaded.pop(name, None) is not None:
+                    self._forget(name)
+                    changed.extend(self._importers.pop(name, ()))
+                    changed.extend(inner for inner in list(self.loaded) if inner.startswith(name + "."))
+        return plain
+
+    def has_module(self, folder: str, name: str) -> bool:
+        """Whether `folder` has a module or package `name`, other than a namespace package."""
+        try:
+            status = os.stat(folder)
+        except OSError:
+            return False
+        seen = (name, status.st_dev, status.st_ino, status.st_ctime_ns)
+        if seen in self._strangers:
+            return False
+        base = os.path.join(folder, name)
+        if os.path.isfile(base + ".py") or os.path.isfile(os.path.join(base, "__init__.py")):
+            return True
+        if any(os.path.isfile(base + suffix) for suffix in EXTENSIONS[:1]):
+            return True
+        # A folder, or a link to nothing, can become a module without the folder above it being touched.
+        if is_settled(status) and not any(map(os.path.lexists, (base, base + ".py", base + EXTENSIONS[0]))):
+            if len(self._strangers) >= _MOST_STRANGERS:
+                self._strangers.clear()
+            self._strangers.add(seen)
+        return False
+
+    def note(self, importer: str, imported: Iterable[str]) -> None:
+        """Remember that the module `importer` has asked for these."""
+        with self._lock:
+            for name in imported:
+                self._importers.setdefault(name, set()).add(importer)
+
+    def close(self) -> None:
+        """Forget every module."""
+        with self._lock:
+            for name in [name for name in sys.modules if name.partition(".")[0] in self.packages]:
+                self._forget(name)
+            self.loaded.clear()
+            self._importers.clear()
+            self.packages.clear()
+
+    def find(
+        self, name: str, path: Sequence[str] | None, builtins: dict[str, Any]
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The spec of the module `name`, looked for in the folders `path`, to be run with `builtins`."""
+        if (script := self.scripts.get(name)) is not None:
+            return self._spec(name, script[0], None, script[1])
+        if (package := self.folders.get(name)) is not None:
+            init = os.path.join(package, "__init__.py")
+            return self._spec(name, init, [package], builtins) if os.path.isfile(init) else self._bare(name, package)
+        stem = name.rpartition(".")[2]
+        for folder in path or ():
+            base = os.path.join(folder, stem)
+            if os.path.isfile(base + ".py"):
+                return self._spec(name, base + ".py", None, builtins)
+            if os.path.isfile(init := os.path.join(base, "__init__.py")):
+                return self._spec(name, init, [base], builtins)
+            for suffix in EXTENSIONS:
+                if os.path.isfile(base + suffix):
+                    return importlib.util.spec_from_file_location(name, base + suffix)
+        for folder in path or ():
+            if os.path.isdir(base := os.path.join(folder, stem)):
+                return self._bare(name, base)
+        return None
+
+    def _spec(
+        self, name: str, filename: str, inside: list[str] | None, builtins: dict[str, Any]
+    ) -> importlib.machinery.ModuleSpec | None:
+        loader = SiteLoader(name, filename, self, builtins)
+        return importlib.util.spec_from_file_location(name, filename, loader=loader, submodule_search_locations=inside)
+
+    def _bare(self, name: str, folder: str) -> importlib.machinery.ModuleSpec:
+        """A namespace package (PEP 420)."""
+        spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+        spec.submodule_search_locations = [folder] if folder else []
+        if folder:
+            self.loaded[name] = _LoadedFolder(folder)
+        return spec
+
+    def _forget(self, name: str) -> None:
+        sys.modules.pop(name, None)
+        parent, _, stem = name.rpartition(".")
+        if parent in sys.modules:
+            sys.modules[parent].__dict__.pop(stem, None)
+
+
+def is_loading(name: str) -> bool:
+    """Whether the module is being executed for the first time; the import system would miss it at the end."""
+    return bool(getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False))
+
+
+def _feel_interrupt() -> None:
+    """Have an interrupt that is pending in this thread raised by this call: in the import system, from which no other
+    is let in, it would leave locks behind.
+    """

@@ -1,0 +1,115 @@
+"""Modules of a site that a library imports by name (Django: settings, URLs, models) have that name, as in any program.
+
+Such a library compares the names that it was told with `__name__`, so the synthetic packages of `interpreter.py` would
+not do. There is one such name in a process, as there is one Django with one set of settings.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.machinery
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType, ModuleType
+from typing import Any, Final
+
+from twistedsite.scripts.importing import load_module
+from twistedsite.scripts.modules import ModuleTable
+
+_owners: Final[dict[str, PlainNames]] = {}
+"""Top-level name -> whose it is, of all in this process."""
+
+
+class PlainNames:
+    """The modules of an interpreter that have their plain names: they lie in `table`, and are found along `path`."""
+
+    def __init__(self, table: ModuleTable, path: tuple[str, ...]) -> None:
+        self.table = table
+        self._path = path
+        self._builtins: Final = {**vars(builtins), "__import__": self._import}
+
+    def import_module(self, name: str, importer: dict[str, Any]) -> ModuleType:
+        """The module `name`, for a library or for one of these modules (see `Importer`)."""
+        return self._or_claimed(name.partition(".")[0], lambda: load_module(name))
+
+    def find(self, name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
+        """The spec of a module of one of these names."""
+        return self.table.find(name, self._path if path is None else path, self._builtins)
+
+    def _import(
+        self,
+        name: str,
+        globals: Mapping[str, Any] | None = None,
+        locals: Mapping[str, Any] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        def load() -> ModuleType:
+            return builtins.__import__(name, globals, locals, fromlist or (), level)
+
+        return load() if level else self._or_claimed(name.partition(".")[0], load)
+
+    def _or_claimed(self, top: str, load: Callable[[], ModuleType]) -> ModuleType:
+        try:
+            return load()
+        except ModuleNotFoundError as error:
+            if error.name != top or top in _owners or not self._has(top):
+                raise
+        _owners[top] = self
+        self.table.plain.add(top)
+        return load()
+
+    def _has(self, top: str) -> bool:
+        places = ((folder, os.path.join(folder, top)) for folder in self._path)
+        return any(self.table.has_module(folder, top) or os.path.isdir(inside) for folder, inside in places)
+
+
+def owner_of(name: str) -> PlainNames | None:
+    """Whose the plain name of the module `name` is."""
+    return _owners.get(name.partition(".")[0]) if _owners else None
+
+
+def forget_names(table: ModuleTable) -> None:
+    """Take the plain names of `table` back, and let go of Django where it has imported any of them."""
+    tops = {top for top, owner in _owners.items() if owner.table is table}
+    for top in tops:
+        del _owners[top]
+    table.plain.clear()
+    if tops and "django" in sys.modules:
+        tops |= {"django"} | _built_on("django")
+    for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
+        sys.modules.pop(name, None)
+
+
+def other_django_project(table: ModuleTable) -> str | None:
+    """The module of Django's settings, where it is not one of `table`: there is one set of them in a process."""
+    conf = sys.modules.get("django.conf")
+    if conf is None or not conf.settings.configured:
+        return None
+    name = getattr(conf.settings, "SETTINGS_MODULE", None)
+    owner = owner_of(name) if isinstance(name, str) else None
+    return name if owner is not None and owner.table is not table else None
+
+
+def _built_on(library: str) -> set[str]:
+    """The top-level names of installed packages that hold classes, functions or modules of `library`."""
+    found = set()
+    for name, module in list(sys.modules.items()):
+        top = name.partition(".")[0]
+        if top not in sys.stdlib_module_names and top not in found and top != "twistedsite":
+            values = list(vars(module).values()) if isinstance(module, ModuleType) else []
+            if any(_home(value) == library for value in values):
+                found.add(top)
+    return found
+
+
+def _home(value: object) -> str:
+    match value:
+        case ModuleType():
+            name = value.__name__
+        case type() | FunctionType():
+            name = value.__module__
+        case _:
+            return ""
+    return name.partition(".")[0] if isinstance(name, str) else ""

@@ -1,0 +1,79 @@
+"""How a script that swallows every exception is stopped on Python 3.12 and later: by `sys.monitoring` (PEP 669).
+
+The code of the site that a pursued thread is running is made to tell of each line that it is about to run, at the line
+of an `except` too, before anything is caught by that; and of each jump, as a loop of one line has but one line event.
+In that thread, and no other, whatever is told raises ScriptStop. Code is only instrumented while a thread is pursued.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from types import CodeType
+from typing import Any, Final
+
+from twistedsite.scripts.run import ScriptStop
+
+_OURS: Final = (3, 4)
+"""Numbers for a tool that no kind of tool has for itself: 0 is the debuggers', 1 coverage's, 2 the profilers'."""
+_NAME: Final = "twistedsite"
+_EVENTS: Final = ("LINE", "JUMP", "PY_START", "PY_RESUME")
+"""Nothing goes on for ever without one of these."""
+
+
+class Pursuit:
+    """The threads of the process whose scripts are to be stopped at their next line. For any thread."""
+
+    def __init__(self) -> None:
+        self._monitoring: Any = getattr(sys, "monitoring", None)
+        self._events = [getattr(self._monitoring.events, name) for name in _EVENTS] if self._monitoring else []
+        self._tool: int | None = None
+        self._threads: set[int] = set()
+        self._watched: dict[int, CodeType] = {}
+        """By identity: two codes compiled from the same text are equal, and have instructions of their own."""
+        self._lock = threading.Lock()
+
+    def begin(self, thread_id: int, codes: Iterable[CodeType]) -> bool:
+        """Stop the thread at the next line of any of `codes`, which it is running. False where Python cannot."""
+        if self._monitoring is None:
+            return False
+        with self._lock:
+            if self._tool is None and not self._take_tool():
+                return False
+            self._threads.add(thread_id)
+            for code in codes:
+                if id(code) not in self._watched:
+                    self._watched[id(code)] = code
+                    self._monitoring.set_local_events(self._tool, code, sum(self._events))
+        return True
+
+    def end(self, thread_id: int) -> None:
+        """The thread has left its script. When none is pursued any more, all code is as it was."""
+        with self._lock:
+            self._threads.discard(thread_id)
+            if self._threads or self._tool is None:
+                return
+            for code in self._watched.values():
+                self._monitoring.set_local_events(self._tool, code, 0)
+            self._watched.clear()
+            self._listen(self._tool, None)
+            self._monitoring.free_tool_id(self._tool)
+            self._tool = None
+
+    def _take_tool(self) -> bool:
+        for number in _OURS:
+            if self._monitoring.get_tool(number) is None:
+                self._monitoring.use_tool_id(number, _NAME)
+                self._listen(number, self._told)
+                self._tool = number
+                return True
+        return False
+
+    def _listen(self, tool: int, callback: Callable[..., None] | None) -> None:
+        for event in self._events:
+            self._monitoring.register_callback(tool, event, callback)
+
+    def _told(self, code: CodeType, place: int, target: int = 0) -> None:
+        if threading.get_ident() in self._threads:
+            raise ScriptStop
