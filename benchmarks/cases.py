@@ -58,6 +58,8 @@ CASES = (
     Case("not-found", "404", lambda body: True, status=404),
     Case("hello", "Hello script with a query parameter", _is(pages.hello(NAME).encode())),
     Case("hello-methods", "Hello by a function `get`", _is(pages.hello(NAME).encode())),
+    Case("hello-handler", "Hello by a handler class", _is(pages.hello(NAME).encode())),
+    Case("hello-publisher", "Hello by a published function", _is(pages.hello(NAME).encode())),
     Case("hello-flask", "Hello by Flask", _is(pages.hello(NAME).encode())),
     Case("page-64k", "64 kB script page", _is(pages.page(NAME).encode())),
     Case(

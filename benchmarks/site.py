@@ -19,6 +19,24 @@ def get(request):
     return f"<p>Hello, {escape(request.query['name'])}!</p>\\n"
 """
 
+_HELLO_HANDLER = """from html import escape
+
+import twistedsite
+
+
+class RequestHandler(twistedsite.RequestHandler):
+    def Content(self):
+        return f"<p>Hello, {escape(self.req.form['name'])}!</p>\\n"
+"""
+
+_HELLO_PUBLISHER = """from html import escape
+
+
+def hello(name: str):
+    'A greeting.'
+    return f"<p>Hello, {escape(name)}!</p>\\n"
+"""
+
 _HELLO_FLASK = """from html import escape
 
 from flask import Flask, request
@@ -69,6 +87,9 @@ _TABLE_PHP = """<!doctype html>
 _TEXTS = {
     "hello.py": _HELLO,
     "greet.py": _HELLO_METHODS,
+    "handler.py": _HELLO_HANDLER,
+    "published/_folder.toml": "dialect = 'publisher'\n",
+    "published/greet.py": _HELLO_PUBLISHER,
     "flask_hello.py": _HELLO_FLASK,
     "page.py": _PAGE,
     "table.jinja": TEMPLATE,
@@ -84,6 +105,7 @@ def build_site(work: Path) -> Path:
     """Write the site to `work/site`, the CGI programs to `work/cgi`, the WSGI application to `work/apps`; the site."""
     site = work / "site"
     (site / "listing").mkdir(parents=True)
+    (site / "published").mkdir()
     (site / "1k.txt").write_bytes(KILOBYTE)
     (site / "100k.txt").write_bytes(HUNDRED_KILOBYTES)
     with (site / "100m.bin").open("wb") as file:

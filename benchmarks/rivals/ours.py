@@ -25,6 +25,8 @@ TWISTEDSITE = Rival(
         **LISTING,
         "hello": f"/hello.py{QUERY}",
         "hello-methods": f"/greet.py{QUERY}",
+        "hello-handler": f"/handler.py{QUERY}",
+        "hello-publisher": f"/published/greet.py/hello{QUERY}",
         "hello-flask": f"/flask_hello.py/{QUERY}",
         "page-64k": f"/page.py{QUERY}",
         "template": f"/table.jinja{QUERY}",

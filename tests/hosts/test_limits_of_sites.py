@@ -18,6 +18,8 @@ SETTINGS = {
     "worn": "workers = { max_requests = 2 }",
     "brief": 'workers = { idle = "20ms" }',
     "small": 'workers = { memory = "60M" }',
+    "readonly": "storage = { writable = [] }",
+    "tight": 'storage = { quota = "4K" }',
     "quick": 'timeout = "300ms"',
     "few": 'isolation = "threads"\nthreads = 1',
 }
@@ -28,11 +30,20 @@ while not os.path.exists(os.path.join(os.path.dirname(__file__), "go")) and time
     time.sleep(0.01)
 print("done")
 """
+KEEP = """
+try:
+    storage.write("_kept.txt", "x" * 2_000)
+    storage.write("_more.txt", "x" * 200_000)
+    print("kept")
+except OSError as error:
+    print(type(error).__name__)
+"""
 SCRIPTS = {
     "pid": "import os\nprint(os.getpid())\n",
     "wait": WAIT,
     "helper": "kept = b'x' * 80_000_000\n",
     "big": "import os, helper\nprint(os.getpid())\n",
+    "keep": KEEP,
     "loop": "while True: pass\n",
 }
 
@@ -109,8 +120,16 @@ def test_a_script_is_stopped_by_its_own_sites_time(server: Server) -> None:
 def test_a_site_in_threads_that_is_full_holds_no_other_up(server: Server, place: Path) -> None:
     with ThreadPoolExecutor(2) as clients:
         asked = [clients.submit(ask, server, "few", "wait") for _ in range(2)]
-        for other in ("plain", "quick"):
+        for other in ("plain", "worn"):
             assert ask(server, other, "pid")[0] == 200
         assert not any(one.done() for one in asked)
         (place / "few" / "go").touch()
         assert [one.result()[0] for one in asked] == [200, 200]
+
+
+def test_what_a_site_may_write_is_its_own_matter(server: Server, place: Path) -> None:
+    assert ask(server, "readonly", "keep") == (200, "PermissionError\n")
+    assert ask(server, "tight", "keep") == (200, "OSError\n")
+    assert ask(server, "plain", "keep") == (200, "kept\n")
+    kept = {name for name in SETTINGS if (place / name / "_more.txt").exists()}
+    assert kept == {"plain"}

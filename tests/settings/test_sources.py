@@ -57,6 +57,7 @@ VALUES = {
     "log_format": "json",
     "health": "/ok",
     "drain": "7s",
+    "watchdog": "7s",
 }
 
 

@@ -20,7 +20,7 @@ TWIST = (str(BIN / "twist"), "scriptsite")
 SERVE = (str(BIN / "scriptsite"), "serve")
 ANY_PORT = ("--listen", "tcp:0:interface=127.0.0.1")
 PATIENCE = 30.0
-"""Seconds after which a server that tells nothing is killed, so that its test fails instead of waiting for ever."""
+"""Seconds after which a server that tells nothing, or does not end, is killed: its test fails and does not hang."""
 
 _URL = re.compile(r"https?://[^\s\"]+/|unix:[^\s\"]+")
 
@@ -64,10 +64,13 @@ class Server:
 
     def stop(self, number: int = signal.SIGTERM) -> str:
         """Signal it, wait for its end, and return all that it has written."""
+        guard = threading.Timer(PATIENCE, self.process.kill)
+        guard.start()
         self.process.send_signal(number)
         assert self.process.stdout is not None
         self.lines += self.process.stdout.readlines()
         self.process.wait(PATIENCE)
+        guard.cancel()
         return "".join(self.lines)
 
 
@@ -102,6 +105,7 @@ def running(
     guard.start()
     try:
         server = Server(process)
+        guard.cancel()
         assert server.urls, "".join(server.lines)
         yield server
     finally:

@@ -120,8 +120,9 @@ def test_nothing_is_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_the_portal_has_no_faults() -> None:
-    verdict = check(str(PORTAL))
+@pytest.mark.parametrize("name", ["portal", "blog", "dbpy-tests"])
+def test_the_samples_have_no_faults(name: str) -> None:
+    verdict = check(str(PORTAL.parent / name))
     assert verdict.checked >= 10
     assert verdict.faults == []
 

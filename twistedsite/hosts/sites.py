@@ -60,7 +60,8 @@ class Sites:
 
         Raises SettingsError as `build_on` does, and SessionError.
         """
-        self._sessions.drop_older(max(site.settings.session.absolute for site in self.known))
+        longest = [settings.session.absolute for settings in (self._shared.settings, *(s.settings for s in self.known))]
+        self._sessions.drop_older(max(longest))
         in_workers = [site for site in self.known if site.settings.isolation == "workers"]
         if in_workers:
             self._shared.workers()

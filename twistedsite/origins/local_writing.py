@@ -55,7 +55,6 @@ class LocalWriter:
                     else:
                         _inherit_rights(descriptor, parent)
                     os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
-                self._sync_folder(parent)
                 return os.fstat(descriptor)
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):
@@ -74,13 +73,11 @@ class LocalWriter:
                 with self._replacing:
                     _check_version(_status(name, parent), expected_version)
                     os.unlink(name, dir_fd=parent)
-            self._sync_folder(parent)
 
     def make_folder(self, path: tuple[str, ...]) -> os.stat_result:
         """See `Origin.make_folder`; returns the folder's status."""
         with _naming(path), self._parent(path, make=True) as parent:
             _make(path[-1], parent)
-            self._sync_folder(parent)
             return os.stat(path[-1], dir_fd=parent, follow_symlinks=False)
 
     def usage(self) -> int:
@@ -112,14 +109,6 @@ class LocalWriter:
             yield folder
         finally:
             os.close(folder)
-
-    def _sync_folder(self, folder: int) -> None:
-        if self._fsync:
-            descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
 
 def _enter(name: str, folder: int, make: bool) -> int:

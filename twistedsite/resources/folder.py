@@ -288,8 +288,9 @@ class FolderTree(SiteResource):
             await self._guard.admit(request, folder)
             nothing = place.entry is None and folder.auth is None
             found = resource_for(self.site, place)
-            if self._ready is not None and isinstance(found, ScriptResource) and not (place.rest or place.handled):
-                self._ready.offer(request.path, found, asked)
+            if self._ready is not None and isinstance(found, ScriptResource) and not place.handled:
+                behind = len(place.rest) + place.slash if place.rest else 0
+                self._ready.offer(request.path, found, asked, behind)
             if isinstance(found, SiteResource):
                 await found.answer(request)
             else:

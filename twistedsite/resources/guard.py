@@ -19,6 +19,7 @@ from twistedsite.http.request import Request as OwnRequest
 from twistedsite.origins.interface import Entry, GoneError, Kind, arrived
 from twistedsite.resources.base import SiteContext
 from twistedsite.resources.error import HttpProblem
+from twistedsite.resources.guesses import GuessCount
 from twistedsite.resources.passwords import TooManyWaitError
 from twistedsite.resources.place import Place
 from twistedsite.resources.script import ScriptResource, problem_of
@@ -42,6 +43,8 @@ class Guard:
     def __init__(self, site: SiteContext) -> None:
         self._site = site
         self._passwords = site.delivery.passwords
+        # Of this site alone: who is let in by another site, his own perhaps, does not start anew here.
+        self._guesses = GuessCount(site.settings.auth, site.delivery.now)
         self._users: OrderedDict[tuple[str, ...], tuple[str, Users | UsersError]] = OrderedDict()
         """Path of a file of users -> its version, and what stands in it."""
 
@@ -72,16 +75,16 @@ class Guard:
         if passwords.is_remembered(digest):
             return
         self._check_guesses(address, digest)
-        if passwords.guesses.was_wrong(address, digest):
+        if self._guesses.was_wrong(address, digest):
             raise _asking(auth)
-        passwords.guesses.begins(address, digest)
+        self._guesses.begins(address, digest)
         try:
             right = await passwords.verify(users, credentials.user, credentials.password, digest)
         except TooManyWaitError:
-            passwords.guesses.undecided(address, digest)
+            self._guesses.undecided(address, digest)
             raise HttpProblem(503, headers={b"retry-after": _RETRY_AFTER}) from None
         except BaseException:
-            passwords.guesses.undecided(address, digest)
+            self._guesses.undecided(address, digest)
             raise
         self._judge(right, auth, address, digest)
 
@@ -93,14 +96,14 @@ class Guard:
         # The module decides each time, for it sees the request. But who was let in a moment ago is no guesser.
         if not passwords.is_remembered(digest):
             self._check_guesses(address, digest)
-            passwords.guesses.begins(address, digest)
+            self._guesses.begins(address, digest)
         try:
             status = await self._decision(request, entry, folder)
         except BaseException:
-            passwords.guesses.undecided(address, digest)
+            self._guesses.undecided(address, digest)
             raise
         if status not in (module_dialect.ALLOWED, module_dialect.UNKNOWN, module_dialect.FORBIDDEN):
-            passwords.guesses.undecided(address, digest)
+            self._guesses.undecided(address, digest)
             raise HttpProblem(500, _BROKEN)
         self._judge(status != module_dialect.UNKNOWN, auth, address, digest)
         passwords.remember(digest)
@@ -108,15 +111,15 @@ class Guard:
             raise HttpProblem(403)
 
     def _check_guesses(self, address: str, digest: bytes) -> None:
-        if seconds := self._passwords.guesses.locked_for(address, digest):
+        if seconds := self._guesses.locked_for(address, digest):
             detail = "Too many wrong passwords have come from your address."
             raise HttpProblem(429, detail, headers={b"retry-after": b"%d" % seconds})
 
     def _judge(self, right: bool, auth: Auth, address: str, digest: bytes) -> None:
         if not right:
-            self._passwords.guesses.wrong(address, digest)
+            self._guesses.wrong(address, digest)
             raise _asking(auth)
-        self._passwords.guesses.right(address)
+        self._guesses.right(address)
 
     async def _users_of(self, path: tuple[str, ...]) -> tuple[str, Users]:
         entry = await arrived(self._site.origin.lookup(path))

@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from twistedsite.resources.background import Background, Reactor
-from twistedsite.resources.guesses import GuessCount
 from twistedsite.resources.users import Users
 from twistedsite.settings.auth import AuthSettings
 
@@ -28,10 +27,9 @@ class TooManyWaitError(Exception):
 
 
 class Passwords:
-    """What the guards of all sites of a server share: threads, memory of right passwords, count of wrong ones."""
+    """What the guards of all sites of a server share: threads, and the memory of right passwords."""
 
     def __init__(self, limits: AuthSettings, reactor: Reactor) -> None:
-        self.guesses = GuessCount(limits, reactor.seconds)
         self._limits = limits
         self._now = reactor.seconds
         self._threads = Background(reactor, _THREADS)

@@ -48,16 +48,18 @@ class ReadyScripts:
             ready.checked = batch
         return ready.script
 
-    def offer(self, url_path: bytes, script: ScriptResource, asked: float) -> None:
+    def offer(self, url_path: bytes, script: ScriptResource, asked: float, behind: int = 0) -> None:
         """Keep `script` for the next requests of `url_path`, if what led to it has come to rest.
 
         `asked` is the time, in seconds since the epoch, at which the look-ups began. A script that somebody has to be
-        let in for is not kept: who asks for a known one is not asked for a password.
+        let in for is not kept: who asks for a known one is not asked for a password. `behind` of the path's segments
+        come after the script's own: its PATH_INFO.
         """
         if script.folder.auth is not None:
             return
         entry = script.entry
-        by_name = url_path.endswith(entry.name.encode())
+        named = url_path.rsplit(b"/", behind)[0] if behind else url_path
+        by_name = named.endswith(entry.name.encode())
         grounds = Grounds.of(self._root, entry.path, [(entry.name, entry.version)], by_name=by_name, asked=asked)
         if grounds is not None:
             self._held[url_path] = _Ready(script, grounds)

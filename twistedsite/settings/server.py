@@ -182,7 +182,8 @@ class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     file_size: Size = Size(16 * 1024 * 1024)
     """Largest file that scripts read or write by the server, in bytes."""
     fsync: bool = True
-    """What is written is on the disk before it takes the old content's place: a power failure loses neither."""
+    """What is written is on the disk before it takes the old content's place: a power failure leaves one or the other.
+    Off, writing is several times faster, and such a failure may leave an empty file."""
     locks: Count = 64
     """Paths that one request may hold locked."""
     lock_queue: Count = 128

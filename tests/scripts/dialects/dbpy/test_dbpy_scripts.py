@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import pytest_twisted
 from dbpy_pages import serving_script, shown
 from site_files import logged, write
@@ -59,6 +58,10 @@ async def test_a_file_becomes_a_script_and_a_page_again_as_its_first_line_says(t
             assert (await site.get("/page")).text == "it runs\n"
             write(tmp_path, "page", "#dbpyexecute\nprint('it runs')")
             assert (await site.get("/page")).text == "#dbpyexecute\nprint('it runs')"
+            write(tmp_path, "a.dbpy", "print('it runs')")
+            assert (await site.get("/a")).text == "it runs\n"
+            write(tmp_path, "a.dbpy", "#NOEXECUTE\n")
+            assert (await site.get("/a")).text == "#NOEXECUTE\n"
 
 
 @pytest_twisted.ensureDeferred
@@ -160,20 +163,16 @@ async def test_a_failing_script_is_told_with_its_file_and_line(tmp_path: Path) -
     assert "no_such_thing" in log()
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "import dbpy",
-        "del dbpy\nimport dbpy",
-        "from dbpy import die, http, io, session, templates, text, dropbox\nfrom dbpy import dropbox_import",
-    ],
-)
 @pytest_twisted.ensureDeferred
-async def test_dbpy_may_be_imported_as_well(tmp_path: Path, line: str) -> None:
+async def test_dbpy_may_be_imported_as_well(tmp_path: Path) -> None:
     script = (
-        f"{line}\nimport sys\nmodule = sys.modules['dbpy']\nprint(module.http.get_params, module.text)\nmodule.die('x')"
+        "del dbpy\nimport dbpy\nfrom dbpy import die, http, io, session, templates, text, dropbox\n"
+        "from dbpy import background_request, dropbox_import\n"
+        "session['n'] = 1\nio.file.write('a', 'b')\n"
+        "print(dbpy.http.get_params, http.get_params, dict(dbpy.session), dropbox.list_directory())\ndie('x')\n1 / 0"
     )
-    assert (await shown(serving, tmp_path, script, "/blog/x.dbpy?a=1")).startswith("{'a': ['1']} ")
+    text = await shown(serving, tmp_path, script, "/blog/x.dbpy?a=1")
+    assert text == "{'a': ['1']} {'a': ['1']} {'n': 1} ['a', 'x.dbpy']\nx"
 
 
 @pytest_twisted.ensureDeferred

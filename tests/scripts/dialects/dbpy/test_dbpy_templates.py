@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import pytest_twisted
 from dbpy_pages import serving_script, shown
 from site_files import logged, write
@@ -56,13 +55,15 @@ async def test_a_path_from_the_root_and_one_with_folders_are_found(tmp_path: Pat
     assert await shown(serving, tmp_path, script) == "from the rootby its folder"
 
 
-@pytest.mark.parametrize("path", ["none.html", "../secret.txt", "/../secret.txt", "/none.html", ""])
 @pytest_twisted.ensureDeferred
-async def test_a_template_that_is_not_there_is_an_ioerror(tmp_path: Path, path: str) -> None:
+async def test_a_template_that_is_not_there_is_an_ioerror(tmp_path: Path) -> None:
     write(tmp_path, "secret.txt", "s3cret")
-    script = f"try:\n    dbpy.templates.render({path!r})\nexcept IOError as error:\n    print('no:', error)"
+    script = (
+        "for path in ('none.html', '../secret.txt', '/../secret.txt', '/none.html', ''):\n"
+        "    try:\n        dbpy.templates.render(path)\n    except IOError as error:\n        print('no:', error)"
+    )
     text = await shown(serving, tmp_path / "site", script)
-    assert text.startswith("no: ")
+    assert text.count("no: ") == 5
     assert "s3cret" not in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -72,6 +73,15 @@ def test_the_folders_of_a_server_that_runs_stay(place: Path, folders: TemporaryF
     folder = folders.make()
     remove_leftovers(str(place))
     assert os.path.isdir(folder)
+
+
+def test_a_server_whose_folders_were_tidied_away_goes_on(place: Path, folders: TemporaryFolders) -> None:
+    shutil.rmtree(os.path.dirname(folders.make()))
+    folder = folders.make()
+    remove_leftovers(str(place))
+    assert os.path.isdir(folder)
+    folders.remove(folder)
+    assert not os.path.exists(folder)
 
 
 def test_only_folders_that_are_a_servers_own_are_removed(place: Path) -> None:

@@ -35,11 +35,21 @@ class TemporaryFolders:
 
     def make(self, uid: int | None = None) -> str:
         """The path of a new, empty folder, of the user `uid` and its group if given. Raises OSError."""
-        folder = os.path.join(self._base, str(next(self._numbers)))
-        os.mkdir(folder, 0o700)
+        try:
+            folder = self._make()
+        except FileNotFoundError:
+            # Somebody has tidied up, as system services do with what is old: the server must go on.
+            os.close(self._lock)
+            self._base, self._lock = _make_base()
+            folder = self._make()
         if uid is not None:
             os.chmod(self._base, 0o711)
             os.chown(folder, uid, uid)
+        return folder
+
+    def _make(self) -> str:
+        folder = os.path.join(self._base, str(next(self._numbers)))
+        os.mkdir(folder, 0o700)
         return folder
 
     def remove(self, folder: str) -> None:
