@@ -66,8 +66,11 @@ def _method(rounds: int, seconds: int) -> str:
     pinning = (
         "server and wrk on the only core" if SERVER_CORE == LOAD_CORE else "the server on one core, wrk on another"
     )
+    longer = [f"{rival.title}: {rival.least_seconds} s" for rival in RIVALS if rival.least_seconds > seconds]
+    more = f" ({', '.join(longer)})" if longer else ""
     return (
-        f"{rounds} round{'s' * (rounds > 1)} of {seconds} s for each server and case, servers taking turns in a round; "
+        f"{rounds} round{'s' * (rounds > 1)} of {seconds} s{more} "
+        "for each server and case, servers taking turns in a round; "
         f"{pinning}; wrk with 32 connections (100 MB file: 4, listing: 2), kept alive where the server does; "
         "over loopback, without TLS; no server writes an access log; one worker process each (php-fpm: 5)"
     )

@@ -88,7 +88,7 @@ class Bench:
                     server = stack.enter_context(self._server(rival))
                     server.wait_for(rival.first_path)
                     check = check_answer(case, rival, server)
-                    self._load(case, rival, server, check, WARM_UP)
+                    self._load(case, rival, server, check, max(WARM_UP, rival.least_seconds))
                     servers[rival.key] = rival, server, check
                 except NotMeasuredError as error:
                     result.missing[rival.key] = str(error)
@@ -99,7 +99,8 @@ class Bench:
                     if key in result.missing:
                         continue
                     try:
-                        samples[key].append(self._round(case, *servers[key], self.seconds))
+                        seconds = max(self.seconds, servers[key][0].least_seconds)
+                        samples[key].append(self._round(case, *servers[key], seconds))
                     except NotMeasuredError as error:
                         result.missing[key] = str(error)
                 self._say(

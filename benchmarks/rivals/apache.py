@@ -85,6 +85,7 @@ CGI = Rival(
     commands=_commands,
     versions=((program("apache2") or "apache2", "-v"),),
     needs=("apache2", "/usr/bin/python3", f"{_MODULES}/mod_wsgi.so"),
+    least_seconds=8,
     # mod_cgid ignores SIGCHLD, so the kernel drops the times of its programs.
     counts_cpu=False,
 )

@@ -66,6 +66,9 @@ class Rival:
     """Programs and files without which it cannot run."""
     counts_cpu: bool = True
     """Whether the processor time of children that have ended can be seen."""
+    least_seconds: int = 1
+    """Seconds that a round needs at least: a server that starts a program for each request may have answered none of
+    them after the first second, where many came at once."""
     keeps_idle: bool = False
     """Whether it is made to keep thousands of idle connections."""
 

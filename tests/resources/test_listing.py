@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
 from twistedsite.origins.interface import Entry, Kind
-from twistedsite.origins.local import LocalOrigin
+from twistedsite.origins.local import LocalFolder, LocalOrigin
 from twistedsite.pages.render import LISTING_CSP
 
 
@@ -222,10 +223,10 @@ async def test_the_folder_is_read_and_rendered_beside_the_reactor(site: ProblemS
     inside, go = threading.Event(), threading.Event()
 
     class Slow(LocalOrigin):
-        def children(self, entry: Entry) -> list[Entry]:
+        def folder(self, entry: Entry) -> AbstractContextManager[LocalFolder]:
             inside.set()
             go.wait(20)
-            return super().children(entry)
+            return super().folder(entry)
 
     site.site.origin = Slow(str(site.root))
     answer = Deferred.fromCoroutine(site.ask())

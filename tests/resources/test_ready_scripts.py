@@ -10,30 +10,12 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
-from twistedsite.resources import folder, signatures
 from twistedsite.resources.ready import ReadyScripts
 from twistedsite.testing import ServedSite, serving
 
 
-@pytest.fixture
-def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The URL paths that had to be looked up; files count as settled at once."""
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
-    paths: list[bytes] = []
-    known = ReadyScripts.lookup
-
-    def lookup(self: ReadyScripts, url_path: bytes) -> object:
-        script = known(self, url_path)
-        if script is None:
-            paths.append(url_path)
-        return script
-
-    monkeypatch.setattr(folder.ReadyScripts, "lookup", lookup)
-    return paths
-
-
 @pytest_twisted.async_yield_fixture
-async def site(tmp_path: Path, looked_up: list[bytes]) -> AsyncIterator[ServedSite]:
+async def site(tmp_path: Path, looked_up: list[str]) -> AsyncIterator[ServedSite]:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "page.py").write_text("print(request.get('q'), SCRIPT_NAME, end='')")
     (tmp_path / "a" / "index.py").write_text("print('index', end='')")
@@ -43,10 +25,10 @@ async def site(tmp_path: Path, looked_up: list[bytes]) -> AsyncIterator[ServedSi
 
 @pytest.mark.parametrize("path", ["/a/page.py", "/a/page", "/a/"])
 @pytest_twisted.ensureDeferred
-async def test_a_script_is_looked_up_once(site: ServedSite, looked_up: list[bytes], path: str) -> None:
+async def test_a_script_is_looked_up_once(site: ServedSite, looked_up: list[str], path: str) -> None:
     answers = [(await site.get(f"{path}?q={number}")).status for number in range(3)]
     assert answers == [200, 200, 200]
-    assert looked_up == [path.encode()]
+    assert looked_up == [path]
 
 
 @pytest_twisted.ensureDeferred

@@ -12,7 +12,7 @@ import pytest_twisted
 from site_files import write
 from twisted.internet.defer import ensureDeferred, gatherResults
 
-from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.code import CodeCache, is_settled
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.testing import ServedSite, serving
 
@@ -173,6 +173,26 @@ async def test_a_neighbour_that_is_deleted_is_gone_and_a_new_one_is_found(tmp_pa
         assert await text_of(site) == "No module named 'helper' helper"
         write(tmp_path, "helper/__init__.py", "")
         assert await text_of(site) == "there"
+
+
+@pytest.mark.parametrize("place", ["textwrap.py", "textwrap/__init__.py"])
+@pytest_twisted.ensureDeferred
+async def test_a_module_of_the_library_gives_way_to_a_neighbour_that_comes(tmp_path: Path, place: str) -> None:
+    write(tmp_path, "x.py", "import textwrap\nprint(textwrap.__file__)")
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    async with serving(tmp_path) as site:
+        # Often enough, and long enough, that what was found is remembered.
+        while not site_folder_is_settled(tmp_path):
+            await text_of(site)
+        assert "lib/python" in await text_of(site)
+        own = write(tmp_path, place, "")
+        assert await text_of(site) == str(own)
+        own.unlink()
+        assert "lib/python" in await text_of(site)
+
+
+def site_folder_is_settled(folder: Path) -> bool:
+    return is_settled(folder.stat())
 
 
 @pytest_twisted.ensureDeferred

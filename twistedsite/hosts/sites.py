@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -9,6 +10,7 @@ from twisted.logger import Logger
 
 from twistedsite.hosts.registry import Registry
 from twistedsite.http.head import RequestHead
+from twistedsite.http.reply import Reply
 from twistedsite.http.response import FastResponse
 from twistedsite.resources.shared import Shared
 from twistedsite.resources.tree import BuiltSite, build_on
@@ -28,7 +30,7 @@ class Sites:
     def __init__(self, registry: Registry, shared: Shared, sessions: SessionStores) -> None:
         self.registry = registry
         self._shared = shared
-        self._hot = shared.delivery.hot
+        self._delivery = shared.delivery
         self._sessions = sessions
         self._default: SiteSettings | None = None
         if shared.settings.root:
@@ -90,10 +92,19 @@ class Sites:
 
     def fast(self, head: RequestHead, batch: int) -> FastResponse | None:
         """See `FastAnswer`."""
+        built = self._known(head)
+        return self._delivery.ready(built.context.name, head, batch) if built is not None else None
+
+    def direct(self, head: RequestHead, batch: int) -> Callable[[Reply], None] | None:
+        """See `DirectAnswer`."""
+        built = self._known(head)
+        return built.resource.direct(head, batch) if built is not None else None
+
+    def _known(self, head: RequestHead) -> BuiltSite | None:
+        """The site that `head` asks for, where it is up and the host was spelled like this before."""
         if self._version != self.registry.version:
             self._follow()
-        built = self._by_spelling.get(head.host)
-        return self._hot.lookup(built.context.name, head, batch) if built is not None else None
+        return self._by_spelling.get(head.host)
 
     def stop(self) -> None:
         """Stop all of them."""

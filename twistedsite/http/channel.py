@@ -6,24 +6,20 @@ bounded buffer, then reading pauses, as it does while the client does not take w
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
 from twisted.internet.error import ConnectionAborted
-from twisted.internet.interfaces import (
-    IAddress,
-    IHalfCloseableProtocol,
-    IProtocol,
-    ISSLTransport,
-    ITCPTransport,
-)
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IProtocol, ITCPTransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twistedsite.http import response, transports
 from twistedsite.http.body import RequestBody
-from twistedsite.http.ending import Ending, State
-from twistedsite.http.head import RequestError, RequestHead, printable
+from twistedsite.http.ending import HALF_CLOSED_SECONDS, Ending, State
+from twistedsite.http.ends import Ends
+from twistedsite.http.head import RequestError, RequestHead
 from twistedsite.http.parser import HeadReader
+from twistedsite.http.reply import Reply
 from twistedsite.http.timers import NEVER
 
 if TYPE_CHECKING:
@@ -35,19 +31,17 @@ _FAST_METHODS = (b"GET", b"HEAD")
 
 WAITING_BYTES = 16 * 1024
 """Bytes of further requests that may wait while one is answered."""
-HALF_CLOSED_SECONDS = 1.0
-"""How long a request is still worked on after the client has ended its side: it may have only half-closed."""
 
 
 @implementer(IHalfCloseableProtocol)
-class Channel(Ending):
+class Channel(Ends, Ending):
     """The server's side of one HTTP/1 connection; also what Twisted's Request calls its channel."""
 
     def __init__(self, site: Site, peer: IAddress | None) -> None:
         super().__init__(site.watch, site.limits.write_idle)
         self.site = site
         self.factory = site
-        self._came_from(peer)
+        self.came_from(peer)
         self.counted_for = self.peer_name
         """The peer on whose account the connection is."""
         self.served = 0
@@ -60,7 +54,7 @@ class Channel(Ending):
         """Complete requests may be in the buffer although none is being answered."""
         self._persistent = True
         self._given_before = 0
-        self._request: Request | None = None
+        self._request: Request | Reply | None = None
         self._request_head: RequestHead | None = None
         self._body: RequestBody | None = None
 
@@ -129,14 +123,10 @@ class Channel(Ending):
 
     # Reading
 
-    def _came_from(self, peer: IAddress | None) -> None:
-        self.peer = peer
-        self.peer_name = printable(getattr(peer, "host", "-").encode())
-
     def _negotiated(self, data: bytes) -> None:
         """The first bytes: by now the layers below (TLS, PROXY protocol) know who speaks, and which protocol."""
         self._state = State.HEAD
-        self._came_from(self.transport.getPeer())
+        self.came_from(self.transport.getPeer())
         if self.site.http2 and getattr(self.transport, "negotiatedProtocol", None) == b"h2":
             connection = self.site.make_http2()
             self.hand_over(connection)
@@ -197,14 +187,16 @@ class Channel(Ending):
     def _begin(self, head: RequestHead) -> None:
         self.served += 1
         self._persistent = head.keep_alive and self.served < self._limits.requests_per_connection
-        find_fast = self.site.fast
+        site = self.site
         if head.has_body or head.expect:
             self._begin_body(head)
-        elif (
-            find_fast is not None
-            and head.method in _FAST_METHODS
-            and (fast := find_fast(head, self._batch)) is not None
-        ):
+        elif head.method not in _FAST_METHODS:
+            self._dispatch(head, None)
+        elif site.direct is not None and (answer_directly := site.direct(head, self._batch)) is not None:
+            self._await_answer(head)
+            reply = self._request = Reply(self, head)
+            answer_directly(reply)
+        elif site.fast is not None and (fast := site.fast(head, self._batch)) is not None:
             self._answer_fast(head, fast)
         else:
             self._dispatch(head, None)
@@ -281,21 +273,36 @@ class Channel(Ending):
     def _dispatch(self, head: RequestHead, content: IO[bytes] | None) -> None:
         """Let the resource answer; it calls `requestDone` now or later."""
         self._body = None
+        self._await_answer(head)
+        self.make_request(head, content).process()
+
+    def _await_answer(self, head: RequestHead) -> None:
         self._state = State.BUSY
         self.deadline = self._watch.now + self._limits.handler_time
         self._request_head = head
-        request = self._request = self.site.requestFactory(self, head, content)
+
+    def make_request(self, head: RequestHead, content: IO[bytes] | None) -> Request:
+        """Make the Request that is being answered."""
+        request: Request = self.site.requestFactory(self, head, content)
+        self._request = request
         if self._read_ended:
             self._expect_to_be_gone(request)
-        request.process()
+        return request
+
+    def answer_reply(self, head: RequestHead, response: FastResponse) -> None:
+        """Answer what was given to somebody as a `Reply`."""
+        self._request = None
+        if self._state is State.BUSY:
+            self._answer_fast(head, response)
+            self._go_on()
 
     def _answer_fast(self, head: RequestHead, fast: FastResponse) -> None:
-        ending = self.persist(head, self.may_persist)
+        ending = self.persist(head, persistent := self.may_persist)
         content = b"" if head.method == b"HEAD" else fast.body
         self.write(b"".join((fast.head, self._watch.date, ending, b"\r\n", content)))
         if self.site.access_log is not None:
             self.site.log_response(self, head, fast.status, len(content))
-        self._next_request()
+        self._next_request(persistent)
 
     @property
     def may_persist(self) -> bool:
@@ -313,14 +320,17 @@ class Channel(Ending):
         """`request` has been answered."""
         self._request = None
         if self._state is State.BUSY:
-            self._next_request()
-            if self._buffer:
-                self._work()
-            elif not self._reading:
-                self.regulate()
+            self._next_request(self.may_persist)
+            self._go_on()
 
-    def _next_request(self) -> None:
-        if not self.may_persist:
+    def _go_on(self) -> None:
+        if self._buffer:
+            self._work()
+        elif not self._reading:
+            self.regulate()
+
+    def _next_request(self, persistent: bool) -> None:
+        if not persistent:
             if self._buffer or not self._reading:
                 self.linger()
             else:
@@ -341,22 +351,13 @@ class Channel(Ending):
         self.site.log_refused(self, head, refused)
         self.linger()
 
-    def _expect_to_be_gone(self, request: Request) -> None:
+    def _expect_to_be_gone(self, request: Request | Reply) -> None:
         """Look again whether the client, which has ended its side, is still there to take the response."""
         self._given_before = self.given
         wait = self._limits.write_idle if request.startedWriting else HALF_CLOSED_SECONDS
         self.deadline = min(self.deadline, self._watch.now + wait)
 
     # For requests and the site
-
-    def getPeer(self) -> IAddress | None:
-        return self.peer
-
-    def getHost(self) -> IAddress:
-        return cast(IAddress, self.transport.getHost())
-
-    def isSecure(self) -> bool:
-        return ISSLTransport.providedBy(self.transport)
 
     def deadline_passed(self, now: float) -> None:
         """Something took too long: end it as fits the state."""
@@ -373,7 +374,7 @@ class Channel(Ending):
         elif self._state is State.BUSY and self._request is not None:
             self._request_overdue(self._request)
 
-    def _request_overdue(self, request: Request) -> None:
+    def _request_overdue(self, request: Request | Reply) -> None:
         """The response has not begun in time, or the client seems to be gone."""
         if request.startedWriting:
             if not self._read_ended:

@@ -17,6 +17,8 @@ from twistedsite.http.timers import NEVER, Watch
 LINGER_BYTES = 4 * 1024 * 1024
 LINGER_SECONDS = 3.0
 """How much, and how long, is still read and thrown away after a last response, so that the client can read it."""
+HALF_CLOSED_SECONDS = 1.0
+"""How long a request is still worked on after the client has ended its side: it may have only half-closed."""
 
 
 class State(enum.Enum):

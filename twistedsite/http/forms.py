@@ -99,7 +99,8 @@ def parse_query(query: str, limit: int) -> list[tuple[str, str]]:
         return []
     if "%" not in query and "+" not in query and query.count("&") < limit:
         # Nothing to decode, as in most queries: a fifth of the time.
-        return [(part.partition("=")[0], part.partition("=")[2]) for part in query.split("&") if part]
+        pairs = (part.partition("=") for part in query.split("&") if part)
+        return [(name, value) for name, _, value in pairs]
     try:
         return parse_qsl(query, keep_blank_values=True, max_num_fields=limit)
     except ValueError:

@@ -111,8 +111,7 @@ class Request(server.Request):
         if self.path == b"*":
             self._handleStar()
             return
-        self.prepath = []
-        self.postpath = list(self.head.segments)
+        self.locate()
         try:
             found = self.site.getResourceFor(self)
             if resource._IEncodingResource.providedBy(found):
@@ -120,6 +119,11 @@ class Request(server.Request):
             self.render(found)
         except BaseException:
             self.processingFailed(Failure())
+
+    def locate(self) -> None:
+        """Stand at the root of the site's tree, before any segment of the path."""
+        self.prepath = []
+        self.postpath = list(self.head.segments)
 
     def render(self, resrc: Any) -> None:
         """Let `resrc` answer, with content that it returns or by calls on this request, now or later."""

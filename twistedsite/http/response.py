@@ -6,7 +6,7 @@ its Transfer-Encoding never (RFC 9112, 6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 
@@ -56,6 +56,11 @@ def status_line(status: int, reason: bytes) -> bytes:
     return _USUAL_LINES.get((status, reason)) or b"HTTP/1.1 %d %b\r\n" % (status, reason)
 
 
+def usual_status_line(status: int) -> bytes:
+    """Return the status line with the usual phrase of `status`, as a Request has it that was given none."""
+    return status_line(status, RESPONSES.get(status, b"Unknown Status"))
+
+
 def declared_length(headers: Mapping[bytes, Sequence[bytes]]) -> int:
     """Return the Content-Length that the application set; raises ResponseError where it is not one number."""
     values = headers[b"Content-Length"]
@@ -80,6 +85,13 @@ def head_bytes(start: bytes, headers: Mapping[bytes, Sequence[bytes]], date: byt
     if b"Date" in headers:
         date = b""
     return b"%b%b%b%b\r\n" % (head, date, b"" if b"Server" in headers else SERVER, ending)
+
+
+def prepared_head(status: int, reason: bytes, fields: Iterable[tuple[bytes, Sequence[bytes]]]) -> bytes:
+    """Return the head of a FastResponse, of the names and values that a response had which was sent."""
+    lines = [(name, b"%b: %b\r\n" % (name, value)) for name, values in fields for value in values]
+    server = b"" if any(name.lower() == b"server" for name, _ in lines) else SERVER
+    return b"".join((status_line(status, reason), *(line for _, line in lines), server))
 
 
 def refusal(refused: RequestError, date: bytes, head_only: bool) -> bytes:

@@ -22,6 +22,7 @@ from twistedsite.http.channel import Channel
 from twistedsite.http.head import RequestError, RequestHead, printable
 from twistedsite.http.parser import HeadParser
 from twistedsite.http.readiness import Readiness
+from twistedsite.http.reply import Reply
 from twistedsite.http.request import Request
 from twistedsite.http.response import FastResponse
 from twistedsite.http.timers import Watch
@@ -34,12 +35,15 @@ The number is of the batch of requests: those of one number had all begun to be 
 looked at, so what was true then is a true answer to each. 0: the request stands for itself.
 """
 
+DirectAnswer = Callable[[RequestHead, int], Callable[[Reply], None] | None]
+"""Finds who answers such a request by a `Reply`, past any Request, or None. The number is as above."""
+
 
 class Site(server.Site):
     """Serves `resource`, any Twisted IResource.
 
     `max_body` is the longest content of a request in bytes; `check_body` may look at content while it arrives; `fast`
-    may be set to answer before any Request is made. `http2` offers HTTP/2 to clients that come by TLS.
+    and `direct` may be set to answer without a Request. `http2` offers HTTP/2 to clients that come by TLS.
     """
 
     requestFactory: Any = Request
@@ -64,6 +68,7 @@ class Site(server.Site):
         self.max_body = max_body
         self.check_body = check_body
         self.fast: FastAnswer | None = None
+        self.direct: DirectAnswer | None = None
         self.parser = HeadParser(limits)
         self.watch = Watch(reactor)
         self.http2 = http2

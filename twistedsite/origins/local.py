@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Final, Literal
 
 from twistedsite.origins.interface import Entry, GoneError, Kind
@@ -48,10 +48,13 @@ class LocalOrigin:
         self._symlinks = symlinks
         self._writer = LocalWriter(self.root, fsync)
 
-    def lookup(self, path: tuple[str, ...]) -> Entry | None:
-        return self._entry(path)
-
     def children(self, entry: Entry) -> list[Entry]:
+        with self.folder(entry) as folder:
+            return folder.entries([name for name, _ in folder.names()])
+
+    @contextlib.contextmanager
+    def folder(self, entry: Entry) -> Iterator[LocalFolder]:
+        """Open the folder `entry`. Raises GoneError where it is none any more, or may not be read."""
         with self._descriptor(entry.path) as descriptor:
             if descriptor is None or self._kind(descriptor, entry.path) is not Kind.FOLDER:
                 raise GoneError(entry.name)
@@ -60,11 +63,9 @@ class LocalOrigin:
             except OSError as error:
                 raise GoneError(entry.name) from error
         try:
-            with os.scandir(folder) as found:
-                children = [self._child(entry.path, item) for item in found]
+            yield LocalFolder(self, entry.path, folder)
         finally:
             os.close(folder)
-        return [child for child in children if child is not None]
 
     def open(self, entry: Entry) -> LocalFile:
         with self._descriptor(entry.path) as descriptor:
@@ -104,17 +105,7 @@ class LocalOrigin:
     def usage(self) -> int:
         return self._writer.usage()
 
-    def _child(self, folder: tuple[str, ...], item: os.DirEntry[str]) -> Entry | None:
-        path = (*folder, item.name)
-        if item.is_symlink():
-            return self._entry(path)
-        try:
-            status = item.stat(follow_symlinks=False)
-        except OSError:
-            return None
-        return _described(path, _kind_of(status.st_mode), status)
-
-    def _entry(self, path: tuple[str, ...]) -> Entry | None:
+    def lookup(self, path: tuple[str, ...]) -> Entry | None:
         with self._descriptor(path) as descriptor:
             if descriptor is None:
                 return None
@@ -145,6 +136,52 @@ class LocalOrigin:
             if not followed:
                 return Kind.OUTSIDE
         return _kind_of(os.fstat(descriptor).st_mode)
+
+
+class LocalFolder:
+    """An open folder."""
+
+    def __init__(self, origin: LocalOrigin, path: tuple[str, ...], descriptor: int) -> None:
+        self._origin = origin
+        self._path = path
+        self._descriptor = descriptor
+
+    def status(self) -> os.stat_result:
+        """What the system tells of the folder itself."""
+        return os.fstat(self._descriptor)
+
+    def names(self) -> list[tuple[str, Kind | None]]:
+        """The names in it, in no particular order, and what they stand for; None for a symbolic link.
+
+        This does not look at the files themselves: where there are many, that takes most of the time.
+        """
+        with os.scandir(self._descriptor) as found:
+            return [(item.name, _kind_of_item(item)) for item in found]
+
+    def entries(self, names: Iterable[str]) -> list[Entry]:
+        """What stands at each of `names`; those that are gone are left out."""
+        found = []
+        for name in names:
+            path = (*self._path, name)
+            try:
+                status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+            except OSError:
+                continue
+            if stat.S_ISLNK(status.st_mode):
+                entry = self._origin.lookup(path)
+                if entry is not None:
+                    found.append(entry)
+            else:
+                found.append(_described(path, _kind_of(status.st_mode), status))
+        return found
+
+
+def _kind_of_item(item: os.DirEntry[str]) -> Kind | None:
+    if item.is_symlink():
+        return None
+    if item.is_file(follow_symlinks=False):
+        return Kind.FILE
+    return Kind.FOLDER if item.is_dir(follow_symlinks=False) else Kind.SPECIAL
 
 
 def _kind_of(mode: int) -> Kind:

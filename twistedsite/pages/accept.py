@@ -37,6 +37,11 @@ def choose(accept: str | None, default: Representation) -> Representation:
     return next(form for form in _ORDER if named.get(form) == best)
 
 
+def error_form(accept: str | None) -> Representation:
+    """What a client with this `Accept` field gets as an error page: plain text where it names nothing."""
+    return choose(accept, "text")
+
+
 def _weight(parameters: str) -> float:
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")

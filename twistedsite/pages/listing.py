@@ -21,6 +21,8 @@ Order = Literal["asc", "desc"]
 _FIRST_ORDER: dict[Sort, Order] = {"name": "asc", "size": "desc", "time": "desc"}
 """The order that a click on a column's head gives first."""
 _NUMBER = re.compile(r"\d+", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
+"""A name that is its own URL (RFC 3986, 2.3)."""
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """Control characters, bidirectional controls and what is no character: could make a name look like another."""
 
@@ -41,6 +43,8 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     @property
     def href(self) -> str:
         """The relative URL; empty for a name that no URL of this server can hold."""
+        if _PLAIN.fullmatch(self.name):
+            return self.name + ("/" if self.folder else "")
         if "\\" in self.name:
             return ""
         try:
@@ -57,7 +61,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     def modified(self) -> str:
         """The time in ISO 8601, UTC, to the second; empty where it is unknown or no date."""
         try:
-            return datetime.fromtimestamp(self.mtime, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if self.mtime else ""
+            return datetime.fromtimestamp(self.mtime, UTC).isoformat()[:19] + "Z" if self.mtime else ""
         except (ValueError, OverflowError, OSError):
             return ""
 
@@ -103,7 +107,8 @@ class ListingPage(msgspec.Struct, frozen=True):
     view: View
     folders: int
     files: int
-    size: int
+    size: int | None
+    """Bytes of all files together; None where there are further pages, whose files have not been looked at."""
     pages: int
 
     @property
@@ -124,8 +129,8 @@ class ListingPage(msgspec.Struct, frozen=True):
 
     @property
     def human_size(self) -> str:
-        """The size of all files of the folder together."""
-        return human_size(self.size)
+        """The size of all files of the folder together; empty where it is not known."""
+        return "" if self.size is None else human_size(self.size)
 
 
 def arrange(path: tuple[str, ...], rows: list[Row], view: View) -> ListingPage:
@@ -137,17 +142,31 @@ def arrange(path: tuple[str, ...], rows: list[Row], view: View) -> ListingPage:
         ordered.sort(key=lambda row: row.mtime, reverse=view.order == "desc")
     ordered.sort(key=lambda row: not row.folder)
     folders = sum(row.folder for row in rows)
-    pages = max(1, -(-len(rows) // PAGE_SIZE))
-    page = min(view.page, pages)
+    return page_with(path, ordered[page_of(len(rows), view)], view, folders, len(rows) - folders)
+
+
+def page_of(count: int, view: View) -> slice:
+    """Which of `count` rows are on the page asked for, or on the last one."""
+    page = min(view.page, _pages(count))
+    return slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
+
+
+def page_with(path: tuple[str, ...], rows: list[Row], view: View, folders: int, files: int) -> ListingPage:
+    """The page of the `rows` that `page_of` tells, of a folder with so many `folders` and `files`."""
+    pages = _pages(folders + files)
     return ListingPage(
         path=path,
-        rows=ordered[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
-        view=msgspec.structs.replace(view, page=page),
+        rows=rows,
+        view=msgspec.structs.replace(view, page=min(view.page, pages)),
         folders=folders,
-        files=len(rows) - folders,
-        size=sum(row.size for row in rows if not row.folder),
+        files=files,
+        size=sum(row.size for row in rows if not row.folder) if pages == 1 else None,
         pages=pages,
     )
+
+
+def _pages(count: int) -> int:
+    return max(1, -(-count // PAGE_SIZE))
 
 
 def listing_json(listing: ListingPage) -> bytes:

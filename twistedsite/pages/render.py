@@ -14,9 +14,9 @@ from typing import Protocol
 
 import jinja2
 import msgspec
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from twistedsite.pages.listing import ListingPage
+from twistedsite.pages.listing import ListingPage, Row
 from twistedsite.pages.texts import explanation
 
 _environment = jinja2.Environment(
@@ -108,6 +108,10 @@ _traceback = _environment.get_template("traceback.html")
 _listing = _environment.get_template("listing.html")
 _markdown = _environment.get_template("markdown.html")
 
+_NO_ADDRESS = '<span title="No address can hold this name">'
+_FOLDER_SYMBOL = '<svg class="d" aria-hidden="true"><use href="#d"/></svg>'
+_FILE_SYMBOL = '<svg aria-hidden="true"><use href="#f"/></svg>'
+
 
 def error_page(
     status: int, reason: str, detail: str, reference: str, *, advice: str = "", has_home: bool = True
@@ -142,7 +146,21 @@ def traceback_page(report: Report, request: RequestSummary, status: int) -> str:
 
 def listing_page(listing: ListingPage) -> str:
     """The list of a folder's content."""
-    return _listing.render(style=_LISTING_STYLE, listing=listing)
+    rows = Markup("".join(map(_listing_row, listing.rows)))
+    return _listing.render(style=_LISTING_STYLE, listing=listing, rows=rows)
+
+
+def _listing_row(row: Row) -> str:
+    """A row of the table. Not by the template: there may be a thousand, and Jinja takes several times as long."""
+    href, modified = row.href, row.modified
+    opening, closing = (f'<a href="{escape(href)}">', "</a>") if href else (_NO_ADDRESS, "</span>")
+    symbol, slash = (_FOLDER_SYMBOL, "/") if row.folder else (_FILE_SYMBOL, "")
+    clock = f'<span class="clock"> {modified[11:16]}</span>'
+    time = f'<time datetime="{modified}">{modified[:10]}{clock}</time>' if modified else ""
+    return (
+        f"<tr><td>{opening}{symbol}<bdi>{escape(row.shown)}{slash}</bdi>{closing}</td>"
+        f'<td class="size">{row.human_size}</td><td class="time">{time}</td></tr>\n'
+    )
 
 
 def markdown_page(title: str, content: str) -> str:

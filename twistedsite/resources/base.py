@@ -70,7 +70,7 @@ class SiteResource(resource.Resource):
         answer = self.begin(request)
         gone = request.notifyFinish()
         gone.addErrback(lambda _: answer.cancel())
-        answer.addErrback(functools.partial(self._failed, request))
+        answer.addErrback(functools.partial(self.failed, request))
         return NOT_DONE_YET
 
     def begin(self, request: Request) -> Deferred[None]:
@@ -92,7 +92,8 @@ class SiteResource(resource.Resource):
             raise HttpProblem(405, headers={b"allow": allow})
         raise HttpProblem(501)
 
-    def _failed(self, request: Request, failure: Failure) -> None:
+    def failed(self, request: Request, failure: Failure) -> None:
+        """Answer `request` with the error that `failure` is; nothing where the client has gone."""
         if failure.check(CancelledError) or request._disconnected:
             return
         problem = failure.value if isinstance(failure.value, HttpProblem) else HttpProblem(500)

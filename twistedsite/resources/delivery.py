@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from twistedsite.http.head import RequestHead
+from twistedsite.http.response import FastResponse
+from twistedsite.resources.absent import Absences
 from twistedsite.resources.background import Background, Reactor
 from twistedsite.resources.encoded import EncodedBodies
 from twistedsite.resources.hot import HotResponses
+from twistedsite.resources.order import Orders
 from twistedsite.resources.passwords import Passwords
 from twistedsite.settings.server import ServerSettings
 
@@ -18,12 +22,19 @@ class Delivery:
         self.background = Background(reactor, settings.static.threads)
         self.encoded = EncodedBodies(settings.compression.cache, self.background)
         self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
+        self.absent = Absences(self.now)
+        self.orders = Orders(self.now)
         self.passwords = Passwords(settings.auth, reactor)
 
     def forget(self, site: str) -> None:
         """Keep nothing of `site` any more: another one may get its name."""
         self.encoded.forget(site)
         self.hot.forget(site)
+        self.absent.forget(site)
+
+    def ready(self, site: str, head: RequestHead, batch: int) -> FastResponse | None:
+        """The answer to a GET or HEAD of `site` that lies ready, be it a file or that there is none."""
+        return self.hot.lookup(site, head, batch) or self.absent.lookup(site, head, batch)
 
     def stop(self) -> None:
         """Let go of the threads."""

@@ -6,7 +6,7 @@ Everything in the tree raises `HttpProblem`; `SiteResource` hands it to `send_pr
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,8 +15,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
+from twistedsite.http.response import FastResponse, prepared_head
 from twistedsite.origins.interface import GoneError, Kind, arrived
-from twistedsite.pages.accept import Representation, choose
+from twistedsite.pages.accept import Representation, error_form
 from twistedsite.pages.render import ERROR_CSP, TRACEBACK_CSP, error_page, traceback_page
 from twistedsite.pages.texts import explanation, reason
 from twistedsite.resources.summary import summarize
@@ -68,11 +69,16 @@ class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
         self.reference = secrets.token_hex(4) if status >= 500 else ""
 
 
-def send_problem(request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings) -> None:
+Keep = Callable[[Representation, FastResponse], None]
+"""Is given an error page that depends on nothing but `Accept`, the folder's settings and `own_pages`, and its form."""
+
+
+def send_problem(
+    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: Keep | None = None
+) -> None:
     """Answer `request` with `problem`, under the settings of `folder`; nothing is left to do for the caller.
 
-    `site` is None where no site is asked.
-
+    `site` is None where no site is asked. `keep` is called with what is sent, where others could be sent the same.
     Where a part of another answer has been sent, the connection is aborted, so that it cannot look complete. Where the
     client has gone, nothing happens.
     """
@@ -81,7 +87,7 @@ def send_problem(request: Request, problem: HttpProblem, site: SiteContext | Non
     if request.startedWriting:
         abort(request)
         return
-    sending = Deferred.fromCoroutine(_answer(request, problem, site, folder))
+    sending = Deferred.fromCoroutine(_answer(request, problem, site, folder, keep))
     sending.addErrback(_give_up, request)
 
 
@@ -106,8 +112,10 @@ def add_folder_headers(request: Request, folder: FolderSettings) -> None:
             request.responseHeaders.setRawHeaders(name.encode("latin-1"), [value.encode()])
 
 
-async def _answer(request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings) -> None:
-    form = choose(request.getHeader("accept"), "text")
+async def _answer(
+    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: Keep | None
+) -> None:
+    form = error_form(request.getHeader("accept"))
     report = problem.report if folder.debug else None
     own = None
     if site is not None and form == "html" and report is None:
@@ -115,7 +123,9 @@ async def _answer(request: Request, problem: HttpProblem, site: SiteContext | No
     if _is_over(request):
         return
     _clear(request)
-    request.setResponseCode(problem.status, reason(problem.status).encode("ascii"))
+    phrase = reason(problem.status).encode("ascii")
+    request.setResponseCode(problem.status, phrase)
+    said_before = bool(request.cookies) or any(request.responseHeaders.getAllRawHeaders())
     body = own if own is not None else _built_in(request, problem, report, form, has_home=site is not None)
     add_folder_headers(request, folder)
     request.setHeader(b"content-type", _MEDIA_TYPES[form])
@@ -127,6 +137,9 @@ async def _answer(request: Request, problem: HttpProblem, site: SiteContext | No
         request.setHeader(b"content-security-policy", ERROR_CSP if report is None else TRACEBACK_CSP)
     for name, value in problem.headers.items():
         request.setHeader(name, value)
+    if keep is not None and report is None and not said_before and not problem.headers:
+        fields = request.responseHeaders.getAllRawHeaders()
+        keep(form, FastResponse(prepared_head(problem.status, phrase, fields), body, problem.status))
     if request.method != b"HEAD":
         request.write(body)
     request.finish()
@@ -175,12 +188,22 @@ def _utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-async def _own_page(status: int, site: SiteContext, folder: FolderSettings) -> bytes | None:
-    """The site's own page for `status`, as it stands in the file; None where there is none that can be read."""
+def own_pages(status: int, folder: FolderSettings) -> list[tuple[str, ...]]:
+    """Where the site's own page for `status` may stand, as paths from its root: the first that does is sent."""
+    return [path for place in _own_places(status, folder) if (path := _segments(place)) is not None]
+
+
+def _own_places(status: int, folder: FolderSettings) -> list[str]:
     group = f"{status // 100}xx"
     named = folder.errors.get(str(status)) or folder.errors.get(group)
-    for place in (named, f"/_errors/{status}.html", f"/_errors/{group}.html"):
-        if place is None or (path := _segments(place)) is None:
+    return [*([named] if named is not None else []), f"/_errors/{status}.html", f"/_errors/{group}.html"]
+
+
+async def _own_page(status: int, site: SiteContext, folder: FolderSettings) -> bytes | None:
+    """The site's own page for `status`, as it stands in the file; None where there is none that can be read."""
+    *named, _, _ = places = _own_places(status, folder)
+    for place in places:
+        if (path := _segments(place)) is None:
             continue
         try:
             page = await _read(path, site)
@@ -190,7 +213,7 @@ async def _own_page(status: int, site: SiteContext, folder: FolderSettings) -> b
             page = None
         if page is not None:
             return page
-        if place == named:
+        if place in named:
             _log.warn("{site}: the error page {place} cannot be read", site=site.name, place=place)
     return None
 

@@ -12,8 +12,11 @@ import attrs
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
+from twistedsite.http.head import RequestHead
+from twistedsite.http.reply import Reply
 from twistedsite.origins.interface import Entry, Kind
 from twistedsite.origins.local import LocalOrigin
+from twistedsite.resources.absent import keeper
 from twistedsite.resources.base import SiteContext, SiteResource
 from twistedsite.resources.error import HttpProblem, send_problem
 from twistedsite.resources.guard import Guard
@@ -269,10 +272,17 @@ class FolderTree(SiteResource):
             return script.render(request)
         return super().render(request)
 
+    def direct(self, head: RequestHead, batch: int) -> Callable[[Reply], None] | None:
+        """Who answers a GET or HEAD at once and without a Request, where this tree is the root: see `Site.direct`."""
+        if self._ready is None or (script := self._ready.lookup(head.path, batch)) is None:
+            return None
+        return script.answer_directly
+
     async def answer(self, request: Request) -> None:
         """Answer `request`; what goes wrong is answered under the settings of the folder in which it went wrong."""
         folder = self.folder
         asked = self.site.delivery.now()
+        nothing = False
         try:
             path, slash = checked_path(request.postpath or [])
             if is_health(self.site.settings, path, request):
@@ -281,6 +291,7 @@ class FolderTree(SiteResource):
             place = await find(path, slash, self.site.origin, self._inheritance, self._marks)
             folder = place.settings
             await self._guard.admit(request, folder)
+            nothing = place.entry is None and folder.auth is None
             found = resource_for(self.site, place)
             if self._ready is not None and isinstance(found, ScriptResource) and not place.handled:
                 behind = len(place.rest) + place.slash if place.rest else 0
@@ -290,4 +301,5 @@ class FolderTree(SiteResource):
             else:
                 request.render(found)
         except HttpProblem as problem:
-            send_problem(request, problem, self.site, folder)
+            keep = keeper(self.site, request, path, folder, asked) if nothing and problem.status == 404 else None
+            send_problem(request, problem, self.site, folder, keep)

@@ -47,6 +47,35 @@ class Grounds:
             return None
         return cls(files, folders, by_name)
 
+    @classmethod
+    def of_lookups(cls, root: str, paths: Iterable[tuple[str, ...]], asked: float) -> Grounds | None:
+        """The grounds of what looking up `paths` below the folder `root` has found, were it nothing.
+
+        They hold until a name comes or goes in a folder on the way, or a file there changes. `asked`, None: see `of`.
+        """
+        settled = settled_by(asked)
+        folders: dict[str, FolderSignature] = {}
+        files: dict[str, FileSignature] = {}
+        try:
+            for path in paths:
+                for depth in range(len(path) + 1):
+                    place = "/".join((root, *path[:depth]))
+                    if place in folders:
+                        continue
+                    if not os.path.lexists(place):
+                        # Its folder, which must not change, says so.
+                        break
+                    if not os.path.isdir(place):
+                        files[place] = FileSignature.of(place, settled)
+                        break
+                    folders[place] = FolderSignature.of(place, None, settled)
+                    settings = f"{place}/{FILE_NAME}"
+                    if os.path.lexists(settings):
+                        files[settings] = FileSignature.of(settings, settled)
+        except (OSError, UnsettledError):
+            return None
+        return cls(list(files.values()), list(folders.values()), by_name=False)
+
     def hold(self, now: Callable[[], float]) -> bool:
         """Whether nothing has changed since. `now` gives seconds since the epoch."""
         try:

@@ -7,7 +7,6 @@ Reading, sorting and rendering go on in a background thread: ten thousand names 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from twisted.web.server import Request
@@ -15,11 +14,21 @@ from twisted.web.server import Request
 from twistedsite.origins.interface import Entry, GoneError, Kind, arrived
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.pages.accept import Representation, choose
-from twistedsite.pages.listing import ListingPage, Row, View, arrange, listing_json, listing_text
+from twistedsite.pages.listing import (
+    ListingPage,
+    Row,
+    View,
+    arrange,
+    listing_json,
+    listing_text,
+    page_of,
+    page_with,
+)
 from twistedsite.pages.render import LISTING_CSP, listing_page
 from twistedsite.resources.base import SiteResource
 from twistedsite.resources.conditional import known_by
 from twistedsite.resources.error import HttpProblem, add_folder_headers
+from twistedsite.resources.order import listed
 from twistedsite.resources.place import Place
 from twistedsite.resources.privacy import make_private
 from twistedsite.resources.script import ScriptResource
@@ -43,16 +52,18 @@ class Listing(SiteResource):
         query = _query(request.uri)
         form = _form(query.get("format", ""), request.getHeader("accept"))
         origin, background = self.site.origin, self.site.delivery.background
+        view = View.of_query(query)
         if form == "html" and (own := await self._own_page()) is not None:
             return await own.respond(request)
         try:
             if isinstance(origin, LocalOrigin):
-                children = await background.call(origin.children, self.entry)
+                listing = await background.call(self._local, origin, view)
             else:
                 children = await arrived(origin.children(self.entry))
+                listing = await background.call(_arranged, self.entry.path, children, view)
         except GoneError:
             raise HttpProblem(404) from None
-        listing, body = await background.call(_render, self.entry.path, children, View.of_query(query), form)
+        body = await background.call(_render, listing, form)
         add_folder_headers(request, self.folder)
         _send(request, listing, form, body, private=self.folder.auth is not None)
         return None
@@ -65,21 +76,30 @@ class Listing(SiteResource):
         place = Place(self.entry.path, True, template, self.folder, rest=self.entry.path)
         return ScriptResource(self.site, template, self.folder, "listing", place)
 
+    def _local(self, origin: LocalOrigin, view: View) -> ListingPage:
+        """The page of a folder on this machine. Called in a thread; raises GoneError."""
+        with origin.folder(self.entry) as folder:
+            order = self.site.delivery.orders.of(folder) if view.sort == "name" else None
+            if order is None:
+                return _arranged(self.entry.path, folder.entries(name for name, _ in folder.names()), view)
+            names = order.names(descending=view.order == "desc")
+            shown = page_of(len(names), view)
+            rows = [_row(entry) for entry in listed(folder.entries(names[shown]))]
+        return page_with(self.entry.path, rows, view, len(order.folders), len(order.files))
 
-def _render(
-    path: tuple[str, ...], children: Sequence[Entry], view: View, form: Representation
-) -> tuple[ListingPage, bytes]:
-    rows = [Row(e.name, e.kind is Kind.FOLDER, e.size, e.mtime) for e in children if is_listed(e)]
-    listing = arrange(path, rows, view)
+
+def _arranged(path: tuple[str, ...], children: list[Entry], view: View) -> ListingPage:
+    return arrange(path, [_row(entry) for entry in listed(children)], view)
+
+
+def _row(entry: Entry) -> Row:
+    return Row(entry.name, entry.kind is Kind.FOLDER, entry.size, entry.mtime)
+
+
+def _render(listing: ListingPage, form: Representation) -> bytes:
     if form == "json":
-        return listing, listing_json(listing)
-    text = listing_page(listing) if form == "html" else listing_text(listing)
-    return listing, text.encode("utf-8")
-
-
-def is_listed(entry: Entry) -> bool:
-    """Whether a listing shows `entry`."""
-    return entry.kind in (Kind.FILE, Kind.FOLDER) and not entry.name.startswith(("_", "."))
+        return listing_json(listing)
+    return (listing_page(listing) if form == "html" else listing_text(listing)).encode("utf-8")
 
 
 def _send(request: Request, listing: ListingPage, form: Representation, body: bytes, *, private: bool) -> None:

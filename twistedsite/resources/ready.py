@@ -10,11 +10,22 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+import attrs
+
 from twistedsite.resources.grounds import Grounds
 from twistedsite.resources.script import ScriptResource
 
 _LIMIT: Final = 4096
 """Scripts that are kept; the one that came first goes first."""
+
+
+@attrs.define
+class _Ready:
+    """A script, what led to it, and the batch of requests for which that was last found true."""
+
+    script: ScriptResource
+    grounds: Grounds
+    checked: int = 0
 
 
 class ReadyScripts:
@@ -23,18 +34,19 @@ class ReadyScripts:
     def __init__(self, root: str, now: Callable[[], float]) -> None:
         self._root = root
         self._now = now
-        self._held: OrderedDict[bytes, tuple[ScriptResource, Grounds]] = OrderedDict()
+        self._held: OrderedDict[bytes, _Ready] = OrderedDict()
 
-    def lookup(self, url_path: bytes) -> ScriptResource | None:
-        """The script that answers `url_path`, if it is here and still the one."""
-        held = self._held.get(url_path)
-        if held is None:
+    def lookup(self, url_path: bytes, batch: int = 0) -> ScriptResource | None:
+        """The script that answers `url_path`, if it is here and still the one. `batch`: see `HotResponses.lookup`."""
+        ready = self._held.get(url_path)
+        if ready is None:
             return None
-        script, grounds = held
-        if grounds.hold(self._now):
-            return script
-        del self._held[url_path]
-        return None
+        if not batch or ready.checked != batch:
+            if not ready.grounds.hold(self._now):
+                del self._held[url_path]
+                return None
+            ready.checked = batch
+        return ready.script
 
     def offer(self, url_path: bytes, script: ScriptResource, asked: float, behind: int = 0) -> None:
         """Keep `script` for the next requests of `url_path`, if what led to it has come to rest.
@@ -50,6 +62,6 @@ class ReadyScripts:
         by_name = named.endswith(entry.name.encode())
         grounds = Grounds.of(self._root, entry.path, [(entry.name, entry.version)], by_name=by_name, asked=asked)
         if grounds is not None:
-            self._held[url_path] = (script, grounds)
+            self._held[url_path] = _Ready(script, grounds)
             while len(self._held) > _LIMIT:
                 self._held.popitem(last=False)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NoReturn, cast
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
+from twistedsite.http.ends import EndsText, ends_text
 from twistedsite.http.head import HeadText, RequestHead
+from twistedsite.http.reply import Reply
 from twistedsite.http.request import Request as OwnRequest
 from twistedsite.origins.interface import Entry
 from twistedsite.resources.base import SiteContext, SiteResource
+from twistedsite.resources.direct import DirectAnswer, PreparedHeads
 from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.internal import InternalRequest
 from twistedsite.resources.sink import RequestSink
@@ -54,6 +57,7 @@ class ScriptResource(SiteResource):
         own = ((name.lower().encode(), value.encode()) for name, value in folder.headers.items())
         self._fields = {**dict(_DEFAULT_FIELDS), **dict(own)}
         self._private = folder.auth is not None
+        self.prepared = PreparedHeads(self._fields, site.settings.compression.smallest)
         self._same = ScriptRequest(
             root=site.origin.local_path(Entry((), entry.kind)).rstrip("/"),
             script=entry.path,
@@ -81,34 +85,52 @@ class ScriptResource(SiteResource):
         await self._run(request)
 
     def _run(self, request: Request) -> Deferred[None]:
-        site = self.site
-        sink = RequestSink(request, self._fields, site.settings.compression, site.delivery.background, self._private)
-        running = site.runner.run(self.script_request(request), cast(BinaryIO, request.content), sink)
-        running.addErrback(self._explain)
+        told, body = self.script_request(request), cast(BinaryIO, request.content)
+        running = self.site.runner.run(told, body, self.sink(request))
+        running.addErrback(self.explain)
         return running
+
+    def sink(self, request: Request) -> RequestSink:
+        """What takes the script's answer to `request`."""
+        site = self.site
+        return RequestSink(request, self._fields, site.settings.compression, site.delivery.background, self._private)
+
+    def answer_directly(self, reply: Reply) -> None:
+        """Run the script for a request on the short way."""
+        ends = reply.ends
+        if ends is not None:
+            DirectAnswer(self, reply, self._told(reply.head.text, ends, self._url_path))
 
     def script_request(self, request: Request) -> ScriptRequest:
         """What the script is told of `request`."""
-        told = copy.copy(self._same)
         text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
-        told.method, told.target, told.query = text.method, text.target, text.query
-        told.protocol, told.headers, told.host = text.protocol, text.headers, text.host
+        ends = ends_text(request.getClientAddress(), request.getHost(), secure=request.isSecure())
+        mounted = [segment.decode("utf-8", "replace") for segment in request.prepath or ()]
+        told = self._told(text, ends, "/".join(("", *mounted)) + self._url_path if mounted else self._url_path)
         told.depth = request.depth if isinstance(request, InternalRequest) else 0
-        told.script_name = self._url_path
-        if request.prepath:
-            mounted = [segment.decode("utf-8", "replace") for segment in request.prepath]
-            told.script_name = "/".join(("", *mounted)) + self._url_path
-        told.scheme = "https" if request.isSecure() else "http"
-        client, server = request.getClientAddress(), request.getHost()
-        told.server_port = getattr(server, "port", 0)
-        told.server_name = text.host_name or getattr(server, "host", "")
-        told.client = getattr(client, "host", None) or ""
-        told.client_port = getattr(client, "port", 0)
         if user := getattr(request, "authenticated", ""):
             told.user, told.auth_type = user, "Basic"
         return told
 
-    def _explain(self, failure: Failure) -> NoReturn:
+    def _told(self, text: HeadText, ends: EndsText, script_name: str) -> ScriptRequest:
+        return replace(
+            self._same,
+            method=text.method,
+            target=text.target,
+            query=text.query,
+            protocol=text.protocol,
+            headers=text.headers,
+            host=text.host,
+            script_name=script_name,
+            client=ends.client,
+            client_port=ends.client_port,
+            server_name=text.host_name or ends.server,
+            server_port=ends.server_port,
+            scheme=ends.scheme,
+        )
+
+    def explain(self, failure: Failure) -> NoReturn:
+        """Raise the HttpProblem that a runner's failure is, and log it."""
         if isinstance(failure.value, ScriptError):
             raise problem_of(failure.value, self.entry, self._log) from None
         failure.raiseException()

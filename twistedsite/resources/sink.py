@@ -125,11 +125,7 @@ class RequestSink:
             self._request.responseHeaders.addRawHeader(name, value)
 
     def _all_fields(self, head: ResponseHead) -> list[tuple[bytes, bytes]]:
-        """The script's own fields, and those that it leaves to the folder and the server."""
-        own = [(name.lower(), value) for name, value in head.headers]
-        names = {name for name, _ in own}
-        left = [field for field in self._fields.items() if field[0] not in names]
-        fields = left + [field for field in own if field[0] not in _FRAMING]
+        fields = all_fields(head, self._fields)
         return private_fields(fields) if self._private else fields
 
     def _answer_compressed(self, head: ResponseHead, body: bytes) -> None:
@@ -188,6 +184,14 @@ class RequestSink:
             request.write(self._encoder.finish())
         request.unregisterProducer()
         request.finish()
+
+
+def all_fields(head: ResponseHead, fields: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """What a script has set, and those of `fields` that it has not, without what only the server can know."""
+    own = [(name.lower(), value) for name, value in head.headers]
+    names = {name for name, _ in own}
+    left = [field for field in fields.items() if field[0] not in names]
+    return left + [field for field in own if field[0] not in _FRAMING]
 
 
 def _piece(encoder: StreamEncoder, data: bytes) -> bytes:

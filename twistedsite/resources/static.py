@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from twisted.web.http_headers import Headers
@@ -11,7 +10,7 @@ from twisted.web.server import Request
 
 from twistedsite.http import media_types
 from twistedsite.http.request import Request as EngineRequest
-from twistedsite.http.response import SERVER, FastResponse, status_line
+from twistedsite.http.response import FastResponse, prepared_head
 from twistedsite.http.sendfile import ShortFileError
 from twistedsite.origins.interface import Entry, GoneError
 from twistedsite.origins.local import LocalOrigin
@@ -159,8 +158,8 @@ class StaticFile(SiteResource):
             return
         fields = list(request.responseHeaders.getAllRawHeaders())
         about = [(name, values) for name, values in fields if name.lower() not in (*_NOT_IN_304, b"content-length")]
-        ok = None if body is None else FastResponse(_head(200, b"OK", fields), body, 200)
-        not_modified = FastResponse(_head(304, b"Not Modified", about), b"", 304)
+        ok = None if body is None else FastResponse(prepared_head(200, b"OK", fields), body, 200)
+        not_modified = FastResponse(prepared_head(304, b"Not Modified", about), b"", 304)
         hot.offer(
             site.name,
             request.path,
@@ -171,12 +170,6 @@ class StaticFile(SiteResource):
             versions=chosen.made_from,
             asked=self._asked,
         )
-
-
-def _head(status: int, reason: bytes, fields: list[tuple[bytes, Sequence[bytes]]]) -> bytes:
-    lines = [b"%b: %b\r\n" % (name, value) for name, values in fields for value in values]
-    server = b"" if any(name.lower() == b"server" for name, _ in fields) else SERVER
-    return b"".join((status_line(status, reason), *lines, server))
 
 
 def _fields(request: Request) -> conditional.Field:

@@ -175,7 +175,8 @@ class Exchange:
     @lazy
     def form(self) -> Form:
         """The fields of the query string and of the body."""
-        return Form([*self.query, *self.posted])
+        posted = self.posted
+        return Form([*self.query, *posted] if posted else self.query)
 
     def lists(self) -> dict[str, list[str]]:
         """Every field's values by name, of the query string and of the body."""
@@ -298,6 +299,9 @@ class Exchange:
                 upload.close()
 
     def _head(self) -> ResponseHead:
+        if self._session is None and not self.headers:
+            usual = [] if self.default_type is None else [(b"content-type", self.default_type)]
+            return ResponseHead(self.status, usual, self.length)
         # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
         if "status" in self.headers:
             self.status = checked_status(self.headers.pop("status"))

@@ -54,3 +54,29 @@ class PageText(io.TextIOWrapper):
 
     def close(self) -> None:
         """Nothing, for the same reason."""
+
+
+class Page:
+    """What a script prints goes here. It becomes a `PageText`, for good, as soon as more is wanted than to print."""
+
+    __slots__ = ("_exchange", "_text")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._text: PageText | None = None
+
+    def write(self, text: str) -> int:
+        if self._text is not None or not isinstance(text, str):
+            return self.text.write(text)
+        self._exchange.write(text.encode("utf-8", "replace"))
+        return len(text)
+
+    @property
+    def text(self) -> PageText:
+        """The whole of what a standard output can do."""
+        if self._text is None:
+            self._text = PageText(self._exchange)
+        return self._text
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.text, name)

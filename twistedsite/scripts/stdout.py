@@ -10,7 +10,9 @@ import sys
 from contextvars import ContextVar
 from typing import IO, Any, Final
 
-_page: Final[ContextVar[IO[str] | None]] = ContextVar("page", default=None)
+from twistedsite.scripts.page import Page, PageText
+
+_page: Final[ContextVar[Page | PageText | None]] = ContextVar("page", default=None)
 
 
 class StdoutProxy:
@@ -30,7 +32,7 @@ class StdoutProxy:
 class printing_to:  # noqa: N801  # used as a function, like contextlib's own
     """A context in which what the caller prints goes into `page`."""
 
-    def __init__(self, page: IO[str]) -> None:
+    def __init__(self, page: Page | PageText) -> None:
         self._page = page
 
     def __enter__(self) -> None:

@@ -143,7 +143,8 @@ class ServerService(Service):
             return
         built = build_site(settings, open_store(settings.sessions, settings.session, time.time), self._reactor)
         self._site.resource = built.resource
-        self._site.fast = partial(built.context.delivery.hot.lookup, built.context.name)
+        self._site.fast = partial(built.context.delivery.ready, built.context.name)
+        self._site.direct = built.resource.direct
         self._closing = [built.stop]
 
     def _open_sites(self, engine: Site) -> None:
@@ -154,7 +155,7 @@ class ServerService(Service):
         self._closing = [sites.stop, shared.stop, stores.close]
         sites.prepare()
         engine.resource = HostTree(sites, settings)
-        engine.fast = sites.fast
+        engine.fast, engine.direct = sites.fast, sites.direct
         engine.log_hosts = True
 
     def _check_form(self, fields: HeaderFields) -> BodyCheck | None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 
 from twisted.internet.task import Clock
 
@@ -90,3 +92,25 @@ def test_they_agree_with_a_plain_sort_whatever_the_order() -> None:
             expected.append((at, number))
     clock.pump([1] * 60)
     assert called == [number for _, number in sorted(expected)]
+
+
+def test_a_deadline_that_is_over_keeps_nobody() -> None:
+    class Owner:
+        def __init__(self, deadlines: Deadlines) -> None:
+            self.deadline = deadlines.add(1.0, self.expired)
+
+        def expired(self) -> None:
+            pass
+
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    owners = [Owner(deadlines), Owner(deadlines)]
+    left = [weakref.ref(owner) for owner in owners]
+    gc.disable()
+    try:
+        owners[0].deadline.cancel()
+        clock.advance(2)
+        owners.clear()
+        assert [owner() for owner in left] == [None, None]
+    finally:
+        gc.enable()

@@ -16,7 +16,7 @@ from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.headers import RequestHeaders, location
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.scripts.main_module import be_main
-from twistedsite.scripts.page import PageText
+from twistedsite.scripts.page import Page
 from twistedsite.scripts.stdout import printing_to
 from twistedsite.scripts.storage import SiteFiles
 
@@ -79,7 +79,7 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     if compiled.outline.classes or compiled.outline.functions:
         be_main(namespace)
     try:
-        with printing_to(PageText(exchange)):
+        with printing_to(Page(exchange)):
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
     except SystemExit:
         return

@@ -25,6 +25,8 @@ class Deadline:
     def cancel(self) -> None:
         """Forget it, now; a second call does nothing."""
         self._queue.pop(self, None)
+        # Whoever keeps it is, as a rule, who is called back: a ring that only the garbage collector would cut.
+        self.callback = _nothing
 
 
 class Deadlines:
@@ -69,8 +71,13 @@ class Deadlines:
         now = self._reactor.seconds()
         for seconds, queue in list(self._queues.items()):
             while queue and (first := next(iter(queue))).due <= now:
+                callback = first.callback
                 first.cancel()
-                first.callback()
+                callback()
             if not queue:
                 del self._queues[seconds]
         self._arm()
+
+
+def _nothing() -> None:
+    pass

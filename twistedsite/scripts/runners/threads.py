@@ -9,12 +9,10 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from contextvars import copy_context
 from typing import BinaryIO, Final
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -71,7 +69,7 @@ class ThreadRunner:
         self.shared = shared or SharedThreads(reactor)
         self.mailbox = self.shared.mailbox
         self.deadlines = self.shared.deadlines
-        self.pool = ScriptPool(threads, functools.partial(reactor.callLater, 0))
+        self.pool = ScriptPool(threads, self.mailbox, functools.partial(reactor.callLater, 0))
         self._jobs: set[_Job] = set()
         self._stopping: dict[_Job, float] = {}
         """Job that is being interrupted -> when it counts as lost."""
@@ -86,13 +84,7 @@ class ThreadRunner:
         job = _Job(self, request, body, sink)
         self._jobs.add(job)
         self.shared.job_begins(job)
-        work: Deferred[Outcome] = deferToThreadPool(
-            self.mailbox,  # type: ignore[arg-type]  # stands for the reactor: it has callFromThread
-            self.pool,  # type: ignore[arg-type]  # stands for Twisted's pool: it has callInThreadWithCallback
-            copy_context().run,
-            job.work,
-        )
-        work.addBoth(job.ended)
+        self.pool.submit(job)
         return job.result
 
     def sandbox(self) -> str:

@@ -10,7 +10,7 @@ from twistedsite.scripts.dialects.dbpy.namespace import Dbpy
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.scripts.main_module import be_main
-from twistedsite.scripts.page import PageText
+from twistedsite.scripts.page import Page
 from twistedsite.scripts.stdout import printing_to
 
 
@@ -34,7 +34,7 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
         be_main(namespace)
     well = False
     try:
-        with contextlib.suppress(SystemExit), printing_to(PageText(exchange)), answering(dbpy):
+        with contextlib.suppress(SystemExit), printing_to(Page(exchange)), answering(dbpy):
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
         well = True
     finally:
