@@ -29,7 +29,7 @@ _SLICE = 256
 
 @implementer(IReadDescriptor)
 class Mailbox:
-    """Has `callFromThread`, as a reactor has."""
+    """Has `callFromThread`, so it can stand for the reactor in `deferToThreadPool`."""
 
     _log = Logger()
 

@@ -1,8 +1,4 @@
-"""A bounded pool of daemon threads for scripts, apart from the reactor's own pool: what `deferToThread` is for others.
-
-It is not called through `deferToThreadPool`, because the Deferred, the closures and the calls in which that wraps each
-function cost a sixth of a short page. What it promises holds here too: work is done in a thread, in the context in
-which it was submitted, and what comes of it, a result or a Failure, arrives on the reactor's thread.
+"""A bounded pool of daemon threads for scripts, apart from the reactor's own pool: for `deferToThreadPool`.
 
 Daemon threads, because a script that cannot be stopped must not keep the process from ending; apart, because DNS and
 files must not wait behind scripts.
@@ -18,27 +14,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextvars import Context, copy_context
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.python.failure import Failure
 
-from twistedsite.scripts.runners.mailbox import Mailbox
-
-
-class Job(Protocol):
-    """What can be submitted."""
-
-    def work(self) -> Any:
-        """What is to be done, called in a thread."""
-        ...
-
-    def ended(self, result: Any) -> object:
-        """Called on the reactor's thread with what `work` has returned, or a Failure of what it has raised."""
-        ...
-
-
-Work = tuple[Job, Context]
+Work = tuple[Callable[[bool, Any], None], Callable[..., Any], tuple[Any, ...]]
+"""What is to be done in a thread: who is told the result, a function, its arguments."""
 
 
 class ScriptThread(threading.Thread):
@@ -56,7 +37,7 @@ class ScriptThread(threading.Thread):
     def run(self) -> None:
         woken = True
         while not self.retired and (work := self._pool.next_work(self, woken)) is not None:
-            self._pool.do(*work)
+            _do(*work)
             del work
             woken = False
         self._pool.left(self)
@@ -65,9 +46,8 @@ class ScriptThread(threading.Thread):
 class ScriptPool:
     """At most `limit` threads at work, made when they are needed. A lost thread does not count: it is replaced."""
 
-    def __init__(self, limit: int, mailbox: Mailbox, at_end_of_turn: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(self, limit: int, at_end_of_turn: Callable[[Callable[[], None]], object]) -> None:
         self.limit = limit
-        self._mailbox = mailbox
         self._at_end_of_turn = at_end_of_turn
         self._handing_over = False
         self.lost = 0
@@ -78,20 +58,17 @@ class ScriptPool:
         """A thread has been woken or started and has not come for work yet."""
         self._lock = threading.Lock()
 
-    def submit(self, job: Job) -> None:
-        """Have `job.work()` done in a thread, then `job.ended(result)` called. Only for the reactor's thread."""
-        self._work.append((job, copy_context()))
+    def callInThreadWithCallback(
+        self, on_result: Callable[[bool, Any], None], function: Callable[..., Any], *arguments: Any
+    ) -> None:
+        """Call `function(*arguments)` in a thread, then there `on_result(True, result)` or `on_result(False, Failure)`.
+
+        Only for the reactor's thread.
+        """
+        self._work.append((on_result, function, arguments))
         if not self._handing_over:
             self._handing_over = True
             self._at_end_of_turn(self._hand_over)
-
-    def do(self, job: Job, context: Context) -> None:
-        """Do what was submitted, in a thread."""
-        try:
-            result = context.run(job.work)
-        except BaseException:
-            result = Failure()
-        self._mailbox.callFromThread(job.ended, result)
 
     def _hand_over(self) -> None:
         self._handing_over = False
@@ -159,3 +136,12 @@ class ScriptPool:
             thread = ScriptThread(self)
             self._threads.add(thread)
             thread.start()
+
+
+def _do(on_result: Callable[[bool, Any], None], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    try:
+        result = function(*arguments)
+    except BaseException:
+        on_result(False, Failure())
+    else:
+        on_result(True, result)

@@ -1,7 +1,8 @@
 """Trusted scripts, each in a thread of this process: quick to start, and as free as the server itself.
 
 A job is queued, runs, and ends; its answer may be given earlier, at the deadline. `_Job.work` and the outlet run in the
-script's thread, everything else on the reactor's.
+script's thread, everything else on the reactor's. A job's result is the Deferred of `deferToThreadPool` itself: when it
+is cancelled, Twisted drops what the thread still returns, and the thread tells in another way that it has come back.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+from contextvars import copy_context
 from typing import BinaryIO, Final
 
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -69,7 +72,7 @@ class ThreadRunner:
         self.shared = shared or SharedThreads(reactor)
         self.mailbox = self.shared.mailbox
         self.deadlines = self.shared.deadlines
-        self.pool = ScriptPool(threads, self.mailbox, functools.partial(reactor.callLater, 0))
+        self.pool = ScriptPool(threads, functools.partial(reactor.callLater, 0))
         self._jobs: set[_Job] = set()
         self._stopping: dict[_Job, float] = {}
         """Job that is being interrupted -> when it counts as lost."""
@@ -84,8 +87,14 @@ class ThreadRunner:
         job = _Job(self, request, body, sink)
         self._jobs.add(job)
         self.shared.job_begins(job)
-        self.pool.submit(job)
-        return job.result
+        outcome: Deferred[Outcome] = deferToThreadPool(
+            self.mailbox,  # type: ignore[arg-type]  # stands for the reactor: it has callFromThread
+            self.pool,  # type: ignore[arg-type]  # stands for Twisted's pool: it has callInThreadWithCallback
+            copy_context().run,
+            job.work,
+        )
+        result = job.result = outcome.addCallbacks(job.succeeded, job.failed)
+        return result
 
     def sandbox(self) -> str:
         """See `Runner.sandbox`: threads have none."""
@@ -148,13 +157,15 @@ class _Job:
     def __init__(self, runner: ThreadRunner, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> None:
         self.runner = runner
         self.request = request
-        self.result: Deferred[None] = Deferred(self._cancelled)
+        self.result: Deferred[None]
         self._body = body
         self._sink = sink
         self._outlet = ThreadOutlet(runner.mailbox, sink, runner.settings.output_buffer, runner.reactor.seconds)
         self._thread: ScriptThread | None = None
         self._exchange: Exchange | None = None
         self._in_script = False
+        self._left = False
+        """The thread has done with it."""
         self._lock = threading.Lock()
         """Guards `_in_script`: while it is held, no exception is sent into the thread."""
         self.lost = False
@@ -168,6 +179,15 @@ class _Job:
 
     def work(self) -> Outcome:
         """Run the script, unless it has been stopped while it was queued."""
+        try:
+            return self._work()
+        finally:
+            # Told first, then asked; `_stop` does the reverse, so that one of the two notices.
+            self._left = True
+            if self._outlet.stopped:
+                self.runner.mailbox.callFromThread(self.runner.forget, self)
+
+    def _work(self) -> Outcome:
         thread = threading.current_thread()
         assert isinstance(thread, ScriptThread)
         with self._lock:
@@ -227,22 +247,24 @@ class _Job:
             lost=self.runner.pool.lost,
         )
 
-    def ended(self, outcome: Outcome | Failure) -> None:
-        """The thread has come back."""
+    def succeeded(self, outcome: Outcome) -> None:
+        """The thread has come back in time."""
+        self._over()
+        if (error := self._verdict or _error(outcome)) is not None:
+            raise error
+        self._sink.end(*self._outlet.last)
+
+    def failed(self, failure: Failure) -> Failure:
+        """Nobody waits for the script any more, its time is up, or its thread has failed."""
+        if not failure.check(CancelledError):
+            self._over()
+        elif self._verdict is None:
+            self._stop()
+        return failure if self._verdict is None else Failure(self._verdict)
+
+    def _over(self) -> None:
         self._deadline.cancel()
         self.runner.forget(self)
-        if self.result.called:
-            return
-        error = self._verdict or (outcome if isinstance(outcome, Failure) else _error(outcome))
-        if error is None:
-            try:
-                self._sink.end(*self._outlet.last)
-            except Exception:
-                error = Failure()
-        if error is None:
-            self.result.callback(None)
-        else:
-            self.result.errback(error)
 
     def _expired(self) -> None:
         waited = self._outlet.waited()
@@ -263,17 +285,15 @@ class _Job:
         self.runner.reactor.callLater(0, self._tell)
 
     def _tell(self) -> None:
-        if not self.result.called and self._verdict is not None:
-            self.result.errback(self._verdict)
-
-    def _cancelled(self, result: Deferred[None]) -> None:
-        self._stop()
-        result.errback(CancelledError())
+        if not self.result.called:
+            self.result.cancel()
 
     def _stop(self) -> None:
         self._outlet.stop()
         self._deadline.cancel()
-        if self._thread is not None:
+        if self._left:
+            self.runner.forget(self)
+        elif self._thread is not None:
             self.runner.interrupt(self)
 
 
