@@ -21,7 +21,8 @@ from twistedsite.scripts.imports import PLAIN, Imports
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
 from twistedsite.scripts.storage import Storage
-from twistedsite.settings.server import FormLimits, OptionValue
+from twistedsite.settings.server import FormLimits
+from twistedsite.settings.values import OptionValue
 
 
 class ScriptRequest(msgspec.Struct, kw_only=True):
