@@ -300,14 +300,15 @@ class Exchange:
                 upload.close()
 
     def _head(self) -> ResponseHead:
-        if self._session is None and not self.headers:
+        has_content = self.status not in (204, 304)
+        if self._session is None and not self.headers and has_content:
             usual = [] if self.default_type is None else [(b"content-type", self.default_type)]
             return ResponseHead(self.status, usual, self.length)
         # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
         if "status" in self.headers:
             self.status = checked_status(self.headers.pop("status"))
+            has_content = self.status not in (204, 304)
         headers = self.headers.encoded()
-        has_content = self.status not in (204, 304)
         if has_content and self.default_type is not None and "content-type" not in self.headers:
             headers.append((b"content-type", self.default_type))
         if self._session is not None and (cookie := self._session.set_cookie_value()):
