@@ -17,7 +17,7 @@ from twistedsite.scripts.background import Background
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.environ import cgi_environ
 from twistedsite.scripts.headers import ResponseHeaders
-from twistedsite.scripts.imports import PLAIN, Imports
+from twistedsite.scripts.importing.settings import PLAIN, Imports
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
 from twistedsite.scripts.storage import Storage

@@ -11,7 +11,7 @@ import os
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.handlers.handler import handler_class, made_for
 from twistedsite.scripts.handlers.request import HandlerRequest
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.refusal import RefusedError
 
 

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, Final
 from wsgiref.util import FileWrapper
 
 from twistedsite.scripts.exchange import Exchange, ScriptRequest, checked_status
-from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.plain_names import other_django_project
+from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.importing.plain_names import other_django_project
 
 Environ = dict[str, Any]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
