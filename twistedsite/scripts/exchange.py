@@ -24,7 +24,7 @@ from twistedsite.scripts.storage import Storage
 from twistedsite.settings.server import FormLimits, OptionValue
 
 
-class ScriptRequest(msgspec.Struct, kw_only=True):
+class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """One request to one script: what the server knows and the script may know."""
 
     root: str
