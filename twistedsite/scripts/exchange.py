@@ -28,7 +28,7 @@ BODILESS: Final = frozenset({204, 304})
 """Statuses of answers without content (RFC 9110, 6.4.1)."""
 
 
-class ScriptRequest(msgspec.Struct, kw_only=True):
+class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """One request to one script: what the server knows and the script may know."""
 
     root: str
