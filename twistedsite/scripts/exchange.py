@@ -304,10 +304,8 @@ class Exchange:
 
     def _head(self) -> ResponseHead:
         if self._session is None and not self.headers:
-            usual = (
-                [] if self.default_type is None or self.status in BODILESS else [(b"content-type", self.default_type)]
-            )
-            return ResponseHead(self.status, usual, self.length)
+            kind = None if self.status in BODILESS else self.default_type
+            return ResponseHead(self.status, [] if kind is None else [(b"content-type", kind)], self.length)
         # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
         if "status" in self.headers:
             self.status = checked_status(self.headers.pop("status"))

@@ -14,6 +14,9 @@ from twisted.internet import reactor, threads
 from twisted.internet.defer import ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
+from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.run import Outcome, run_script
 from twistedsite.testing import Response, ServedSite, serving
 
 HEALTH = "/.well-known/scriptsite-health"
@@ -315,3 +318,28 @@ async def test_context_of_the_server_is_carried_into_scripts_and_nothing_back(tm
     write(tmp_path, "x.py", "import vars\nprint(vars.seen.get())\nvars.seen.set('a trace of another request')")
     async with serving(tmp_path, threads=1) as site:
         assert [(await site.get("/x.py")).text for _ in range(3)] == ["nothing\n"] * 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_end_of_the_server_stops_a_script_too_that_was_about_to_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def late(exchange: Exchange, interpreters: Interpreters) -> Outcome:
+        begun.set()
+        go.wait(20)
+        return run_script(exchange, interpreters)
+
+    monkeypatch.setattr("twistedsite.scripts.runners.threads.run_script", late)
+    write(tmp_path, "x.py", "while True: pass")
+    before = set(threading.enumerate())
+    async with serving(tmp_path, timeout="60s", drain="50ms") as site:
+        asked = ensureDeferred(site.get("/x.py"))
+        asked.addErrback(lambda _: None)
+        await threads.deferToThread(begun.wait, 20)
+    await asked
+    go.set()
+    ours = [thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("script")]
+    await threads.deferToThread(lambda: [thread.join(10) for thread in ours])
+    assert not any(thread.is_alive() for thread in ours)
