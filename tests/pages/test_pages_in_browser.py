@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from gallery import PAGES
-from headless import chromium
 from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
@@ -24,12 +21,6 @@ CONTRAST = """() => {
   return poor;
 }"""
 """Elements whose text has less than the contrast of WCAG 2.2, 1.4.3 (AA)."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("width", [400, 1400])

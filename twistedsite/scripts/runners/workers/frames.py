@@ -300,7 +300,7 @@ class FrameReader:
         self._limits = limits
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Add what has been received."""
         self._buffer += data
 
