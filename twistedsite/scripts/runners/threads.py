@@ -36,6 +36,7 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
+from twistedsite.scripts.runners.deadlines import Then
 from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt, pursue
 from twistedsite.scripts.runners.outlet import ThreadOutlet
 from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
@@ -296,13 +297,13 @@ class _Job:
         self._deadline.cancel()
         self.runner.forget(self)
 
-    def _expired(self) -> None:
+    def _expired(self) -> Then | None:
         waited = self._outlet.waited()
         if waited > self._waited:
             # The time in which the script waited for a slow client is not its own.
             self._deadline = self.runner.deadlines.add(waited - self._waited, self._expired)
             self._waited = waited
-            return
+            return None
         if self._thread is None:
             self._verdict = RunnerBusyError("no thread was free in time")
         else:
@@ -312,7 +313,7 @@ class _Job:
             self._verdict = ScriptTimeoutError(message, report)
         self._stop()
         # Later, because to answer takes much longer than to stop others whose time is up too.
-        self.runner.reactor.callLater(0, self._tell)
+        return self._tell
 
     def _tell(self) -> None:
         if not self.result.called:
