@@ -125,6 +125,10 @@ class ThreadRunner:
         if self._interrupting is not None and self._interrupting.active():
             self._interrupting.cancel()
         self.pool.stop()
+        for job in jobs:
+            if not job.is_at_work:
+                # It was queued: no thread will come back from it.
+                self.forget(job)
         if any(job.is_at_work for job in jobs):
             rest = threading.Thread(target=_pursue, args=(jobs, self.settings.grace), name="script end", daemon=True)
             rest.start()
@@ -281,7 +285,7 @@ class _Job:
     def succeeded(self, outcome: Outcome) -> None:
         """The thread has come back in time."""
         self._over()
-        if (error := self._verdict or _error(outcome)) is not None:
+        if (error := _error(outcome)) is not None:
             raise error
         self._sink.end(*self._outlet.last)
 
@@ -313,11 +317,7 @@ class _Job:
             self._verdict = ScriptTimeoutError(message, report)
         self._stop()
         # Later, because to answer takes much longer than to stop others whose time is up too.
-        return self._tell
-
-    def _tell(self) -> None:
-        if not self.result.called:
-            self.result.cancel()
+        return self.result.cancel
 
     def _stop(self) -> None:
         self._outlet.stop()
