@@ -16,6 +16,7 @@ IN_ONE_PROCESS = {
     "test_an_edit_while_a_neighbour_is_being_loaded_fails_nobody",
     "test_a_thread_that_a_script_leaves_behind_writes_into_no_page",
     "test_a_client_that_goes_away_cancels_its_script",
+    "test_a_slow_client_makes_the_script_wait_and_gets_it_all",
     "test_a_generator_is_closed_when_its_client_goes_away",
     "test_a_coroutine_is_cancelled_when_its_time_is_up_or_its_client_goes_away",
     "test_the_first_print_sends_the_head_and_each_line_goes_straight_to_the_client",

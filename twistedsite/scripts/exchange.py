@@ -21,13 +21,14 @@ from twistedsite.scripts.importing.settings import PLAIN, Imports
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
 from twistedsite.scripts.storage import Storage
-from twistedsite.settings.server import FormLimits, OptionValue
+from twistedsite.settings.server import FormLimits
+from twistedsite.settings.values import OptionValue
 
 BODILESS: Final = frozenset({204, 304})
 """Statuses of answers without content (RFC 9110, 6.4.1)."""
 
 
-class ScriptRequest(msgspec.Struct, kw_only=True):
+class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """One request to one script: what the server knows and the script may know."""
 
     root: str

@@ -261,6 +261,26 @@ async def test_a_worker_is_free_again_while_its_long_answer_waits_in_a_file(writ
 
 
 @pytest_twisted.ensureDeferred
+async def test_a_slow_client_makes_the_worker_wait_where_no_more_may_be_held_and_gets_it_all(
+    write: Any, serve: Any, impatient: str
+) -> None:
+    write("long.py", "import sys\nfor n in range(600): sys.stdout.write('z' * 50_000)\nprint('end')")
+    write(f"{impatient}/well.py", "print('well')")
+    async with serve(workers={"max_workers": 1, "output": "100K", "spool": "0"}) as site:
+        connection = await site.connect()
+        connection.send(b"GET /long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await connection.until(b"zzz")
+        connection.pause()
+        # Its only worker is not to be had, for as long as this one cares to wait.
+        assert (await site.get("/impatient/well")).status == 503
+        connection.resume()
+        answer = await connection.everything()
+        assert (await site.get("/impatient/well")).text == "well\n"
+    assert answer.count(b"z") == 600 * 50_000
+    assert answer.endswith(b"end\n\r\n0\r\n\r\n")
+
+
+@pytest_twisted.ensureDeferred
 async def test_an_upload_of_32_megabytes_is_read_by_the_worker_from_the_servers_file(write: Any, serve: Any) -> None:
     write(
         "sum.py",

@@ -83,10 +83,10 @@ class ScriptJob:
         self._clock = pool.workers.reactor.seconds
         self._worker: WorkerProcess | None = None
         self._broker: JobBroker | None = None
-        self._begun = False
         self._starting = False
         """Its time was up before its worker had started."""
-        self._outflow = Outflow(sink, pool.workers.output, self._pause, self._resume, self._output_lost)
+        self._outflow: Outflow | None = None
+        """Made when the script sends more than its end."""
         self._waited = 0.0
         """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
         self._credited = 0.0
@@ -148,10 +148,11 @@ class ScriptJob:
                 self._end(decode(payload, End))
             case Kind.CALL:
                 self._call(payload)
-            case Kind.BEGIN if not self._begun:
+            case Kind.BEGIN if self._outflow is None:
                 self._sink.begin(checked_head(decode(payload, ResponseHead)))
-                self._begun = True
-            case Kind.DATA if self._begun:
+                output = self._pool.workers.output
+                self._outflow = Outflow(self._sink, output, self._pause, self._resume, self._output_lost)
+            case Kind.DATA if self._outflow is not None:
                 self._outflow.write(payload)
             case Kind.STACK if self.state is State.ASKED:
                 self._time_is_up(decode(payload, FailureReport).frames)
@@ -167,7 +168,8 @@ class ScriptJob:
 
     def _end(self, end: End) -> None:
         done = end.outcome.ending is Ending.DONE
-        if done and (end.head is None) is not self._begun:
+        begun = self._outflow is not None
+        if done and (end.head is None) is not begun:
             raise FrameError("a response without a head, or with two")
         head = checked_head(end.head) if done and end.head is not None else None
         worker = self._worker
@@ -177,10 +179,12 @@ class ScriptJob:
         worker.pool.freed(worker)
         error = _error(end.outcome)
         if error is not None:
-            self._outflow.drop()
+            self._drop_output()
             self.result.errback(error)
-        else:
+        elif self._outflow is not None:
             self._outflow.finish(functools.partial(self._finish, head, end.body))
+        else:
+            self._finish(head, end.body)
 
     def _finish(self, head: ResponseHead | None, body: bytes) -> None:
         self._sink.end(head, body)
@@ -271,7 +275,11 @@ class ScriptJob:
 
     def _over(self) -> None:
         self._release()
-        self._outflow.drop()
+        self._drop_output()
+
+    def _drop_output(self) -> None:
+        if self._outflow is not None:
+            self._outflow.drop()
 
     def _release(self) -> None:
         """The worker has nothing to do with it any more."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import array
 import os
+import select
 import socket
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from twisted.internet.interfaces import IReactorFDSet, IReadWriteDescriptor
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDescriptor
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -16,6 +18,8 @@ from twistedsite.scripts.runners.workers.frames import FrameError, FrameReader
 
 _AT_ONCE: Final = 256 * 1024
 """Bytes received in one go: what the socket's buffer holds at most."""
+_MOST_READY: Final = 64
+"""Links read in one turn of the reactor."""
 
 
 class Receiver(Protocol):
@@ -30,22 +34,82 @@ class Receiver(Protocol):
         ...
 
 
-@implementer(IReadWriteDescriptor)
+@implementer(IReadDescriptor)
+class Links:
+    """All links behind one reader of the reactor, in an epoll object of their own.
+
+    As with `http.readiness`: Twisted spends more on telling a reader that it may read than a short answer costs.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: IReactorFDSet) -> None:
+        self.reactor = reactor
+        self.buffer = memoryview(bytearray(_AT_ONCE))
+        """What is received comes in here first: one buffer of that size for each time would cost more than its use."""
+        self._epoll = select.epoll()
+        self._reading: dict[int, WorkerLink] = {}
+        reactor.addReader(self)
+
+    def start(self, link: WorkerLink) -> None:
+        """Read `link` from now on."""
+        self._reading[link.fileno()] = link
+        self._epoll.register(link.fileno(), select.EPOLLIN)
+
+    def stop(self, link: WorkerLink) -> None:
+        """Read `link`, whose socket is still open, no more."""
+        if self._reading.pop(link.fileno(), None) is not None:
+            self._epoll.unregister(link.fileno())
+
+    def close(self) -> None:
+        """Let go of the reactor; the links are closed before."""
+        if not self._epoll.closed:
+            self.reactor.removeReader(self)
+            self._epoll.close()
+
+    def doRead(self) -> None:
+        for descriptor, _ in self._epoll.poll(0, _MOST_READY):
+            link = self._reading.get(descriptor)
+            # One that was read before it may have closed it.
+            if link is not None:
+                self._read(link)
+
+    def fileno(self) -> int:
+        return -1 if self._epoll.closed else self._epoll.fileno()
+
+    def logPrefix(self) -> str:
+        return "workers"
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The reactor has stopped."""
+        for link in list(self._reading.values()):
+            link.connectionLost(reason)
+        self.close()
+
+    def _read(self, link: WorkerLink) -> None:
+        try:
+            link.read()
+        except Exception:
+            failure = Failure()
+            self._log.failure("what a worker has sent could not be dealt with", failure=failure)
+            link.connectionLost(failure)
+
+
+@implementer(IWriteDescriptor)
 class WorkerLink:
     """Frames from and to one worker, whose kinds and sizes are bounded by `limits`."""
 
-    def __init__(
-        self, reactor: IReactorFDSet, connection: socket.socket, limits: Mapping[int, int], receiver: Receiver
-    ) -> None:
+    def __init__(self, links: Links, connection: socket.socket, limits: Mapping[int, int], receiver: Receiver) -> None:
         connection.setblocking(False)
-        self._reactor = reactor
+        self._links = links
+        self._reactor = links.reactor
         self._connection = connection
         self._reader = FrameReader(limits)
         self._receiver = receiver
         self._unsent = bytearray()
         self._paused = False
         self._open = True
-        reactor.addReader(self)
+        links.start(self)
 
     @property
     def closed(self) -> bool:
@@ -58,11 +122,12 @@ class WorkerLink:
             return False
         sent = 0
         if not self._unsent:
-            rights = (
-                [] if descriptor is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
-            )
             try:
-                sent = self._connection.sendmsg([data], rights)
+                if descriptor is None:
+                    sent = self._connection.send(data)
+                else:
+                    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
+                    sent = self._connection.sendmsg([data], rights)
             except BlockingIOError:
                 if descriptor is not None:
                     return False
@@ -77,34 +142,36 @@ class WorkerLink:
         """Read no more: soon the worker has to wait."""
         if self._open and not self._paused:
             self._paused = True
-            self._reactor.removeReader(self)
+            self._links.stop(self)
 
     def resume(self) -> None:
         """Read on, first what has been received already."""
         if self._open and self._paused:
             self._paused = False
-            self._reactor.addReader(self)
+            self._links.start(self)
             self._deliver()
 
     def close(self) -> None:
         """Close the socket; `disconnected` is not called."""
         if self._open:
             self._open = False
-            self._reactor.removeReader(self)
+            self._links.stop(self)
             self._reactor.removeWriter(self)
             self._connection.close()
 
-    def doRead(self) -> None:
+    def read(self) -> None:
+        """Take what has come."""
+        buffer = self._links.buffer
         try:
-            data = self._connection.recv(_AT_ONCE)
+            count = self._connection.recv_into(buffer)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if not data:
+            count = 0
+        if not count:
             self._lose("")
             return
-        self._reader.feed(data)
+        self._reader.feed(buffer[:count])
         self._deliver()
 
     def doWrite(self) -> None:

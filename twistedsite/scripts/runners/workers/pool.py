@@ -20,6 +20,7 @@ from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.broker import BrokerThreads
 from twistedsite.scripts.runners.workers.folders import TemporaryFolders
 from twistedsite.scripts.runners.workers.job import ScriptJob
+from twistedsite.scripts.runners.workers.link import Links
 from twistedsite.scripts.runners.workers.outflow import OutputBudget
 from twistedsite.scripts.runners.workers.process import State, WorkerProcess
 from twistedsite.scripts.runners.workers.spawner import Spawner
@@ -60,6 +61,7 @@ class Workers:
         self.holds = holds
         self.folders = TemporaryFolders(reactor)
         self.deadlines = Deadlines(reactor)
+        self.links = Links(reactor)
         self.mailbox = Mailbox(reactor)
         # A call that nobody waits for any more may still hold a thread when its worker's successor makes one.
         self.threads = BrokerThreads(2 * settings.total, self.mailbox)
@@ -84,6 +86,7 @@ class Workers:
         for process in list(self._processes):
             process.kill()
         self.spawner.stop()
+        self.links.close()
         self.folders.stop()
         self.deadlines.stop()
         self.threads.stop()
@@ -315,13 +318,19 @@ class SitePool:
 
     def _idle_for(self, job: ScriptJob) -> WorkerProcess | None:
         """The idle worker used last of those that serve the interpreter of `job`."""
-        return next((process for process in reversed(self.idle) if process.interpreter == job.interpreter), None)
+        for process in reversed(self.idle):
+            if process.interpreter == job.interpreter:
+                return process
+        return None
 
     def _next_for(self, process: WorkerProcess, turn_over: bool) -> ScriptJob | None:
         """The next script for `process`; None where another interpreter waits for its place, and its turn is over."""
-        own = (job for job in self.queue if job.interpreter == process.interpreter)
-        first = next(own, None)
-        return None if turn_over and self._is_full and first is not next(iter(self.queue), None) else first
+        queue = self.queue
+        if not queue or queue[0].interpreter == process.interpreter:
+            return queue[0] if queue else None
+        if turn_over and self._is_full:
+            return None
+        return next((job for job in queue if job.interpreter == process.interpreter), None)
 
     def _is_used_up(self, process: WorkerProcess) -> bool:
         settings = self.settings

@@ -66,7 +66,7 @@ class WorkerProcess:
         self._folder = workers.folders.make(pool.policy.uid)
         ours, theirs = socket.socketpair()
         self._stack_file = _make_stack_file()
-        self.link = WorkerLink(workers.reactor, ours, FROM_WORKER, self)
+        self.link = WorkerLink(workers.links, ours, FROM_WORKER, self)
         policy = msgspec.structs.replace(pool.policy, temporary=self._folder)
         workers.spawner.spawn(self, policy, theirs, self._stack_file)
 
