@@ -60,6 +60,8 @@ class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """The part of the URL's path that led to the script, decoded (RFC 3875, 4.1.13)."""
     path_info: str = ""
     """The rest of the URL's path, decoded."""
+    mount: str = ""
+    """The part of `script_name` that leads to the site, where that is mounted in another server's tree; else empty."""
     query: str = ""
     headers: list[tuple[str, str]] = []
     """Names in lower case, values decoded as ISO 8859-1, in the order in which they came."""

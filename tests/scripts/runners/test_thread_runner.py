@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
 from site_files import logged, write
 from twisted.internet import reactor, threads
-from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.defer import CancelledError, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange import Exchange, ScriptRequest
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.run import Outcome, run_script
+from twistedsite.scripts.runners.shared import SharedThreads
+from twistedsite.scripts.runners.threads import ThreadRunner
+from twistedsite.settings.server import ThreadSettings
 from twistedsite.testing import Response, ServedSite, serving
 
 HEALTH = "/.well-known/scriptsite-health"
@@ -343,3 +348,39 @@ async def test_the_end_of_the_server_stops_a_script_too_that_was_about_to_begin(
     ours = [thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("script")]
     await threads.deferToThread(lambda: [thread.join(10) for thread in ours])
     assert not any(thread.is_alive() for thread in ours)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_queued_when_a_runner_is_stopped_never_runs_and_is_forgotten(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", f"open({str(tmp_path / 'ran')!r}, 'w')")
+    loop: Any = reactor
+    nothing: Any = Nothing()
+    shared = SharedThreads(loop)
+    runner = ThreadRunner(loop, "site", 1, ThreadSettings(), nothing, shared)
+    request = ScriptRequest(
+        root=str(tmp_path),
+        script=("x.py",),
+        filename=str(tmp_path / "x.py"),
+        version="1",
+        dialect="printing",
+        timeout=20,
+    )
+    try:
+        waiting = [runner.run(request, BytesIO(), nothing) for _ in range(3)]
+        assert runner.health()["queued"] == 3
+        runner.stop()
+        for deferred in waiting:
+            with pytest.raises(CancelledError):
+                await deferred
+        assert (runner.health()["running"], runner.health()["queued"]) == (0, 0)
+        assert shared._jobs == set()
+    finally:
+        shared.stop()
+    assert not (tmp_path / "ran").exists()
+
+
+class Nothing:
+    """Broker and sink of scripts that never run."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(name)

@@ -36,6 +36,7 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
+from twistedsite.scripts.runners.deadlines import Then
 from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt, pursue
 from twistedsite.scripts.runners.outlet import ThreadOutlet
 from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
@@ -124,6 +125,10 @@ class ThreadRunner:
         if self._interrupting is not None and self._interrupting.active():
             self._interrupting.cancel()
         self.pool.stop()
+        for job in jobs:
+            if not job.is_at_work:
+                # It was queued: no thread will come back from it.
+                self.forget(job)
         if any(job.is_at_work for job in jobs):
             rest = threading.Thread(target=_pursue, args=(jobs, self.settings.grace), name="script end", daemon=True)
             rest.start()
@@ -280,7 +285,7 @@ class _Job:
     def succeeded(self, outcome: Outcome) -> None:
         """The thread has come back in time."""
         self._over()
-        if (error := self._verdict or _error(outcome)) is not None:
+        if (error := _error(outcome)) is not None:
             raise error
         self._sink.end(*self._outlet.last)
 
@@ -296,13 +301,13 @@ class _Job:
         self._deadline.cancel()
         self.runner.forget(self)
 
-    def _expired(self) -> None:
+    def _expired(self) -> Then | None:
         waited = self._outlet.waited()
         if waited > self._waited:
             # The time in which the script waited for a slow client is not its own.
             self._deadline = self.runner.deadlines.add(waited - self._waited, self._expired)
             self._waited = waited
-            return
+            return None
         if self._thread is None:
             self._verdict = RunnerBusyError("no thread was free in time")
         else:
@@ -312,11 +317,7 @@ class _Job:
             self._verdict = ScriptTimeoutError(message, report)
         self._stop()
         # Later, because to answer takes much longer than to stop others whose time is up too.
-        self.runner.reactor.callLater(0, self._tell)
-
-    def _tell(self) -> None:
-        if not self.result.called:
-            self.result.cancel()
+        return self.result.cancel
 
     def _stop(self) -> None:
         self._outlet.stop()
