@@ -99,9 +99,7 @@ class Links:
 class WorkerLink:
     """Frames from and to one worker, whose kinds and sizes are bounded by `limits`."""
 
-    def __init__(
-        self, links: Links, connection: socket.socket, limits: Mapping[int, int], receiver: Receiver
-    ) -> None:
+    def __init__(self, links: Links, connection: socket.socket, limits: Mapping[int, int], receiver: Receiver) -> None:
         connection.setblocking(False)
         self._links = links
         self._reactor = links.reactor

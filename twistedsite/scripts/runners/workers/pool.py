@@ -202,6 +202,8 @@ class SitePool:
         self.idle: list[WorkerProcess] = []
         """The one used last is at the end."""
         self.members: set[WorkerProcess] = set()
+        self._leaving: set[WorkerProcess] = set()
+        """Members that are being killed because of their scripts: their places are free."""
         self._crashes = 0
         self._pause: IDelayedCall | None = None
         """While it runs no worker is made: the last ones have died at once."""
@@ -209,7 +211,7 @@ class SitePool:
     @property
     def could_grow(self) -> bool:
         """It has scripts that wait, and may have more workers."""
-        return bool(self.queue) and len(self.members) < self.settings.max_workers and self._pause is None
+        return bool(self.queue) and not self._is_full and self._pause is None
 
     def submit(self, job: ScriptJob) -> None:
         """Run `job`, now or when it is its turn; raises RunnerBusyError."""
@@ -270,9 +272,16 @@ class SitePool:
             if self.queue:
                 workers.wait(self)
 
+    def leaves(self, process: WorkerProcess) -> None:
+        """`process` is killed, or will be in a moment: the scripts that wait need not wait for its end."""
+        if process in self.members:
+            self._leaving.add(process)
+            self.workers.share_places()
+
     def exited(self, process: WorkerProcess, was_killed: bool) -> None:
         """`process` is no more; `was_killed`: by the server."""
         self.members.discard(process)
+        self._leaving.discard(process)
         if process in self.idle:
             self.idle.remove(process)
         if not was_killed and not process.jobs_done:
@@ -314,7 +323,7 @@ class SitePool:
 
     @property
     def _is_full(self) -> bool:
-        return len(self.members) >= self.settings.max_workers
+        return len(self.members) - len(self._leaving) >= self.settings.max_workers
 
     def _idle_for(self, job: ScriptJob) -> WorkerProcess | None:
         """The idle worker used last of those that serve the interpreter of `job`."""
