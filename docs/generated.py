@@ -15,7 +15,8 @@ from twistedsite.resources.folder import PLACE_ROWS, SEGMENT_ROWS
 from twistedsite.settings.auth import FolderAuth
 from twistedsite.settings.describe import FieldNote, describe, spell
 from twistedsite.settings.folder import DEFAULT_INDEX, FolderFile
-from twistedsite.settings.server import ServerSettings, SiteSession, SiteStorage, SiteTable, SiteWorkers
+from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.site_table import SiteSession, SiteStorage, SiteTable, SiteWorkers
 from twistedsite.settings.sources import KNOBS
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 from passwords import users_file
-from playwright.sync_api import Browser, HttpCredentials, expect, sync_playwright
+from playwright.sync_api import Browser, HttpCredentials, expect
 from server_process import ANY_PORT, SERVE, Server, running
 from site_files import write
 
@@ -31,16 +31,6 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         write(root, name, "print('<p>Hello', REMOTE_USER)")
     with running(*SERVE, "--root", str(root), *ANY_PORT, "--access-log", "off") as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
-        )
-        yield chromium
-        chromium.close()
 
 
 def test_one_password_opens_the_page_and_all_that_is_in_it(guarded: Server, browser: Browser) -> None:

@@ -20,8 +20,10 @@ from twistedsite.http.site import Site
 from twistedsite.resources.shared import Shared
 from twistedsite.sessions.stores import SessionStores
 from twistedsite.settings.load import SettingsError
-from twistedsite.settings.server import Isolation, ServerSettings, SiteTable
+from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.site_table import SiteTable
 from twistedsite.settings.sites import SiteSettings, site_settings
+from twistedsite.settings.values import Isolation
 from twistedsite.testing.site import ServedSite
 
 LONG_AGO = 1_000_000_000

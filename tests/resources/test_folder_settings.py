@@ -190,6 +190,8 @@ async def test_a_bad_file_fails_its_own_folder_only_and_the_log_says_why(tmp_pat
             assert str(tmp_path) not in found[1].text
             assert FAULTS[text] in log()
             assert log().count("_folder.toml") == 1
+            reference = log().partition("(reference ")[2].partition(")")[0]
+            assert all(f"Reference: {reference}" in found[at].text for at in (1, 2, 4))
         write(tmp_path, "a/_folder.toml", "debug = true")
         assert (await site.get("/a/page.html")).status == 200
 

@@ -13,7 +13,7 @@ from site_files import write
 from twisted.internet.defer import ensureDeferred, gatherResults
 
 from twistedsite.scripts.code import CodeCache, is_settled
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.testing import ServedSite, serving
 
 

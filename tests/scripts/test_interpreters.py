@@ -81,7 +81,7 @@ async def test_a_name_that_nothing_has_is_told_as_ever(tmp_path: Path) -> None:
 
 def test_import_module_is_pythons_own_again_when_the_last_server_has_gone(tmp_path: Path) -> None:
     from twistedsite.scripts.code import CodeCache
-    from twistedsite.scripts.interpreters import Interpreters
+    from twistedsite.scripts.importing.interpreters import Interpreters
 
     before = importlib.import_module
     one, two = Interpreters(CodeCache()), Interpreters(CodeCache())
@@ -167,8 +167,8 @@ async def test_scripts_whose_names_differ_by_a_dot_only_are_modules_of_their_own
 
 def test_sites_do_not_share_an_interpreter_of_one_name(tmp_path: Path) -> None:
     from twistedsite.scripts.code import CodeCache
-    from twistedsite.scripts.imports import Imports
-    from twistedsite.scripts.interpreters import Interpreters
+    from twistedsite.scripts.importing.interpreters import Interpreters
+    from twistedsite.scripts.importing.settings import Imports
 
     interpreters = Interpreters(CodeCache())
     found = []
@@ -268,7 +268,7 @@ async def test_scripts_that_run_at_once_are_each_main(tmp_path: Path) -> None:
 
 
 def test_outside_of_scripts_main_is_the_programs_own() -> None:
-    from twistedsite.scripts.main_module import be_main, restore_main
+    from twistedsite.scripts.importing.main_module import be_main, restore_main
 
     original = sys.modules["__main__"]
     seen: list[object] = []

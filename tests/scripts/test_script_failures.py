@@ -82,6 +82,8 @@ async def test_a_syntax_error_is_shown_with_its_line(root: Path, name: str, sour
     assert re.search("SyntaxError|IndentationError", page)
     assert source.splitlines()[line - 1].strip() in re.sub(r"<[^>]+>", "", page)
     assert f'File "{name}", line {line}' in log()
+    # What the server did to read it says nothing.
+    assert "run_script" not in log()
 
 
 @pytest.mark.parametrize("source", [b"a = '\xff'", b"a = 1\0", b"# coding: nonsense\n"])

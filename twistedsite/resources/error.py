@@ -48,7 +48,7 @@ class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
     `status` is 400 to 599. `detail` is told to the visitor, in place of the status' usual text: it names no path of
     this machine and no secret; `advice` stands in the same way for what to do about it. `headers` are added to the
     answer (`Allow`, `Retry-After`, `WWW-Authenticate`). `report` is shown where the folder is in debug only.
-    `reference` is what the visitor can quote and the log shows: a short random id for 5xx, else empty.
+    `reference` is what the visitor can quote and the log shows: unless given a short random id for 5xx, else empty.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
         advice: str = "",
         headers: Mapping[bytes, bytes] | None = None,
         report: FailureReport | None = None,
+        reference: str = "",
     ) -> None:
         super().__init__(f"{status} {reason(status)}" + (f": {detail}" if detail else ""))
         self.status = status
@@ -66,7 +67,7 @@ class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
         self.advice = advice
         self.headers = dict(headers or {})
         self.report = report
-        self.reference = secrets.token_hex(4) if status >= 500 else ""
+        self.reference = reference or (secrets.token_hex(4) if status >= 500 else "")
 
 
 Keep = Callable[[Representation, FastResponse], None]

@@ -6,8 +6,10 @@ live at once.
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
 
+import msgspec
 from twisted.logger import Logger
 
 from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
@@ -23,17 +25,24 @@ FILE_LIMIT = 64 * 1024
 _CACHE_LIMIT = 4096
 
 
+class _Fault(msgspec.Struct, frozen=True):
+    """Of a file that cannot be used, by which it is told of in the log and on pages."""
+
+    reference: str
+
+
 class Chain:
     """The settings along one path, as they were when it was followed."""
 
-    def __init__(self, steps: list[FolderSettings | SettingsError]) -> None:
+    def __init__(self, steps: list[FolderSettings | _Fault]) -> None:
         self._steps = steps
 
     def at(self, depth: int) -> FolderSettings:
         """What holds in the folder of the first `depth` segments. Raises HttpProblem 500 where a file has a fault."""
         settings = self._steps[depth]
-        if isinstance(settings, SettingsError):
-            raise HttpProblem(500, "The settings of this folder have a fault; the server's log says which.")
+        if isinstance(settings, _Fault):
+            told = "The settings of this folder have a fault; the server's log says which."
+            raise HttpProblem(500, told, reference=settings.reference)
         return settings
 
 
@@ -45,7 +54,7 @@ class Inheritance:
     def __init__(self, origin: Origin, server: ServerSettings) -> None:
         self._origin = origin
         self._above = FolderSettings.of_server(server)
-        self._known: OrderedDict[tuple[str, ...], tuple[tuple[str, ...], FolderSettings | SettingsError]]
+        self._known: OrderedDict[tuple[str, ...], tuple[tuple[str, ...], FolderSettings | _Fault]]
         self._known = OrderedDict()
 
     async def along(self, path: tuple[str, ...]) -> Chain:
@@ -53,9 +62,9 @@ class Inheritance:
 
         A file with a fault is named in the log, once for each version of it.
         """
-        steps: list[FolderSettings | SettingsError] = []
+        steps: list[FolderSettings | _Fault] = []
         versions: tuple[str, ...] = ()
-        above: FolderSettings | SettingsError = self._above
+        above: FolderSettings | _Fault = self._above
         for depth in range(len(path) + 1):
             folder = path[:depth]
             entry = await arrived(self._origin.lookup((*folder, FILE_NAME)))
@@ -68,8 +77,8 @@ class Inheritance:
         return Chain(steps)
 
     async def _with_file(
-        self, folder: tuple[str, ...], entry: Entry, versions: tuple[str, ...], above: FolderSettings | SettingsError
-    ) -> FolderSettings | SettingsError:
+        self, folder: tuple[str, ...], entry: Entry, versions: tuple[str, ...], above: FolderSettings | _Fault
+    ) -> FolderSettings | _Fault:
         """What holds in `folder`, whose file is `entry`; `versions` are those of all files that have a say."""
         known = self._known.get(folder)
         if known is None or known[0] != versions:
@@ -79,15 +88,16 @@ class Inheritance:
         return known[1]
 
     async def _inherited(
-        self, above: FolderSettings | SettingsError, entry: Entry, folder: tuple[str, ...]
-    ) -> FolderSettings | SettingsError:
-        if isinstance(above, SettingsError):
+        self, above: FolderSettings | _Fault, entry: Entry, folder: tuple[str, ...]
+    ) -> FolderSettings | _Fault:
+        if isinstance(above, _Fault):
             return above
         try:
             return _applied(above, await self._read(entry), entry)
         except SettingsError as error:
-            self._log.error("{fault}", fault=str(error))
-            return error
+            found = _Fault(secrets.token_hex(4))
+            self._log.error("{fault} (reference {reference})", fault=str(error), reference=found.reference)
+            return found
 
     async def _read(self, entry: Entry) -> FolderFile:
         source = "/".join(entry.path)

@@ -21,7 +21,7 @@ from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.internal import InternalRequest
 from twistedsite.resources.sink import RequestSink
 from twistedsite.scripts.exchange import ScriptRequest
-from twistedsite.scripts.imports import Imports
+from twistedsite.scripts.importing.settings import Imports
 from twistedsite.scripts.runners import (
     RunnerBusyError,
     ScriptCrashedError,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from twistedsite.settings.server import OptionValue
+from twistedsite.settings.values import OptionValue
 
 
 class AuthRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ side of one such passage; the dialects put their own names on top of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, BinaryIO, Protocol
+from typing import Annotated, BinaryIO, Final, Protocol
 
 import msgspec
 
@@ -17,11 +17,15 @@ from twistedsite.scripts.background import Background
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.environ import cgi_environ
 from twistedsite.scripts.headers import ResponseHeaders
-from twistedsite.scripts.imports import PLAIN, Imports
+from twistedsite.scripts.importing.settings import PLAIN, Imports
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
 from twistedsite.scripts.storage import Storage
-from twistedsite.settings.server import FormLimits, OptionValue
+from twistedsite.settings.server import FormLimits
+from twistedsite.settings.values import OptionValue
+
+BODILESS: Final = frozenset({204, 304})
+"""Statuses of answers without content (RFC 9110, 6.4.1)."""
 
 
 class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
@@ -300,13 +304,15 @@ class Exchange:
 
     def _head(self) -> ResponseHead:
         if self._session is None and not self.headers:
-            usual = [] if self.default_type is None else [(b"content-type", self.default_type)]
+            usual = (
+                [] if self.default_type is None or self.status in BODILESS else [(b"content-type", self.default_type)]
+            )
             return ResponseHead(self.status, usual, self.length)
         # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
         if "status" in self.headers:
             self.status = checked_status(self.headers.pop("status"))
         headers = self.headers.encoded()
-        has_content = self.status not in (204, 304)
+        has_content = self.status not in BODILESS
         if has_content and self.default_type is not None and "content-type" not in self.headers:
             headers.append((b"content-type", self.default_type))
         if self._session is not None and (cookie := self._session.set_cookie_value()):

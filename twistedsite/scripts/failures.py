@@ -78,6 +78,9 @@ def report_exception(error: BaseException, root: str) -> FailureReport:
     if isinstance(error, SyntaxError) and error.filename:
         filename, in_site = _within(error.filename, root)
         line = error.lineno or 0
+        if not any(frame.in_site for frame in report.frames):
+            # The script itself, and the rest is how this server came to read it.
+            report.frames.clear()
         report.frames.append(FrameReport(filename, line, "(syntax)", in_site, _source(error.filename, line)))
     return report
 

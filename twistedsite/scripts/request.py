@@ -13,7 +13,7 @@ from twistedsite.scripts.headers import RequestHeaders
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.refusal import RefusedError
 from twistedsite.scripts.session import Session
-from twistedsite.settings.server import OptionValue
+from twistedsite.settings.values import OptionValue
 
 
 class Request:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from twistedsite.scripts.dialects import load_dialect
-from twistedsite.scripts.exchange import Exchange, checked_status
+from twistedsite.scripts.exchange import BODILESS, Exchange, checked_status
 from twistedsite.scripts.headers import location
-
-_BODILESS: Final = frozenset({204, 304})
-"""Statuses of answers without content (RFC 9110, 6.4.1)."""
 
 
 class Template:
@@ -64,7 +61,7 @@ def answer(exchange: Exchange, result: object) -> None:
         return
     content = _put_head(exchange, result)
     match content:
-        case _ if exchange.status in _BODILESS:
+        case _ if exchange.status in BODILESS:
             pass
         case None:
             if exchange.status == 200 and not exchange.has_content:

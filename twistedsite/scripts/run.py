@@ -11,7 +11,7 @@ from twistedsite.http.forms import FormError
 from twistedsite.scripts.dialects import dialect_of
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.failures import FailureReport, report_exception
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.refusal import RefusedError
 
 _GONE: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)

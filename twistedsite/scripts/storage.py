@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Final, Protocol
 
 import msgspec
@@ -70,10 +71,11 @@ class Storage(Protocol):
         """
         ...
 
-    def lock(self, path: tuple[str, ...], timeout: float) -> AbstractContextManager[None]:
+    def lock(self, path: tuple[str, ...], timeout: float, *, writing: bool = False) -> AbstractContextManager[None]:
         """Hold `path` against other scripts of the site; they take turns in the order in which they came.
 
-        Entering waits for at most `timeout` seconds. A request that holds the path already is granted it again, and
+        Entering waits for at most `timeout` seconds; it raises PermissionError at once where `writing` is on, and the
+        script may not write `path`. A request that holds the path already is granted it again, and
         must leave it as often. What a script still holds at its end is released, however it ends.
         """
         ...
@@ -81,6 +83,40 @@ class Storage(Protocol):
     def close(self) -> None:
         """Release every lock; from now on each call raises OSError."""
         ...
+
+
+class LockHolder(Protocol):
+    """Who holds the locks of a request."""
+
+    def acquire(self, path: tuple[str, ...], timeout: float, writing: bool) -> None:
+        """Hold `path`, once more where the request holds it already. See `Storage.lock`."""
+        ...
+
+    def release(self, path: tuple[str, ...]) -> None:
+        """Undo one `acquire`; nothing happens where there was none, or when the request is over."""
+        ...
+
+
+class PathLock:
+    """What `Storage.lock` gives; leaving it before it was entered does nothing."""
+
+    def __init__(self, holder: LockHolder, path: tuple[str, ...], timeout: float, writing: bool) -> None:
+        self._holder = holder
+        self._path = path
+        self._timeout = timeout
+        self._writing = writing
+        self._times = 0
+
+    def __enter__(self) -> None:
+        self._holder.acquire(self._path, self._timeout, self._writing)
+        self._times += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._times:
+            self._times -= 1
+            self._holder.release(self._path)
 
 
 class SiteFiles:

@@ -14,8 +14,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from twistedsite.settings.auth import Auth, FolderAuth
-from twistedsite.settings.server import OptionValue, ServerSettings, check_extensions, parse_paths
+from twistedsite.settings.server import ServerSettings, check_extensions
 from twistedsite.settings.units import Duration
+from twistedsite.settings.values import OptionValue, parse_paths
 
 T = TypeVar("T")
 

@@ -6,26 +6,15 @@ A field's docstring (the string below it) is its line in the settings reference,
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from twistedsite.settings.auth import AuthSettings
+from twistedsite.settings.site_table import SiteTable
 from twistedsite.settings.units import Duration, Size
-from twistedsite.settings.users import HIGHEST, uid_range
-
-OptionValue = str | int | float | bool | list[str]
-"""What a name in `[options]` may hold."""
-
-Count = Annotated[int, msgspec.Meta(ge=1)]
-"""A number of things of which there must be one at least."""
-
-Uid = Annotated[int, msgspec.Meta(ge=1, le=HIGHEST)]
-"""The number of a user of the system, not root."""
-
-Isolation = Literal["threads", "workers"]
-"""Where scripts run."""
+from twistedsite.settings.users import uid_range
+from twistedsite.settings.values import Count, Isolation, OptionValue, parse_paths
 
 SandboxLevel = Literal["required", "best-effort", "off"]
 """How much the kernel must hold a worker process to."""
@@ -214,17 +203,6 @@ class BackgroundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     """Also to addresses of this machine and of private networks; else to public addresses only."""
 
 
-def parse_paths(paths: tuple[str, ...], key: str) -> tuple[tuple[str, ...], ...]:
-    """The segments of each of `paths`, which begin at the site's root; raises ValueError, which names `key`."""
-    found = []
-    for path in paths:
-        segments = tuple(path.strip("/").split("/")) if path.strip("/") else ()
-        if not path or "\0" in path or any(segment in ("", ".", "..") for segment in segments):
-            raise ValueError(f"{key}: expected paths from the site's root, such as /data, got {path!r}")
-        found.append(segments)
-    return tuple(found)
-
-
 def check_extensions(extensions: dict[str, str]) -> None:
     """Raise ValueError where a key of `extensions` is none, or a value cannot be a name."""
     for extension, name in extensions.items():
@@ -232,92 +210,6 @@ def check_extensions(extensions: dict[str, str]) -> None:
             raise ValueError(f"extensions: expected an extension such as .cgi, in lower case, got {extension!r}")
         if not re.fullmatch(r"[\w.-]+", name):
             raise ValueError(f"extensions: expected the name of a dialect or handler for {extension}")
-
-
-class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[sites.NAME.workers]`: what one site's processes may take; what is left out is as in `[workers]`."""
-
-    max_workers: Count | UnsetType = UNSET
-    """Processes of this site."""
-    max_requests: Count | UnsetType = UNSET
-    """Requests after which a process is replaced by a new one."""
-    idle: Duration | UnsetType = UNSET
-    """A process that has nothing to do for this long is ended."""
-    memory: Size | UnsetType = UNSET
-    """A process that occupies more, in bytes, is replaced after its request."""
-    queue: Count | UnsetType = UNSET
-    """Scripts that may wait for a process; more: 503 with Retry-After."""
-    reuse: Literal["always", "per-request"] | UnsetType = UNSET
-    """`per-request`: a new process for each request."""
-    network: bool | UnsetType = UNSET
-    """Its scripts may connect to others by TCP and UDP, this machine's own services among them; never listen."""
-    exec: bool | UnsetType = UNSET
-    """Its scripts may start programs; these are held as the scripts are."""
-    uid: Uid | UnsetType = UNSET
-    """The number of the user that its processes run as; else one of `uids`, if there are some."""
-
-
-class SiteSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[sites.NAME.session]`: the sessions of one site; what is left out is as in `[session]`."""
-
-    idle: Duration | UnsetType = UNSET
-    """A session that nobody uses for this long ends."""
-    absolute: Duration | UnsetType = UNSET
-    """A session ends this long after it began, used or not."""
-    limit: Count | UnsetType = UNSET
-    """Sessions kept of this site; beyond it the one unused for longest goes first."""
-    size: Size | UnsetType = UNSET
-    """Largest session, in bytes of its JSON form; larger: the script gets an error."""
-
-
-class SiteStorage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[sites.NAME.storage]`: what the scripts of one site may keep; what is left out is as in `[storage]`."""
-
-    writable: tuple[str, ...] | UnsetType = UNSET
-    """Files and folders that scripts may write, as paths from the site's root; empty: none. Folders can allow less."""
-    quota: Size | UnsetType = UNSET
-    """Bytes that all files of the site may occupy; scripts that would exceed it get an error."""
-    file_size: Size | UnsetType = UNSET
-    """Largest file that scripts read or write by the server, in bytes."""
-
-    def __post_init__(self) -> None:
-        if self.writable is not UNSET:
-            parse_paths(self.writable, "storage.writable")
-
-
-class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[sites.NAME]`: a folder that is the site of some hosts; what is left out is as for the server."""
-
-    hosts: tuple[str, ...] = ()
-    """Names in the Host field that mean this site, without ports: `example.org`, `*.example.org` (any name below it),
-    `[::1]`. A name that is given in full counts before one with `*`."""
-    root: str = ""
-    """The folder that is the site."""
-    isolation: Isolation = "workers"
-    """Where its scripts run: in processes that can be killed, or in threads of the server."""
-    debug: bool | UnsetType = UNSET
-    """Show tracebacks in the browser."""
-    autoreload: bool | UnsetType = UNSET
-    """Look at each request whether a script, or a module that it imports, has changed."""
-    scripts: bool | UnsetType = UNSET
-    """Run scripts and templates; off: they are served as plain text."""
-    listing: bool | UnsetType = UNSET
-    """List folders that have no index."""
-    symlinks: Literal["inside", "none"] | UnsetType = UNSET
-    """Follow symbolic links that stay inside the site, or none."""
-    timeout: Duration | UnsetType = UNSET
-    """A script that has not finished by then is stopped; 504."""
-    threads: Count | UnsetType = UNSET
-    """Scripts of this site that run at the same time, where `isolation` is `threads`."""
-    options: dict[str, OptionValue] = {}
-    """Names of your own that its scripts can read, added to the server's."""
-    workers: SiteWorkers = SiteWorkers()
-    session: SiteSession = SiteSession()
-    storage: SiteStorage = SiteStorage()
-
-    def __post_init__(self) -> None:
-        if self.timeout is not UNSET and not self.timeout:
-            raise ValueError("timeout: expected more than 0")
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,7 +12,8 @@ from msgspec import UNSET
 
 from twistedsite.settings.hosts import host_pattern
 from twistedsite.settings.load import SettingsError
-from twistedsite.settings.server import ServerSettings, SiteTable
+from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.site_table import SiteTable
 
 S = TypeVar("S", bound=msgspec.Struct)
 

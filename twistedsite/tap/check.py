@@ -15,7 +15,8 @@ from twistedsite.resources.marks import MARK_LENGTH, Mark
 from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FolderFile
 from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
-from twistedsite.settings.server import ServerSettings, SiteTable
+from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.site_table import SiteTable
 from twistedsite.settings.sites import site_faults
 from twistedsite.tap.passwords import auth_faults
 from twistedsite.tap.python2 import script_faults

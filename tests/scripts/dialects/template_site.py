@@ -19,7 +19,7 @@ from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.code import CodeCache, file_version
 from twistedsite.scripts.dialects import TEMPLATES
 from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.run import Outcome, finish_script, run_script
 from twistedsite.sessions.memory import MemoryStore
 from twistedsite.settings.server import BackgroundSettings, SessionSettings, StorageSettings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twistedsite.scripts.exchange import Exchange
-    from twistedsite.scripts.interpreters import Interpreters
+    from twistedsite.scripts.importing.interpreters import Interpreters
 
 NOT_A_HANDLER = "no run here"
 

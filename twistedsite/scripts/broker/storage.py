@@ -9,7 +9,6 @@ import errno
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import IO, Any, Final, ParamSpec, TypeVar, cast
 
 from twisted.internet.threads import blockingCallFromThread
@@ -17,7 +16,7 @@ from twisted.internet.threads import blockingCallFromThread
 from twistedsite.origins.interface import Entry, GoneError, Kind, MaybeDeferred, OpenFile, Origin, occupied
 from twistedsite.origins.local_writing import TEMPORARY
 from twistedsite.scripts.broker.quota import Quota
-from twistedsite.scripts.storage import MAX_DEPTH, Child
+from twistedsite.scripts.storage import MAX_DEPTH, Child, PathLock
 from twistedsite.sessions.locks import LockTable, QueuedLock
 from twistedsite.settings.folder import FILE_NAME
 from twistedsite.settings.server import StorageSettings
@@ -146,14 +145,17 @@ class RequestStorage:
         with self._site.quota.taking(-self._size_of(entry), _shown(path)):
             self._site.ask(self._site.origin.delete, path)
 
-    def lock(self, path: Path, timeout: float) -> AbstractContextManager[None]:
+    def lock(self, path: Path, timeout: float, *, writing: bool = False) -> AbstractContextManager[None]:
         """See `Storage.lock`."""
         self._check_path(path)
-        return _PathLock(self, path, timeout)
+        return PathLock(self, path, timeout, writing)
 
-    def acquire(self, path: Path, timeout: float) -> None:
-        """Hold `path`, once more where the request holds it already."""
-        self._check_path(path)
+    def acquire(self, path: Path, timeout: float, writing: bool) -> None:
+        """See `LockHolder`."""
+        if writing:
+            self._check_writable(path)
+        else:
+            self._check_path(path)
         site = self._site
         name = site.origin.lock_name(path)
         with self._locking:
@@ -178,7 +180,7 @@ class RequestStorage:
                 self._check_open()
 
     def release(self, path: Path) -> None:
-        """Undo one `acquire`; nothing happens where there was none."""
+        """See `LockHolder`."""
         name = self._site.origin.lock_name(path)
         with self._guard:
             held = self._held.get(name)
@@ -260,27 +262,6 @@ class RequestStorage:
                 if child.kind is Kind.FOLDER:
                     unseen.append(child)
         return total
-
-
-class _PathLock:
-    """What `RequestStorage.lock` gives; leaving it before it was entered does nothing."""
-
-    def __init__(self, storage: RequestStorage, path: Path, timeout: float) -> None:
-        self._storage = storage
-        self._path = path
-        self._timeout = timeout
-        self._times = 0
-
-    def __enter__(self) -> None:
-        self._storage.acquire(self._path, self._timeout)
-        self._times += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._times:
-            self._times -= 1
-            self._storage.release(self._path)
 
 
 def is_protected(name: str) -> bool:

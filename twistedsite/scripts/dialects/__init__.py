@@ -13,8 +13,8 @@ from typing import Final, Protocol, cast
 
 from twistedsite.scripts.code import Outline
 from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.installed import installed_handlers, load_handler
-from twistedsite.scripts.interpreters import Interpreters
 from twistedsite.settings.load import SettingsError
 
 SCRIPTS: Final = {".py": "python", ".dbpy": "dbpy"}

@@ -15,7 +15,7 @@ from twistedsite.http.basic import parse_basic
 from twistedsite.scripts.auth import AuthRequest
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.headers import RequestHeaders
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 
 ALLOWED: Final = 204
 UNKNOWN: Final = 401

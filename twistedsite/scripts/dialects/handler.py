@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 
 from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.handlers.handler import handler_class
+from twistedsite.scripts.handlers.handler import handler_class, made_for
 from twistedsite.scripts.handlers.request import HandlerRequest
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.refusal import RefusedError
 
 
@@ -24,7 +24,7 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
     if request.autoreload:
         interpreter.refresh(request.filename, request.version)
-    handler = handler_class(interpreter.load(request.filename))(HandlerRequest(exchange))
+    handler = made_for(HandlerRequest(exchange), handler_class(interpreter.load(request.filename)))
     try:
         handler.Handle(request.debug)
     except SystemExit:

@@ -23,7 +23,7 @@ from twistedsite.scripts.code import file_version
 from twistedsite.scripts.dialects.template_fault import TemplateFault
 from twistedsite.scripts.exchange import Exchange, ScriptRequest
 from twistedsite.scripts.failures import FrameReport, report_exception
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 
 NAME: Final = "jinja"
 FOLDERS: Final = 256

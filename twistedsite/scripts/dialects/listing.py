@@ -10,7 +10,7 @@ from typing import Final
 
 from twistedsite.scripts.dialects.jinja import render
 from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 
 TEMPLATE: Final = ("_templates", "index.html")
 """Where a site has its own listing."""

@@ -20,7 +20,7 @@ from twistedsite.pages.render import MARKDOWN_CSP, markdown_page
 from twistedsite.scripts.dialects.jinja import render
 from twistedsite.scripts.dialects.template_fault import template_source
 from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 
 NAME: Final = "markdown"
 CACHED: Final = 64

@@ -12,7 +12,7 @@ from typing import Any
 
 from twistedsite.scripts.dialects import METHOD_FUNCTIONS
 from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.refusal import RefusedError
 from twistedsite.scripts.request import Request
 from twistedsite.scripts.results import Response, answer

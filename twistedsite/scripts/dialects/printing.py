@@ -14,8 +14,8 @@ from typing import Any, Final
 from twistedsite.scripts.background import Params, background_call
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.headers import RequestHeaders, location
-from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.main_module import be_main
+from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.importing.main_module import be_main
 from twistedsite.scripts.page import Page
 from twistedsite.scripts.stdout import printing_to
 from twistedsite.scripts.storage import SiteFiles

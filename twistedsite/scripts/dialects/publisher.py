@@ -9,7 +9,7 @@ import os
 
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.handlers.request import HandlerRequest
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.publishing.parameters import arguments
 from twistedsite.scripts.publishing.traversal import NotPublishedError, checked_names, published
 from twistedsite.scripts.refusal import RefusedError

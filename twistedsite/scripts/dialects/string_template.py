@@ -14,7 +14,7 @@ from typing import Final
 
 from twistedsite.scripts.dialects.template_fault import TemplateFault, template_source
 from twistedsite.scripts.exchange import Exchange, ScriptRequest
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 
 NAME: Final = "string_template"
 

@@ -12,9 +12,9 @@ from types import ModuleType, TracebackType
 from typing import Any, BinaryIO, Final
 from wsgiref.util import FileWrapper
 
-from twistedsite.scripts.exchange import Exchange, ScriptRequest, checked_status
-from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.plain_names import other_django_project
+from twistedsite.scripts.exchange import BODILESS, Exchange, ScriptRequest, checked_status
+from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.importing.plain_names import other_django_project
 
 Environ = dict[str, Any]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -23,7 +23,6 @@ Application = Callable[[Environ, Callable[..., Callable[[bytes], None]]], Iterab
 _BLOCK: Final = 64 * 1024
 """Bytes read at once from a file that an application returns."""
 _PATHS: Final = ("SCRIPT_NAME", "PATH_INFO", "PATH_TRANSLATED", "SCRIPT_FILENAME", "DOCUMENT_ROOT")
-_BODILESS: Final = frozenset({204, 304})
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
@@ -193,7 +192,7 @@ class _Answer:
             raise RuntimeError("the application ended without calling start_response")
         exchange = self._exchange
         wanted = exchange.length or 0
-        if self._sent < wanted and exchange.request.method != "HEAD" and exchange.status not in _BODILESS:
+        if self._sent < wanted and exchange.request.method != "HEAD" and exchange.status not in BODILESS:
             raise RuntimeError(f"the body is shorter than its Content-Length: {self._sent} of {wanted} bytes")
 
 

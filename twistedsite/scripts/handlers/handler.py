@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, cast
 
 from twistedsite.scripts.handlers.blocks import Pblock, Rq, Sn
 from twistedsite.scripts.headers import location
@@ -29,27 +30,18 @@ class RequestHandler:
 
     _hook: printing_to | None = None
 
-    def __init__(self, req: HandlerRequest) -> None:
-        self.req = req
+    def __init__(self, req: HandlerRequest | Pblock, rq: Rq | None = None, sn: Sn | None = None) -> None:
+        """Made of the request `req`; or, as in Httpdapy, of `pb`, `rq` and `sn`: see `made_for`."""
+        self.req: HandlerRequest = cast("HandlerRequest", req) if rq is None else rq._req
         """The request."""
+        if rq is not None:
+            self.__dict__.update(pb=req, rq=rq, sn=sn)
 
     @lazy
     def pb(self) -> Pblock:
         """The options of the folder, and its settings `debug`, `autoreload`, `rootpkg`, `handler`, `pythonpath`,
         `interpreter`."""
-        request = self.req._exchange.request
-        imports = request.imports
-        return Pblock(
-            {
-                "debug": request.debug,
-                "autoreload": request.autoreload,
-                "rootpkg": imports.rootpkg,
-                "handler": request.handler,
-                "pythonpath": list(imports.pythonpath or ()),
-                "interpreter": imports.interpreter,
-                **request.options,
-            }
-        )
+        return _options(self.req)
 
     @lazy
     def rq(self) -> Rq:
@@ -140,6 +132,32 @@ class _StraightPage(PageBytes):
     def flush(self) -> None:
         self._handler._begin()
         super().flush()
+
+
+def made_for(req: HandlerRequest, kind: type[RequestHandler]) -> RequestHandler:
+    """A handler of this `kind` for `req`. One whose `__init__` asks for three arguments gets `pb`, `rq` and `sn`."""
+    init = kind.__init__
+    if init is not RequestHandler.__init__ and isinstance(init, FunctionType):
+        asked = init.__code__.co_argcount - len(init.__defaults__ or ())
+        if asked == 4:  # with self
+            return kind(_options(req), Rq(req, req._exchange.request), Sn(req))
+    return kind(req)
+
+
+def _options(req: HandlerRequest) -> Pblock:
+    request = req._exchange.request
+    imports = request.imports
+    return Pblock(
+        {
+            "debug": request.debug,
+            "autoreload": request.autoreload,
+            "rootpkg": imports.rootpkg,
+            "handler": request.handler,
+            "pythonpath": list(imports.pythonpath or ()),
+            "interpreter": imports.interpreter,
+            **request.options,
+        }
+    )
 
 
 def handler_class(module: Any) -> type[RequestHandler]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 
-from twistedsite.scripts.main_module import restore_main
+from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.fairness import Fairness
 from twistedsite.scripts.runners.mailbox import Mailbox

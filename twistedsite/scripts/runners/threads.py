@@ -23,7 +23,7 @@ from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ScriptRequest
 from twistedsite.scripts.failures import report_stack
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners import (
     ResponseSink,

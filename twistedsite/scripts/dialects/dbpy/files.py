@@ -135,7 +135,7 @@ class OpenFiles:
         if any(found.path == segments for found in self._open):
             raise OSError(f"{spelled(segments)} is open in this script already: close it first")
         seconds = self._time_left() * _SHARE if timeout is None else float(timeout)
-        return self.storage.lock(segments, max(0.0, seconds))
+        return self.storage.lock(segments, max(0.0, seconds), writing=True)
 
     def _read(self, segments: tuple[str, ...]) -> bytes | None:
         try:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from twistedsite.scripts.code import file_version
 from twistedsite.scripts.dialects.dbpy.files import spelled
 from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.interpreter import Interpreter
+from twistedsite.scripts.importing.interpreter import Interpreter
 from twistedsite.scripts.storage import resolve
 
 _OURS: Final = __name__.rpartition(".")[0] + "."

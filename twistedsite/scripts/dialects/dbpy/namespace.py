@@ -16,7 +16,7 @@ from twistedsite.scripts.dialects.dbpy.io_json import JsonFiles
 from twistedsite.scripts.dialects.dbpy.session import SessionDict
 from twistedsite.scripts.dialects.dbpy.templates import Templates
 from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.interpreter import Interpreter
+from twistedsite.scripts.importing.interpreter import Interpreter
 from twistedsite.scripts.lazy import lazy
 
 

@@ -8,8 +8,8 @@ import os
 from twistedsite.scripts.dialects.dbpy.current import answering
 from twistedsite.scripts.dialects.dbpy.namespace import Dbpy
 from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.interpreters import Interpreters
-from twistedsite.scripts.main_module import be_main
+from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.importing.main_module import be_main
 from twistedsite.scripts.page import Page
 from twistedsite.scripts.stdout import printing_to
 

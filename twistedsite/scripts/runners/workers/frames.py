@@ -174,10 +174,11 @@ class RemovePath(msgspec.Struct, tag=15, array_like=True):
 
 
 class LockPath(msgspec.Struct, tag=16, array_like=True):
-    """Hold a path; wait at most `timeout` seconds."""
+    """Hold a path; wait at most `timeout` seconds. `writing`: only if the script may write it."""
 
     path: Path
     timeout: float
+    writing: bool = False
 
 
 class UnlockPath(msgspec.Struct, tag=17, array_like=True):

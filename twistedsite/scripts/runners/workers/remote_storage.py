@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import threading
-from types import TracebackType
 from typing import Final, Protocol
 
 from twistedsite.scripts.runners.workers.frames import (
@@ -25,7 +24,7 @@ from twistedsite.scripts.runners.workers.frames import (
     WriteFile,
     decode,
 )
-from twistedsite.scripts.storage import Child
+from twistedsite.scripts.storage import Child, PathLock
 
 _PIECE: Final = LARGE // 2
 """Bytes of a file's content that go into one frame."""
@@ -76,15 +75,15 @@ class RemoteStorage:
     def remove(self, path: Path) -> None:
         self._call(RemovePath(path), path)
 
-    def lock(self, path: Path, timeout: float) -> RemotePathLock:
-        return RemotePathLock(self, path, timeout)
+    def lock(self, path: Path, timeout: float, *, writing: bool = False) -> PathLock:
+        return PathLock(self, path, timeout, writing)
 
-    def acquire(self, path: Path, timeout: float) -> None:
-        """Hold `path`, once more where it is held already."""
-        self._call(LockPath(path, timeout), path)
+    def acquire(self, path: Path, timeout: float, writing: bool) -> None:
+        """See `LockHolder`."""
+        self._call(LockPath(path, timeout, writing), path)
 
     def release(self, path: Path) -> None:
-        """Undo one `acquire`; nothing happens when the request is over."""
+        """See `LockHolder`."""
         if not self._closed:
             self._call(UnlockPath(path), path)
 
@@ -106,27 +105,6 @@ class RemoteStorage:
         if answer.failing is not None:
             raise OSError(errno.EIO, answer.message)
         return answered
-
-
-class RemotePathLock:
-    """A lock on one path; leaving it before it was entered does nothing."""
-
-    def __init__(self, storage: RemoteStorage, path: Path, timeout: float) -> None:
-        self._storage = storage
-        self._path = path
-        self._timeout = timeout
-        self._times = 0
-
-    def __enter__(self) -> None:
-        self._storage.acquire(self._path, self._timeout)
-        self._times += 1
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._times:
-            self._times -= 1
-            self._storage.release(self._path)
 
 
 def _is_text(path: Path) -> bool:

@@ -78,7 +78,7 @@ class StorageCalls:
             case RemovePath():
                 storage.remove(call.path)
             case LockPath():
-                storage.acquire(call.path, call.timeout)
+                storage.acquire(call.path, call.timeout, call.writing)
             case UnlockPath():
                 storage.release(call.path)
             case CloseStorage():

@@ -12,7 +12,7 @@ import tempfile
 from typing import Final
 
 from twistedsite.scripts.exchange import ScriptRequest
-from twistedsite.scripts.main_module import restore_main
+from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import Job, Kind, encode, frame
 from twistedsite.scripts.runners.workers.worker import Worker

@@ -22,7 +22,7 @@ import msgspec
 from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport, report_stack
-from twistedsite.scripts.interpreters import Interpreters
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners.workers.channel import Channel, LogText
 from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, encode

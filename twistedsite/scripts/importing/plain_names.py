@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
-from twistedsite.scripts.importing import load_module
-from twistedsite.scripts.modules import ModuleTable
+from twistedsite.scripts.importing.hook import load_module
+from twistedsite.scripts.importing.modules import ModuleTable
 
 _owners: Final[dict[str, PlainNames]] = {}
 """Top-level name -> whose it is, of all in this process."""

@@ -18,10 +18,10 @@ from types import ModuleType
 from typing import Any, Final
 
 from twistedsite.scripts.code import CodeCache
-from twistedsite.scripts.importing import load_module
-from twistedsite.scripts.imports import Imports
-from twistedsite.scripts.modules import ModuleTable, is_loading
-from twistedsite.scripts.plain_names import PlainNames, forget_names, owner_of
+from twistedsite.scripts.importing.hook import load_module
+from twistedsite.scripts.importing.modules import ModuleTable, is_loading
+from twistedsite.scripts.importing.plain_names import PlainNames, forget_names, owner_of
+from twistedsite.scripts.importing.settings import Imports
 
 PREFIX: Final = "site_folder_"
 """Of the names of all synthetic packages."""

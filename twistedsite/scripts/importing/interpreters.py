@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Final
 
-from twistedsite.scripts import importing
 from twistedsite.scripts.code import CodeCache
-from twistedsite.scripts.imports import PLAIN, Imports
-from twistedsite.scripts.interpreter import PREFIX, Interpreter
-from twistedsite.scripts.modules import ModuleTable
-from twistedsite.scripts.plain_names import forget_names, owner_of
+from twistedsite.scripts.importing import hook
+from twistedsite.scripts.importing.interpreter import PREFIX, Interpreter
+from twistedsite.scripts.importing.modules import ModuleTable
+from twistedsite.scripts.importing.plain_names import forget_names, owner_of
+from twistedsite.scripts.importing.settings import PLAIN, Imports
 
 _SERIAL: Final = itertools.count(1)
 """Tells the packages of two servers in one process apart, where both have the same folder."""
@@ -43,7 +43,7 @@ class Interpreters:
         self._by_package: dict[str, Interpreter] = {}
         self._lock = threading.RLock()
         sys.meta_path.insert(0, self)
-        importing.install()
+        hook.install()
 
     def get(self, folder: str, imports: Imports = PLAIN) -> Interpreter:
         """The interpreter for scripts in `folder`, an absolute path, whose settings say `imports`.
@@ -58,7 +58,7 @@ class Interpreters:
                 interpreter = self._known.get((folder, imports)) or self._make(folder, imports)
                 self._tables.move_to_end(_table_key(folder, imports))
                 self._last = (folder, imports, interpreter)
-        importing.current.set(interpreter)
+        hook.current.set(interpreter)
         return interpreter
 
     def find_spec(
@@ -75,7 +75,7 @@ class Interpreters:
         """Forget all, and leave the import system as it was."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
-            importing.uninstall()
+            hook.uninstall()
         with self._lock:
             while self._tables:
                 self._drop(self._tables.popitem()[1])

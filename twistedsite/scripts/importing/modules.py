@@ -12,7 +12,7 @@ from types import CodeType, ModuleType
 from typing import Any, Final, Protocol
 
 from twistedsite.scripts.code import CodeCache, file_version, is_settled, source_digest
-from twistedsite.scripts.imports import Imports
+from twistedsite.scripts.importing.settings import Imports
 
 _MOST_STRANGERS: Final = 1024
 EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)

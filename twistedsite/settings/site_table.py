@@ -1,0 +1,97 @@
+"""`[sites.NAME]`: what the settings file says of one of several sites. What holds on it then is told by `sites.py`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from twistedsite.settings.units import Duration, Size
+from twistedsite.settings.values import Count, Isolation, OptionValue, Uid, parse_paths
+
+
+class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.workers]`: what one site's processes may take; what is left out is as in `[workers]`."""
+
+    max_workers: Count | UnsetType = UNSET
+    """Processes of this site."""
+    max_requests: Count | UnsetType = UNSET
+    """Requests after which a process is replaced by a new one."""
+    idle: Duration | UnsetType = UNSET
+    """A process that has nothing to do for this long is ended."""
+    memory: Size | UnsetType = UNSET
+    """A process that occupies more, in bytes, is replaced after its request."""
+    queue: Count | UnsetType = UNSET
+    """Scripts that may wait for a process; more: 503 with Retry-After."""
+    reuse: Literal["always", "per-request"] | UnsetType = UNSET
+    """`per-request`: a new process for each request."""
+    network: bool | UnsetType = UNSET
+    """Its scripts may connect to others by TCP and UDP, this machine's own services among them; never listen."""
+    exec: bool | UnsetType = UNSET
+    """Its scripts may start programs; these are held as the scripts are."""
+    uid: Uid | UnsetType = UNSET
+    """The number of the user that its processes run as; else one of `uids`, if there are some."""
+
+
+class SiteSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.session]`: the sessions of one site; what is left out is as in `[session]`."""
+
+    idle: Duration | UnsetType = UNSET
+    """A session that nobody uses for this long ends."""
+    absolute: Duration | UnsetType = UNSET
+    """A session ends this long after it began, used or not."""
+    limit: Count | UnsetType = UNSET
+    """Sessions kept of this site; beyond it the one unused for longest goes first."""
+    size: Size | UnsetType = UNSET
+    """Largest session, in bytes of its JSON form; larger: the script gets an error."""
+
+
+class SiteStorage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.storage]`: what the scripts of one site may keep; what is left out is as in `[storage]`."""
+
+    writable: tuple[str, ...] | UnsetType = UNSET
+    """Files and folders that scripts may write, as paths from the site's root; empty: none. Folders can allow less."""
+    quota: Size | UnsetType = UNSET
+    """Bytes that all files of the site may occupy; scripts that would exceed it get an error."""
+    file_size: Size | UnsetType = UNSET
+    """Largest file that scripts read or write by the server, in bytes."""
+
+    def __post_init__(self) -> None:
+        if self.writable is not UNSET:
+            parse_paths(self.writable, "storage.writable")
+
+
+class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME]`: a folder that is the site of some hosts; what is left out is as for the server."""
+
+    hosts: tuple[str, ...] = ()
+    """Names in the Host field that mean this site, without ports: `example.org`, `*.example.org` (any name below it),
+    `[::1]`. A name that is given in full counts before one with `*`."""
+    root: str = ""
+    """The folder that is the site."""
+    isolation: Isolation = "workers"
+    """Where its scripts run: in processes that can be killed, or in threads of the server."""
+    debug: bool | UnsetType = UNSET
+    """Show tracebacks in the browser."""
+    autoreload: bool | UnsetType = UNSET
+    """Look at each request whether a script, or a module that it imports, has changed."""
+    scripts: bool | UnsetType = UNSET
+    """Run scripts and templates; off: they are served as plain text."""
+    listing: bool | UnsetType = UNSET
+    """List folders that have no index."""
+    symlinks: Literal["inside", "none"] | UnsetType = UNSET
+    """Follow symbolic links that stay inside the site, or none."""
+    timeout: Duration | UnsetType = UNSET
+    """A script that has not finished by then is stopped; 504."""
+    threads: Count | UnsetType = UNSET
+    """Scripts of this site that run at the same time, where `isolation` is `threads`."""
+    options: dict[str, OptionValue] = {}
+    """Names of your own that its scripts can read, added to the server's."""
+    workers: SiteWorkers = SiteWorkers()
+    session: SiteSession = SiteSession()
+    storage: SiteStorage = SiteStorage()
+
+    def __post_init__(self) -> None:
+        if self.timeout is not UNSET and not self.timeout:
+            raise ValueError("timeout: expected more than 0")
