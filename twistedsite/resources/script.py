@@ -65,7 +65,7 @@ class ScriptResource(SiteResource):
             version=entry.version,
             dialect=dialect,
             path_info="/".join(("", *place.rest)) + ("/" if place.slash else ""),
-            timeout=folder.timeout,
+            timeout=float(folder.timeout),
             debug=folder.debug,
             autoreload=folder.autoreload,
             options=folder.options,

@@ -83,7 +83,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """`[workers]`: the processes that run scripts, where `isolation` is `workers`."""
 
     max_workers: Count = 8
-    """Processes of one site."""
+    """Processes of one site, not counting one that is being killed because of its script."""
     total: Count = 64
     """Processes of all sites together."""
     max_requests: Count = 1_000

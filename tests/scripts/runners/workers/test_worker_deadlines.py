@@ -9,6 +9,8 @@ import pytest_twisted
 from processes import ended
 from twisted.internet.defer import Deferred
 
+from twistedsite.scripts.runners.workers import job
+
 
 @pytest_twisted.ensureDeferred
 async def test_the_killed_process_is_gone(write: Any, serve: Any, impatient: str, tmp_path: Any) -> None:
@@ -19,6 +21,20 @@ async def test_the_killed_process_is_gone(write: Any, serve: Any, impatient: str
     async with serve(sandbox="off") as site:
         assert (await site.get("/impatient/hang")).status == 504
         await ended(int((tmp_path / "pid").read_text()))
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_next_script_need_not_wait_for_a_worker_that_does_not_tell_where_it_stands(
+    write: Any, serve: Any, impatient: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job, "STACK_LATE", 3600.0)
+    write(f"{impatient}/hang.py", "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)")
+    write("well.py", "print('well')")
+    async with serve(workers={"max_workers": 1}) as site:
+        assert (await site.get("/impatient/hang")).status == 504
+        assert (await site.get("/well")).text == "well\n"
+        assert (await site.get("/impatient/hang")).status == 504
+        assert (await site.get("/well")).text == "well\n"
 
 
 @pytest_twisted.ensureDeferred

@@ -19,6 +19,7 @@ from twistedsite.scripts.broker.background import InFlight, SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError
+from twistedsite.scripts.runners.workers import pool
 from twistedsite.scripts.runners.workers.pool import Workers
 from twistedsite.scripts.runners.workers.runner import WorkerRunner
 from twistedsite.sessions.memory import MemoryStore
@@ -129,6 +130,23 @@ async def test_a_busy_site_hands_its_place_on_after_its_turn(pools: Pools) -> No
         assert await answer(other, b, "page.py") == "1\n"
         assert sum(not one.called for one in asking) > 5
         await gatherResults(asking)
+
+
+@pytest_twisted.ensureDeferred
+async def test_whose_scripts_come_one_after_the_other_keeps_the_worker_for_a_turn(
+    pools: Pools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "TURN", 3600.0)
+    monkeypatch.setattr(pool, "LINGER", 3600.0)
+    async with pools(2, total=1) as (workers, [(steady, a), (other, b)]):
+        worker = await answer(steady, a, "pid.py")
+        waiting = later(answer(other, b, "page.py"))
+        for _ in range(3):
+            assert await answer(steady, a, "pid.py") == worker
+        assert not waiting.called
+        monkeypatch.setattr(pool, "LINGER", 0.0)
+        workers.make_room()
+        assert await waiting == "1\n"
 
 
 @pytest_twisted.ensureDeferred

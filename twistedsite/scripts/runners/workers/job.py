@@ -25,6 +25,7 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
+from twistedsite.scripts.runners.deadlines import Deadline
 from twistedsite.scripts.runners.workers.broker import JobBroker
 from twistedsite.scripts.runners.workers.frames import (
     Answer,
@@ -44,14 +45,14 @@ if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.pool import SitePool
     from twistedsite.scripts.runners.workers.process import WorkerProcess
 
-STACK_WAIT: Final = 0.002
-"""Seconds after the deadline in which a worker may still tell where its script stands; only then the client is told."""
+STACK_LEAD: Final = 0.005
+"""Seconds before the deadline at which a worker is asked where its script stands: no client has to wait for that."""
 START_TIME: Final = 10.0
 """Seconds for which a script waits in all for its worker to start, at the start of the server for instance."""
 STACK_LATE: Final = 0.1
 """Seconds for which a worker of a busy machine may go on trying, when the client has been told: for the log only."""
 STACK_WAIT_DEBUG: Final = 0.2
-"""The same where the client is shown the stack."""
+"""Seconds after the deadline for which a client that is shown the stack waits for it, if need be."""
 
 
 class State(enum.Enum):
@@ -60,7 +61,9 @@ class State(enum.Enum):
     QUEUED = "queued"
     RUNNING = "running"
     ASKED = "asked"
-    """Its time is up; where does it stand?"""
+    """Its time is almost up; where does it stand?"""
+    OVERDUE = "overdue"
+    """Its time is up, and its client waits to see where it stood."""
     LATE = "late"
     """The client has been told that its time is up, the log not yet where it stood."""
     OVER = "over"
@@ -91,7 +94,9 @@ class ScriptJob:
         """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
         self._credited = 0.0
         self._paused_at: float | None = None
-        self._deadline = pool.workers.deadlines.add(request.timeout, self._expired)
+        self._frames: list[FrameReport] = []
+        """Where it stood shortly before the end of its time."""
+        self._deadline = self._expire_in(request.timeout)
 
     def start(self, worker: WorkerProcess) -> bool:
         """Send it to `worker`; False where that is impossible, and it is as before."""
@@ -111,7 +116,7 @@ class ScriptJob:
         """The process of its worker is there. If that took all of the script's time, this begins only now."""
         if self._starting and self.state is State.RUNNING:
             self._deadline.cancel()
-            self._deadline = self._pool.workers.deadlines.add(self._request.timeout, self._expired)
+            self._deadline = self._expire_in(self._request.timeout)
 
     @property
     def script(self) -> str:
@@ -154,8 +159,10 @@ class ScriptJob:
                 self._outflow = Outflow(self._sink, output, self._pause, self._resume, self._output_lost)
             case Kind.DATA if self._outflow is not None:
                 self._outflow.write(payload)
-            case Kind.STACK if self.state is State.ASKED:
-                self._time_is_up(decode(payload, FailureReport).frames)
+            case Kind.STACK if self.state in (State.ASKED, State.OVERDUE):
+                self._frames = decode(payload, FailureReport).frames
+                if self.state is State.OVERDUE:
+                    self._time_is_up()
             case _:
                 raise FrameError(f"a frame of kind {kind} out of turn")
 
@@ -221,6 +228,9 @@ class ScriptJob:
             self._waited += now - self._paused_at
             self._paused_at = now
 
+    def _expire_in(self, seconds: float) -> Deadline:
+        return self._pool.workers.deadlines.add(max(0.0, seconds - STACK_LEAD), self._expired)
+
     def _expired(self) -> None:
         self._note_waiting()
         if self._waited > self._credited:
@@ -235,13 +245,17 @@ class ScriptJob:
         else:
             self.state = State.ASKED
             self._worker.ask_for_stack()
-            wait = STACK_WAIT_DEBUG if self._request.debug else STACK_WAIT
-            self._deadline = self._pool.workers.deadlines.add(wait, self._time_is_up)
+            left = max(0.0, self._deadline.due + STACK_LEAD - self._clock())
+            self._deadline = self._pool.workers.deadlines.add(left, self._time_is_up)
 
-    def _time_is_up(self, frames: list[FrameReport] | None = None) -> None:
+    def _time_is_up(self) -> None:
         worker = self._worker
         assert worker is not None
-        frames = frames or worker.last_stack(self._request.root)
+        if not self._frames and self._request.debug and self.state is State.ASKED:
+            self.state = State.OVERDUE
+            self._deadline = self._pool.workers.deadlines.add(STACK_WAIT_DEBUG, self._time_is_up)
+            return
+        frames = self._frames or worker.last_stack(self._request.root)
         message = f"still running after {self._request.timeout:g} s"
         error = ScriptTimeoutError(message, FailureReport(TIMEOUT, message, frames))
         if frames:
@@ -251,6 +265,7 @@ class ScriptJob:
         self.state, self._worker = State.LATE, worker
         self._deadline = self._pool.workers.deadlines.add(STACK_LATE, self._log_late)
         self.result.errback(error)
+        self._pool.leaves(worker)
 
     def _log_late(self, frames: list[FrameReport] | None = None) -> None:
         worker, self._worker = self._worker, None
@@ -272,6 +287,8 @@ class ScriptJob:
             self._pool.withdrawn(self)
         self._over()
         self.result.errback(error)
+        if worker is not None:
+            self._pool.leaves(worker)
 
     def _over(self) -> None:
         self._release()

@@ -1,7 +1,7 @@
 """Which worker gets which script: a pool for each site, and the places that all sites of the server share.
 
 A worker serves one named interpreter, or all those without a name. It is made when a script waits and its site has a
-place to spare; the one used last is used first. Where all places are taken, the idle worker unused for longest makes
+place to spare; the one used last is used first. Where all places are taken, the worker idle for longest soon makes
 room, and sites whose scripts wait take turns; so do interpreters where all places of their site are taken.
 """
 
@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.runners import RunnerBusyError
-from twistedsite.scripts.runners.deadlines import Deadlines
+from twistedsite.scripts.runners.deadlines import Deadline, Deadlines
 from twistedsite.scripts.runners.mailbox import Mailbox
 from twistedsite.scripts.runners.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.broker import BrokerThreads
@@ -29,6 +29,9 @@ from twistedsite.settings.server import SandboxLevel, WorkerSettings
 
 TURN: Final = 0.1
 """Seconds for which a site may go on using a place that another site waits for."""
+LINGER: Final = 0.005
+"""Seconds for which an idle worker keeps its place from other sites: its client may be about to ask for the next page,
+and a new worker costs more than the wait."""
 _LOOK_EVERY: Final = 16
 """Jobs of a worker between two looks at its memory."""
 _CRASHES: Final = 3
@@ -74,6 +77,8 @@ class Workers:
         """Sites with scripts that wait, in the order of their turns."""
         self._dying = 0
         self._reaping: IDelayedCall | None = None
+        self._lingering: Deadline | None = None
+        """When the next idle worker may be ended for another site."""
         self._stopped = False
 
     def stop(self) -> None:
@@ -123,7 +128,17 @@ class Workers:
             return
         wanted = sum(pool.could_grow for pool in self._waiting)
         while self._idle and self._dying < wanted:
-            self.kill(next(iter(self._idle)))
+            process, since = next(iter(self._idle.items()))
+            lingers = since + LINGER - self.reactor.seconds()
+            if lingers > 0:
+                if self._lingering is None:
+                    self._lingering = self.deadlines.add(lingers, self._lingered)
+                return
+            self.kill(process)
+
+    def _lingered(self) -> None:
+        self._lingering = None
+        self.make_room()
 
     def others_wait(self, pool: SitePool) -> bool:
         """Whether another site needs the place of a worker of `pool`."""
@@ -202,6 +217,8 @@ class SitePool:
         self.idle: list[WorkerProcess] = []
         """The one used last is at the end."""
         self.members: set[WorkerProcess] = set()
+        self._leaving: set[WorkerProcess] = set()
+        """Members that are being killed because of their scripts: their places are free."""
         self._crashes = 0
         self._pause: IDelayedCall | None = None
         """While it runs no worker is made: the last ones have died at once."""
@@ -209,7 +226,7 @@ class SitePool:
     @property
     def could_grow(self) -> bool:
         """It has scripts that wait, and may have more workers."""
-        return bool(self.queue) and len(self.members) < self.settings.max_workers and self._pause is None
+        return bool(self.queue) and not self._is_full and self._pause is None
 
     def submit(self, job: ScriptJob) -> None:
         """Run `job`, now or when it is its turn; raises RunnerBusyError."""
@@ -257,7 +274,7 @@ class SitePool:
         process.state = State.IDLE
         workers = self.workers
         turn_over = workers.reactor.seconds() - process.turn_began >= TURN
-        if self._is_used_up(process) or ((turn_over or not self.queue) and workers.others_wait(self)):
+        if self._is_used_up(process) or (turn_over and workers.others_wait(self)):
             workers.dismiss(process)
         elif (job := self._next_for(process, turn_over)) is not None:
             self.queue.remove(job)
@@ -269,10 +286,19 @@ class SitePool:
             workers.rest(process)
             if self.queue:
                 workers.wait(self)
+            else:
+                workers.make_room()
+
+    def leaves(self, process: WorkerProcess) -> None:
+        """`process` is killed, or will be in a moment: the scripts that wait need not wait for its end."""
+        if process in self.members:
+            self._leaving.add(process)
+            self.workers.share_places()
 
     def exited(self, process: WorkerProcess, was_killed: bool) -> None:
         """`process` is no more; `was_killed`: by the server."""
         self.members.discard(process)
+        self._leaving.discard(process)
         if process in self.idle:
             self.idle.remove(process)
         if not was_killed and not process.jobs_done:
@@ -314,7 +340,7 @@ class SitePool:
 
     @property
     def _is_full(self) -> bool:
-        return len(self.members) >= self.settings.max_workers
+        return len(self.members) - len(self._leaving) >= self.settings.max_workers
 
     def _idle_for(self, job: ScriptJob) -> WorkerProcess | None:
         """The idle worker used last of those that serve the interpreter of `job`."""
