@@ -42,13 +42,16 @@ print('done')
 def _ask(url: str, path: str) -> socket.socket:
     """Send a GET and return the connection once a part of the body has come."""
     place = urlsplit(url)
-    client = socket.create_connection((place.hostname, place.port), timeout=20)
-    client.sendall(f"GET /{path} HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
-    received = b""
-    while b"on\n" not in received:
-        piece = client.recv(4096)
-        assert piece, received
-        received += piece
+    with contextlib.ExitStack() as unless_it_is_returned:
+        client = socket.create_connection((place.hostname, place.port), timeout=20)
+        unless_it_is_returned.enter_context(client)
+        client.sendall(f"GET /{path} HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
+        received = b""
+        while b"on\n" not in received:
+            piece = client.recv(4096)
+            assert piece, received
+            received += piece
+        unless_it_is_returned.pop_all()
     return client
 
 
@@ -58,13 +61,12 @@ def test_the_process_ends_within_5_seconds_whatever_scripts_do(
 ) -> None:
     for name, source in STUBBORN.items():
         (tmp_path / name).write_text(source)
-    with running(*command, "--root", str(tmp_path), *ANY_PORT) as server:
-        clients = [_ask(server.url, name) for name in STUBBORN]
+    with running(*command, "--root", str(tmp_path), *ANY_PORT) as server, contextlib.ExitStack() as clients:
+        for name in STUBBORN:
+            clients.enter_context(_ask(server.url, name))
         begun = time.monotonic()
         server.stop(number)
         assert time.monotonic() - begun < 5
-        for client in clients:
-            client.close()
     assert server.process.returncode == -number
 
 
@@ -86,15 +88,14 @@ def _until_refused(host: str, port: int) -> None:
 
 def test_a_request_in_flight_is_answered_to_its_end(tmp_path: Path) -> None:
     (tmp_path / "wait.py").write_text(WAITS_FOR_A_FILE.format(file=str(tmp_path / "go")))
-    with running(*SERVE, "--root", str(tmp_path), *ANY_PORT) as server:
-        client = _ask(server.url, "wait.py")
-        server.process.send_signal(signal.SIGTERM)
-        place = urlsplit(server.url)
-        _until_refused(place.hostname or "", place.port or 0)
-        (tmp_path / "go").touch()
-        with client:
-            assert b"done" in client.makefile("rb").read()
-        server.process.wait(timeout=5)
+    with running(*SERVE, "--root", str(tmp_path), *ANY_PORT, "--drain", "1m") as server:
+        with _ask(server.url, "wait.py") as client, client.makefile("rb") as rest:
+            server.process.send_signal(signal.SIGTERM)
+            place = urlsplit(server.url)
+            _until_refused(place.hostname or "", place.port or 0)
+            (tmp_path / "go").touch()
+            assert b"done" in rest.read()
+        server.process.wait(timeout=20)
 
 
 def test_an_idle_connection_does_not_delay_the_end(site: Path) -> None:
