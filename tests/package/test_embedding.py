@@ -65,6 +65,31 @@ def test_forms_arrive_through_a_stock_site(program: list[str]) -> None:
             assert response.read().decode() == "/pages/echo.py /rest hello b'content'\n"
 
 
+NOTE = 'storage.write("/_note", f"{SCRIPT_NAME} {PATH_INFO} {environ[\'REQUEST_URI\']}")'
+READ = """
+import time
+while True:
+    try:
+        print(storage.read("/_note").decode())
+        break
+    except FileNotFoundError:
+        time.sleep(0.01)
+"""
+
+
+def test_a_background_request_reaches_a_script_by_the_name_that_a_visitor_would_use(
+    site: Path, program: list[str]
+) -> None:
+    (site / "blog").mkdir()
+    (site / "blog" / "note.py").write_text(NOTE)
+    (site / "blog" / "start.py").write_text("print(background_request('note/rest?a=1', local=True))")
+    (site / "read.py").write_text(READ)
+    with running(*program) as server:
+        assert server.get("pages/blog/start") == (200, "True\n")
+        expected = "/pages/blog/note /rest /pages/blog/note/rest?a=1\n"
+        assert server.get("pages/read") == (200, expected)
+
+
 def test_a_script_that_hangs_does_not_keep_the_program(program: list[str]) -> None:
     with running(*program) as server, urllib.request.urlopen(server.url + "pages/hang.py") as response:
         assert response.readline() == b"begun\n"

@@ -196,6 +196,17 @@ async def test_a_bad_file_fails_its_own_folder_only_and_the_log_says_why(tmp_pat
         assert (await site.get("/a/page.html")).status == 200
 
 
+@pytest_twisted.ensureDeferred
+async def test_where_debug_is_on_above_the_page_says_which_fault(tmp_path: Path) -> None:
+    write(tmp_path, "a/_folder.toml", "listng = false")
+    write(tmp_path, "a/page.html")
+    for debug in (True, False):
+        async with serving(tmp_path, debug=debug) as site:
+            answer = await site.get("/a/page.html")
+        assert answer.status == 500
+        assert ("a/_folder.toml: listng: unknown key" in answer.text) is debug
+
+
 @pytest.mark.parametrize("kind", ["folder", "link"])
 @pytest_twisted.ensureDeferred
 async def test_settings_that_are_no_file_of_the_site_are_a_fault(tmp_path: Path, kind: str) -> None:

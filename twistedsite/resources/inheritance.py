@@ -26,9 +26,10 @@ _CACHE_LIMIT = 4096
 
 
 class _Fault(msgspec.Struct, frozen=True):
-    """Of a file that cannot be used, by which it is told of in the log and on pages."""
+    """Of a file that cannot be used: by what it is told of in the log and on pages, and what pages say."""
 
     reference: str
+    told: str
 
 
 class Chain:
@@ -41,8 +42,7 @@ class Chain:
         """What holds in the folder of the first `depth` segments. Raises HttpProblem 500 where a file has a fault."""
         settings = self._steps[depth]
         if isinstance(settings, _Fault):
-            told = "The settings of this folder have a fault; the server's log says which."
-            raise HttpProblem(500, told, reference=settings.reference)
+            raise HttpProblem(500, settings.told, reference=settings.reference)
         return settings
 
 
@@ -95,7 +95,8 @@ class Inheritance:
         try:
             return _applied(above, await self._read(entry), entry)
         except SettingsError as error:
-            found = _Fault(secrets.token_hex(4))
+            which = f": {error}." if above.debug else "; the server's log says which."
+            found = _Fault(secrets.token_hex(4), "The settings of this folder have a fault" + which)
             self._log.error("{fault} (reference {reference})", fault=str(error), reference=found.reference)
             return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import CancelledError, Deferred
@@ -46,12 +46,13 @@ class Internal:
         request = InternalRequest(_Channel(cause, self._reactor), False, parsePOSTFormSubmission=False)
         request.depth = cause.depth + 1
         request.method = call.method.encode("ascii")
-        request.uri = call.target.encode("ascii")
+        request.uri = (quote(cause.mount) + call.target).encode("ascii")
         request.clientproto = b"HTTP/1.1"
         request.path = request.uri.partition(b"?")[0]
         request.args = {}
-        request.prepath = []
-        request.postpath = [unquote_to_bytes(segment) for segment in request.path[1:].split(b"/")]
+        segments = [unquote_to_bytes(segment) for segment in request.path[1:].split(b"/")]
+        mounted = cause.mount.count("/")
+        request.prepath, request.postpath = segments[:mounted], segments[mounted:]
         request.requestHeaders.addRawHeader(b"host", cause.host.encode("latin-1", "replace") or b"localhost")
         request.requestHeaders.addRawHeader(b"user-agent", b"twistedsite")
         content = call.content

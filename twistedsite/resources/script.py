@@ -106,7 +106,9 @@ class ScriptResource(SiteResource):
         text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
         ends = ends_text(request.getClientAddress(), request.getHost(), secure=request.isSecure())
         mounted = [segment.decode("utf-8", "replace") for segment in request.prepath or ()]
-        told = self._told(text, ends, "/".join(("", *mounted)) + self._url_path if mounted else self._url_path)
+        mount = "/".join(("", *mounted)) if mounted else ""
+        told = self._told(text, ends, mount + self._url_path)
+        told.mount = mount
         told.depth = request.depth if isinstance(request, InternalRequest) else 0
         if user := getattr(request, "authenticated", ""):
             told.user, told.auth_type = user, "Basic"

@@ -68,7 +68,7 @@ def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> Buil
         workers, readable = shared.workers(), tuple(map(os.path.abspath, settings.pythonpath))
         runner = WorkerRunner(workers, site.name, origin.root, broker, settings.workers, uid, readable)
     else:
-        runner = ThreadRunner(reactor, settings.threads, settings.pool, broker, shared.threads())
+        runner = ThreadRunner(reactor, site.name, settings.threads, settings.pool, broker, shared.threads())
     context = SiteContext(site.name, settings, origin, runner, reactor, shared.delivery)
     tree = FolderTree(context)
     background.dispatch = Internal(tree, reactor).dispatch

@@ -60,6 +60,8 @@ class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """The part of the URL's path that led to the script, decoded (RFC 3875, 4.1.13)."""
     path_info: str = ""
     """The rest of the URL's path, decoded."""
+    mount: str = ""
+    """The part of `script_name` that leads to the site, where that is mounted in another server's tree; else empty."""
     query: str = ""
     headers: list[tuple[str, str]] = []
     """Names in lower case, values decoded as ISO 8859-1, in the order in which they came."""
@@ -304,10 +306,8 @@ class Exchange:
 
     def _head(self) -> ResponseHead:
         if self._session is None and not self.headers:
-            usual = (
-                [] if self.default_type is None or self.status in BODILESS else [(b"content-type", self.default_type)]
-            )
-            return ResponseHead(self.status, usual, self.length)
+            kind = None if self.status in BODILESS else self.default_type
+            return ResponseHead(self.status, [] if kind is None else [(b"content-type", kind)], self.length)
         # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
         if "status" in self.headers:
             self.status = checked_status(self.headers.pop("status"))

@@ -118,6 +118,24 @@ async def test_handle_may_be_overridden_and_is_told_of_debug(tmp_path: Path, deb
     assert (answer.text, answer.headers["content-type"]) == (f"debug {debug}", "text/x-own")
 
 
+@pytest.mark.parametrize("asked", ["req", "pb, rq, sn", "*all", "req, extra=None, more=None"])
+@pytest_twisted.ensureDeferred
+async def test_an_own_init_gets_what_it_asks_for(tmp_path: Path, asked: str) -> None:
+    write(
+        tmp_path,
+        "x.py",
+        "from twistedsite import RequestHandler as Base\nclass RequestHandler(Base):\n"
+        f"    def __init__(self, {asked}):\n"
+        f"        Base.__init__(self, {asked.partition(', extra')[0]})\n        self.own = [self.req.method]\n"
+        "    def Header(self):\n        self.rq.srvhdrs['x-own'] = self.pb.findval('debug')\n"
+        "        Base.Header(self)\n"
+        "    def Content(self): return f'{self.own} {self.sn.client()[0]}'\n",
+    )
+    async with serving(tmp_path) as site:
+        answer = await site.get("/x")
+    assert (answer.text, answer.headers["x-own"]) == ("['GET'] 127.0.0.1", "False")
+
+
 @pytest_twisted.ensureDeferred
 async def test_there_is_one_instance_a_request_and_one_module_for_all(tmp_path: Path) -> None:
     source = (

@@ -3,7 +3,10 @@ from __future__ import annotations
 import gc
 import random
 import weakref
+from collections.abc import Callable
+from functools import partial
 
+import pytest
 from twisted.internet.task import Clock
 
 from twistedsite.scripts.runners.deadlines import Deadlines
@@ -114,3 +117,30 @@ def test_a_deadline_that_is_over_keeps_nobody() -> None:
         assert [owner() for owner in left] == [None, None]
     finally:
         gc.enable()
+
+
+def test_what_a_callback_leaves_to_do_comes_after_all_that_is_due() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    called: list[str] = []
+
+    def stop(name: str) -> Callable[[], None]:
+        called.append(f"stop {name}")
+        return lambda: called.append(f"tell {name}")
+
+    for name, seconds in (("a", 1.0), ("b", 2.0), ("c", 2.0), ("d", 9.0)):
+        deadlines.add(seconds, partial(stop, name))
+    clock.advance(3)
+    assert called == ["stop a", "stop b", "stop c", "tell a", "tell b", "tell c"]
+
+
+def test_a_callback_that_fails_takes_no_other_deadline_with_it() -> None:
+    clock = Clock()
+    deadlines = Deadlines(clock)
+    called: list[int] = []
+    deadlines.add(1.0, lambda: called.append(1 // 0))
+    deadlines.add(1.0, lambda: called.append(2))
+    with pytest.raises(ZeroDivisionError):
+        clock.advance(1)
+    clock.advance(1)
+    assert called == [2]

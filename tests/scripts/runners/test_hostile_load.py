@@ -19,17 +19,17 @@ import server_process
 from server_process import ANY_PORT, TWISTD, Server, running
 from site_files import write
 
-DEADLINE = 2.0
+DEADLINE = 1.0
 SLACK = 0.5
-"""Seconds by which an answer may be late: most of them, and with WORST all of them, on a machine of two busy cores that
-the forty clients share with the server."""
-WORST = 1.5
-GOOD, BAD, CLIENTS = 2000, 200, 40
+"""Seconds by which an answer may be late: nine of ten by the clock, whatever else the machine does, and all of them if
+good pages, asked for at the same time, are answered at once. Where such a page has to wait, for a processor or for the
+interpreter's lock, a late answer has to wait for the same thing, so the slowest page is the measure of that."""
+GOOD, BAD, CLIENTS = 2000, 200, 20
 HEALTH = "/.well-known/scriptsite-health"
 
 BAD_SCRIPTS = {
     "loop": "while True: pass",
-    "sleep": "import time\ntime.sleep(3.5)",
+    "sleep": "import time\ntime.sleep(2.5)",
     "swallow": "while True:\n    try:\n        while True: int()\n    except BaseException: continue",
     "count": "n = 0\nwhile True: n += 1",
     "nap": "import time\nwhile True:\n    try: time.sleep(0.05)\n    except BaseException: pass",
@@ -42,7 +42,7 @@ while True:
     except BaseException: pass
 """,
     "session": "Session().n = 1\nwhile True: Session().n += 1",
-    "wait": "import threading\nthreading.Event().wait(3.5)",
+    "wait": "import threading\nthreading.Event().wait(2.5)",
     "manager": """
 class Swallow:
     def __enter__(self): return self
@@ -158,8 +158,9 @@ def test_two_hundred_bad_scripts_disturb_no_good_one(
     assert wrong == []
     taken = sorted(a[2] for a in answers if a[0] in bad)
     assert taken[0] >= DEADLINE - 0.05
-    assert taken[len(taken) // 2] <= DEADLINE + SLACK
-    assert taken[-1] <= DEADLINE + WORST
+    assert taken[len(taken) * 9 // 10] <= DEADLINE + SLACK
+    slowest = max(a[2] for a in answers if a[0] not in bad)
+    assert taken[-1] <= DEADLINE + SLACK + slowest
     assert Counter(status for _, status, _ in answers) == {200: GOOD, 504: BAD}
     assert counts["threads"] <= 64
     assert after - before < 32 * 1024 * 1024

@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
 from site_files import logged, write
 from twisted.internet import reactor, threads
-from twisted.internet.defer import ensureDeferred, gatherResults
+from twisted.internet.defer import CancelledError, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
+from twistedsite.scripts.exchange import Exchange, ScriptRequest
+from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.run import Outcome, run_script
+from twistedsite.scripts.runners.shared import SharedThreads
+from twistedsite.scripts.runners.threads import ThreadRunner
+from twistedsite.settings.server import ThreadSettings
 from twistedsite.testing import Response, ServedSite, serving
 
 HEALTH = "/.well-known/scriptsite-health"
@@ -146,7 +154,9 @@ async def test_a_script_past_its_deadline_is_answered_504_and_stopped(tmp_path: 
 
 @pytest_twisted.ensureDeferred
 async def test_a_script_that_streams_for_ever_is_cut_off_and_stopped(tmp_path: Path) -> None:
-    write(tmp_path, "x.py", "while True:\n    try: print('x' * 1000)\n    except BaseException: pass")
+    # Little at a time: while it waits for its client, which is as busy as the server here, its time does not pass.
+    endless = "print('x', flush=True)\nwhile True:\n    try: print('x')\n    except BaseException: pass"
+    write(tmp_path, "x.py", endless)
     async with serving(tmp_path, timeout="200ms", pool={"grace": "10s"}) as site:
         answer = await site.raw(b"GET /x.py HTTP/1.1\r\nHost: h\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200 ")
@@ -313,3 +323,64 @@ async def test_context_of_the_server_is_carried_into_scripts_and_nothing_back(tm
     write(tmp_path, "x.py", "import vars\nprint(vars.seen.get())\nvars.seen.set('a trace of another request')")
     async with serving(tmp_path, threads=1) as site:
         assert [(await site.get("/x.py")).text for _ in range(3)] == ["nothing\n"] * 3
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_end_of_the_server_stops_a_script_too_that_was_about_to_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def late(exchange: Exchange, interpreters: Interpreters) -> Outcome:
+        begun.set()
+        go.wait(20)
+        return run_script(exchange, interpreters)
+
+    monkeypatch.setattr("twistedsite.scripts.runners.threads.run_script", late)
+    write(tmp_path, "x.py", "while True: pass")
+    before = set(threading.enumerate())
+    async with serving(tmp_path, timeout="60s", drain="50ms") as site:
+        asked = ensureDeferred(site.get("/x.py"))
+        asked.addErrback(lambda _: None)
+        await threads.deferToThread(begun.wait, 20)
+    await asked
+    go.set()
+    ours = [thread for thread in threading.enumerate() if thread not in before and thread.name.startswith("script")]
+    await threads.deferToThread(lambda: [thread.join(10) for thread in ours])
+    assert not any(thread.is_alive() for thread in ours)
+
+
+@pytest_twisted.ensureDeferred
+async def test_what_is_queued_when_a_runner_is_stopped_never_runs_and_is_forgotten(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", f"open({str(tmp_path / 'ran')!r}, 'w')")
+    loop: Any = reactor
+    nothing: Any = Nothing()
+    shared = SharedThreads(loop)
+    runner = ThreadRunner(loop, "site", 1, ThreadSettings(), nothing, shared)
+    request = ScriptRequest(
+        root=str(tmp_path),
+        script=("x.py",),
+        filename=str(tmp_path / "x.py"),
+        version="1",
+        dialect="printing",
+        timeout=20,
+    )
+    try:
+        waiting = [runner.run(request, BytesIO(), nothing) for _ in range(3)]
+        assert runner.health()["queued"] == 3
+        runner.stop()
+        for deferred in waiting:
+            with pytest.raises(CancelledError):
+                await deferred
+        assert (runner.health()["running"], runner.health()["queued"]) == (0, 0)
+        assert shared._jobs == set()
+    finally:
+        shared.stop()
+    assert not (tmp_path / "ran").exists()
+
+
+class Nothing:
+    """Broker and sink of scripts that never run."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(name)

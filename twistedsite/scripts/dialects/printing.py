@@ -17,8 +17,8 @@ from twistedsite.scripts.headers import RequestHeaders, location
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import be_main
 from twistedsite.scripts.page import Page
-from twistedsite.scripts.stdout import printing_to
 from twistedsite.scripts.storage import SiteFiles
+from twistedsite.scripts.streams import printing_to
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _REFLECTION: Final = frozenset({"globals", "locals", "vars", "dir", "eval", "exec"})

@@ -119,7 +119,7 @@ class Rq:
     def log_err(self, *what: object) -> None:
         """Write a line to the server's log."""
         text = " ".join(str(part) for part in what if not isinstance(part, Rq | Sn))
-        sys.stderr.write(f"{'/'.join(self._request.script)}: {text.translate(_CONTROL)}\n")
+        sys.stderr.write(f"{text.translate(_CONTROL)}\n")
 
 
 class Sn:

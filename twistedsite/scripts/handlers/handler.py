@@ -9,7 +9,7 @@ from twistedsite.scripts.handlers.blocks import Pblock, Rq, Sn
 from twistedsite.scripts.headers import location
 from twistedsite.scripts.lazy import lazy
 from twistedsite.scripts.page import PageBytes, PageText
-from twistedsite.scripts.stdout import printing_to
+from twistedsite.scripts.streams import printing_to
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

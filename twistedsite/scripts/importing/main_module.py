@@ -2,29 +2,37 @@
 
 `sys.modules["__main__"]` is one for all of the process. A module stands there whose attributes are those of the script
 that runs in the calling context, or else of the program. So a script's own classes can be pickled, and whatever looks
-their module up (typing, dataclasses, `import __main__`) finds it.
+their module up (typing, dataclasses, `import __main__`) finds it. Files that are modules for one request only have
+such a stand-in too.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any, Final
 
-_namespace: Final[ContextVar[dict[str, Any] | None]] = ContextVar("main", default=None)
+_MAIN: Final = "__main__"
+_none: Final[dict[str, dict[str, Any]]] = {}
+_namespaces: Final[ContextVar[dict[str, dict[str, Any]]]] = ContextVar("namespaces", default=_none)
+"""Of what runs in this context: name of a module -> its attributes."""
 
 
-class MainModule(ModuleType):
-    """Stands for `__main__`, which was `original`."""
+class StandIn(ModuleType):
+    """Stands for the module `name`: that of the calling context, or else `original`."""
 
-    def __init__(self, original: ModuleType) -> None:
-        super().__init__("__main__")
+    def __init__(self, name: str, original: ModuleType) -> None:
+        super().__init__(name)
+        object.__setattr__(self, "_name", name)
         object.__setattr__(self, "_original", original)
 
     def __getattribute__(self, name: str) -> Any:
         original = object.__getattribute__(self, "_original")
-        namespace = _namespace.get()
+        own = object.__getattribute__(self, "_name")
+        namespace = _namespaces.get().get(own)
         if namespace is None:
             return getattr(original, name)
         if name == "__dict__":
@@ -33,35 +41,59 @@ class MainModule(ModuleType):
             return namespace[name]
         if name.startswith("__"):
             return getattr(original, name)
-        raise AttributeError(f"module '__main__' has no attribute {name!r}")
+        raise AttributeError(f"module {own!r} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        namespace = _namespace.get()
+        own = object.__getattribute__(self, "_name")
+        namespace = _namespaces.get().get(own)
         if namespace is None:
             setattr(object.__getattribute__(self, "_original"), name, value)
         else:
             namespace[name] = value
 
     def __delattr__(self, name: str) -> None:
-        namespace = _namespace.get()
+        own = object.__getattribute__(self, "_name")
+        namespace = _namespaces.get().get(own)
         if namespace is None:
             delattr(object.__getattribute__(self, "_original"), name)
         elif name in namespace:
             del namespace[name]
         else:
-            raise AttributeError(f"module '__main__' has no attribute {name!r}")
+            raise AttributeError(f"module {own!r} has no attribute {name!r}")
 
 
 def be_main(namespace: dict[str, Any]) -> None:
     """Let `namespace` be `__main__` in this context, for as long as that lives: what saves sessions comes later."""
-    main = sys.modules.get("__main__")
-    if not isinstance(main, ModuleType) or type(main) is not MainModule:
-        sys.modules["__main__"] = MainModule(main or ModuleType("__main__"))
-    _namespace.set(namespace)
+    _namespaces.set({_MAIN: namespace})
+    _stand_in(_MAIN)
+
+
+@contextmanager
+def also_known(name: str, namespace: dict[str, Any]) -> Iterator[None]:
+    """Let `namespace` be the module `name` in this context from now on, unless the block fails."""
+    if _namespaces.get() is _none:
+        _namespaces.set({})
+    known = _namespaces.get()
+    known[name] = namespace
+    _stand_in(name)
+    try:
+        yield
+    except BaseException:
+        del known[name]
+        raise
 
 
 def restore_main() -> None:
-    """Put back the program's own `__main__`."""
-    main = sys.modules.get("__main__")
-    if type(main) is MainModule:
-        sys.modules["__main__"] = object.__getattribute__(main, "_original")
+    """Put back the program's own `__main__`, and take away the other stand-ins."""
+    for name, module in list(sys.modules.items()):
+        if type(module) is StandIn:
+            if name == _MAIN:
+                sys.modules[name] = object.__getattribute__(module, "_original")
+            else:
+                del sys.modules[name]
+
+
+def _stand_in(name: str) -> None:
+    module = sys.modules.get(name)
+    if not isinstance(module, ModuleType) or type(module) is not StandIn:
+        sys.modules[name] = StandIn(name, module or ModuleType(name))

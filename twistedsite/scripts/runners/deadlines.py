@@ -10,13 +10,16 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+Then = Callable[[], None]
+"""What is left to do for one deadline after all others that are due have been called back too."""
+
 
 class Deadline:
     """One deadline; `cancel()` makes it nothing."""
 
     __slots__ = ("_queue", "callback", "due")
 
-    def __init__(self, queue: dict[Deadline, None], due: float, callback: Callable[[], None]) -> None:
+    def __init__(self, queue: dict[Deadline, None], due: float, callback: Callable[[], Then | None]) -> None:
         self._queue = queue
         self.due = due
         self.callback = callback
@@ -38,8 +41,8 @@ class Deadlines:
         self._timer: IDelayedCall | None = None
         self._timer_at = 0.0
 
-    def add(self, seconds: float, callback: Callable[[], None]) -> Deadline:
-        """Have `callback()` called in `seconds` from now."""
+    def add(self, seconds: float, callback: Callable[[], Then | None]) -> Deadline:
+        """Have `callback()` called in `seconds` from now. What it returns is called after all that is due by then."""
         due = self._reactor.seconds() + seconds
         queue = self._queues.get(seconds)
         if queue is None:
@@ -68,15 +71,23 @@ class Deadlines:
             self._timer = self._reactor.callLater(max(0.0, first - self._reactor.seconds()), self._due)
 
     def _due(self) -> None:
-        now = self._reactor.seconds()
+        try:
+            for then in self._call(self._reactor.seconds()):
+                then()
+        finally:
+            self._arm()
+
+    def _call(self, now: float) -> list[Then]:
+        left = []
         for seconds, queue in list(self._queues.items()):
             while queue and (first := next(iter(queue))).due <= now:
                 callback = first.callback
                 first.cancel()
-                callback()
+                if (then := callback()) is not None:
+                    left.append(then)
             if not queue:
                 del self._queues[seconds]
-        self._arm()
+        return left
 
 
 def _nothing() -> None:

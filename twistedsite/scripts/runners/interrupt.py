@@ -28,7 +28,7 @@ _INTERRUPTIBLE: Final = (
     os.path.join(_PACKAGE, "scripts", "dialects") + os.sep,
     os.path.join(_PACKAGE, "scripts", "exchange.py"),
     os.path.join(_PACKAGE, "scripts", "page.py"),
-    os.path.join(_PACKAGE, "scripts", "stdout.py"),
+    os.path.join(_PACKAGE, "scripts", "streams.py"),
 )
 """The server's own code in which a script may be interrupted: elsewhere a lock or a half-made change is at stake."""
 

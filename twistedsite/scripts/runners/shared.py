@@ -12,7 +12,7 @@ from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.fairness import Fairness
 from twistedsite.scripts.runners.mailbox import Mailbox
-from twistedsite.scripts.stdout import restore_stdout
+from twistedsite.scripts.streams import restore_streams
 
 
 class IThreadReactor(IReactorTime, IReactorFDSet):
@@ -43,4 +43,4 @@ class SharedThreads:
         self.deadlines.stop()
         self.mailbox.close()
         restore_main()
-        restore_stdout()
+        restore_streams()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+import time
 from contextvars import copy_context
 from typing import BinaryIO, Final
 
@@ -24,6 +25,7 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ScriptRequest
 from twistedsite.scripts.failures import report_stack
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.log_text import Allowance, LogText
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners import (
     ResponseSink,
@@ -34,10 +36,12 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
+from twistedsite.scripts.runners.deadlines import Then
 from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt, pursue
 from twistedsite.scripts.runners.outlet import ThreadOutlet
 from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
 from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
+from twistedsite.scripts.streams import log_to
 from twistedsite.settings.server import ThreadSettings
 
 _INTERRUPT_EVERY: Final = 0.02
@@ -49,7 +53,7 @@ _GENTLE: Final = 3
 
 
 class ThreadRunner:
-    """Runs the scripts of one site in a bounded pool of threads.
+    """Runs the scripts of one site, named `site`, in a bounded pool of threads.
 
     `shared` is what it has in common with the runners of other sites; that stays the caller's.
     """
@@ -59,12 +63,14 @@ class ThreadRunner:
     def __init__(
         self,
         reactor: IThreadReactor,
+        site: str,
         threads: int,
         settings: ThreadSettings,
         broker: Broker,
         shared: SharedThreads | None = None,
     ) -> None:
         self.reactor = reactor
+        self.site = site
         self.settings = settings
         self.broker = broker
         self.interpreters = Interpreters(CodeCache())
@@ -111,13 +117,21 @@ class ThreadRunner:
         }
 
     def stop(self) -> None:
-        """Stop every script and let go of the reactor. What does not stop is left behind in its daemon thread."""
-        for job in list(self._jobs):
+        """Stop every script and let go of the reactor. What does not stop in time is left to its daemon thread."""
+        jobs = list(self._jobs)
+        for job in jobs:
             job.result.cancel()
             job.interrupt()
         if self._interrupting is not None and self._interrupting.active():
             self._interrupting.cancel()
         self.pool.stop()
+        for job in jobs:
+            if not job.is_at_work:
+                # It was queued: no thread will come back from it.
+                self.forget(job)
+        if any(job.is_at_work for job in jobs):
+            rest = threading.Thread(target=_pursue, args=(jobs, self.settings.grace), name="script end", daemon=True)
+            rest.start()
         if self._owns_shared:
             self.shared.stop()
         self.interpreters.close()
@@ -127,6 +141,10 @@ class ThreadRunner:
         self._jobs.discard(job)
         self.shared.job_ends(job)
         self._stopping.pop(job, None)
+
+    def log_text(self, script: str, text: str) -> None:
+        """Log what a script has written to standard error."""
+        self._log.info("{site}: {script}: {text}", site=self.site, script=script, text=text)
 
     def interrupt(self, job: _Job) -> None:
         """Interrupt `job`, again and again until it ends: often until its grace is over, then now and then."""
@@ -168,6 +186,8 @@ class _Job:
         """The thread has done with it."""
         self._lock = threading.Lock()
         """Guards `_in_script`: while it is held, no exception is sent into the thread."""
+        self._allowance: Allowance | None = None
+        """Made when it is needed."""
         self.lost = False
         self._attempts = 0
         self._verdict: ScriptError | None = None
@@ -179,9 +199,12 @@ class _Job:
 
     def work(self) -> Outcome:
         """Run the script, unless it has been stopped while it was queued."""
+        log = LogText(self._log_text)
+        log_to(log)
         try:
             return self._work()
         finally:
+            log.flush()
             # Told first, then asked; `_stop` does the reverse, so that one of the two notices.
             self._left = True
             if self._outlet.stopped:
@@ -222,7 +245,19 @@ class _Job:
         if thread.retired:
             clear_interrupt()
 
-    # On the reactor's thread.
+    def _log_text(self, text: str) -> None:
+        if self._allowance is None:
+            self._allowance = Allowance()
+        allowed = self._allowance.take(text)
+        if allowed is not None:
+            self.runner.mailbox.callFromThread(self.runner.log_text, "/".join(self.request.script), allowed)
+
+    # On the reactor's thread, or on any when the runner has been stopped.
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether its thread has begun and has not come back."""
+        return self._thread is not None and not self._left
 
     def interrupt(self) -> None:
         """Raise ScriptStop in the thread, if it is still in the script."""
@@ -250,7 +285,7 @@ class _Job:
     def succeeded(self, outcome: Outcome) -> None:
         """The thread has come back in time."""
         self._over()
-        if (error := self._verdict or _error(outcome)) is not None:
+        if (error := _error(outcome)) is not None:
             raise error
         self._sink.end(*self._outlet.last)
 
@@ -266,13 +301,13 @@ class _Job:
         self._deadline.cancel()
         self.runner.forget(self)
 
-    def _expired(self) -> None:
+    def _expired(self) -> Then | None:
         waited = self._outlet.waited()
         if waited > self._waited:
             # The time in which the script waited for a slow client is not its own.
             self._deadline = self.runner.deadlines.add(waited - self._waited, self._expired)
             self._waited = waited
-            return
+            return None
         if self._thread is None:
             self._verdict = RunnerBusyError("no thread was free in time")
         else:
@@ -282,11 +317,7 @@ class _Job:
             self._verdict = ScriptTimeoutError(message, report)
         self._stop()
         # Later, because to answer takes much longer than to stop others whose time is up too.
-        self.runner.reactor.callLater(0, self._tell)
-
-    def _tell(self) -> None:
-        if not self.result.called:
-            self.result.cancel()
+        return self.result.cancel
 
     def _stop(self) -> None:
         self._outlet.stop()
@@ -295,6 +326,15 @@ class _Job:
             self.runner.forget(self)
         elif self._thread is not None:
             self.runner.interrupt(self)
+
+
+def _pursue(jobs: list[_Job], seconds: float) -> None:
+    """Interrupt `jobs` until they end or `seconds` are over: one may have been where no script is interrupted."""
+    until = time.monotonic() + seconds
+    while (jobs := [job for job in jobs if job.is_at_work]) and time.monotonic() < until:
+        for job in jobs:
+            job.interrupt()
+        time.sleep(_INTERRUPT_EVERY)
 
 
 def _error(outcome: Outcome) -> ScriptError | CancelledError | None:

@@ -15,8 +15,8 @@ from twistedsite.testing import serving
 async def test_imported_files_are_there_by_their_stem(tmp_path: Path) -> None:
     write(tmp_path, "blog/a.dbpy", "def f():\n    return 'a.f'")
     write(tmp_path, "lib/b.dbpy", "N = 9")
-    script = "dbpy.dropbox_import('a.dbpy', '/lib/b.dbpy')\nprint(a.f(), b.N, a.__name__)"
-    assert await shown(serving, tmp_path, script) == "a.f 9 a"
+    script = "dbpy.dropbox_import('a.dbpy', '/lib/b.dbpy')\nprint(a.f(), b.N)"
+    assert await shown(serving, tmp_path, script) == "a.f 9"
 
 
 @pytest_twisted.ensureDeferred
@@ -44,6 +44,28 @@ async def test_a_file_is_loaded_once_a_request_and_anew_for_the_next(tmp_path: P
             assert (await site.get("/blog/x")).text == "loaded\n[1, 2] True\n"
         write(tmp_path, "blog/a.dbpy", "print('edited')\ncount = []")
         assert (await site.get("/blog/x")).text == "edited\n[1, 2] True\n"
+
+
+@pytest_twisted.ensureDeferred
+async def test_classes_of_an_imported_file_are_found_by_their_module(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "blog/a.dbpy",
+        "from __future__ import annotations\nimport pickle\nfrom dataclasses import dataclass\n"
+        "from typing import ClassVar, get_type_hints\n\n\n"
+        "@dataclass\nclass Post:\n    title: str\n    kinds: ClassVar[list[Post]] = []\n\n\n"
+        "def hints():\n    return sorted(get_type_hints(Post))",
+    )
+    script = (
+        "import pickle\ndbpy.dropbox_import('a.dbpy')\n"
+        "if 'keep' in dbpy.http.get_params:\n"
+        "    dbpy.io.file.write('_post', pickle.dumps(a.Post('Tea')))\n"
+        "post = pickle.loads(dbpy.io.file.open('_post').buffer.read())\n"
+        "print(post == a.Post('Tea'), post.title, a.hints())"
+    )
+    async with serving_script(serving, tmp_path, script) as site:
+        for query in ("?keep", ""):
+            assert (await site.get(f"/blog/x{query}")).text == "True Tea ['kinds', 'title']\n"
 
 
 @pytest_twisted.ensureDeferred

@@ -11,9 +11,12 @@ from twistedsite.scripts.code import file_version
 from twistedsite.scripts.dialects.dbpy.files import spelled
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.importing.interpreter import Interpreter
+from twistedsite.scripts.importing.main_module import also_known
 from twistedsite.scripts.storage import resolve
 
 _OURS: Final = __name__.rpartition(".")[0] + "."
+_DOT: Final = "\N{ONE DOT LEADER}"
+_SLASH: Final = "\N{DIVISION SLASH}"
 
 
 class Imports:
@@ -36,9 +39,9 @@ class Imports:
             stem = segments[-1].partition(".")[0] if segments else ""
             if not stem.isidentifier():
                 raise ImportError(f"{path!r} cannot be imported: {stem!r} is no name in Python")
-            caller[stem] = self._loaded.get(segments) or self._load(segments, stem)
+            caller[stem] = self._loaded.get(segments) or self._load(segments)
 
-    def _load(self, segments: tuple[str, ...], stem: str) -> ModuleType:
+    def _load(self, segments: tuple[str, ...]) -> ModuleType:
         filename = os.path.join(self._request.root, *segments)
         inside = os.path.realpath(self._request.root).rstrip(os.sep) + os.sep
         if not os.path.realpath(filename).startswith(inside):
@@ -46,13 +49,16 @@ class Imports:
         if not os.path.isfile(filename):
             raise FileNotFoundError(f"there is no file {spelled(segments)} to import")
         compiled = self._interpreter.code.get(filename, file_version(filename))
-        module = ModuleType(stem)
+        # Nothing that an import statement could mean is called so.
+        name = "".join(segment.replace(".", _DOT) + _SLASH for segment in segments).removesuffix(_SLASH)
+        module = ModuleType(name)
         module.__file__ = filename
         vars(module).update(__builtins__=self._interpreter.builtins, dbpy=self._dbpy)
         # Known before it is executed: files may import each other.
         self._loaded[segments] = module
         try:
-            exec(compiled.code, vars(module))  # noqa: S102  # as the import system does it
+            with also_known(name, vars(module)):
+                exec(compiled.code, vars(module))  # noqa: S102  # as the import system does it
         except BaseException:
             del self._loaded[segments]
             raise

@@ -11,7 +11,7 @@ from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import be_main
 from twistedsite.scripts.page import Page
-from twistedsite.scripts.stdout import printing_to
+from twistedsite.scripts.streams import printing_to
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:

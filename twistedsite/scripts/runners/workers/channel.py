@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import io
 import socket
 import threading
 from typing import Final
@@ -61,6 +60,12 @@ class Channel:
         with self._sending:
             self._connection.sendall(frame(kind, payload))
 
+    def log(self, text: str) -> None:
+        """Send `text` for the server's log."""
+        data = text.encode("utf-8", "replace")
+        for start in range(0, len(data), MAX_LOG):
+            self.send(Kind.LOG, data[start : start + MAX_LOG])
+
     def send_now(self, kind: Kind, payload: bytes) -> bool:
         """Send one frame from a signal handler: not where it has interrupted the sending of another."""
         if not self._sending.acquire(blocking=False):
@@ -80,35 +85,3 @@ class Channel:
                 return None
             self._reader.feed(data)
         return taken[1]
-
-
-class LogText(io.TextIOBase):
-    """The standard error of a worker: whole lines go to the server's log."""
-
-    encoding = "utf-8"
-    errors = "replace"
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._held = ""
-
-    def write(self, text: str) -> int:
-        lines, newline, self._held = (self._held + text).rpartition("\n")
-        if newline:
-            self._send(lines)
-        elif len(self._held) > MAX_LOG:
-            self.flush()
-        return len(text)
-
-    def flush(self) -> None:
-        held, self._held = self._held, ""
-        if held:
-            self._send(held)
-
-    def writable(self) -> bool:
-        return True
-
-    def _send(self, text: str) -> None:
-        data = text.encode("utf-8", "replace")
-        for start in range(0, len(data), MAX_LOG):
-            self._channel.send(Kind.LOG, data[start : start + MAX_LOG])

@@ -14,6 +14,7 @@ import msgspec
 from twisted.logger import Logger
 
 from twistedsite.scripts.failures import FrameReport
+from twistedsite.scripts.log_text import Allowance
 from twistedsite.scripts.runners.workers.frames import FROM_WORKER, FrameError, Kind
 from twistedsite.scripts.runners.workers.link import WorkerLink
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
 _STACK_FILE: Final = 16 * 1024
 """Bytes that a worker may leave behind as its last stack."""
 _STACK_LINE: Final = re.compile(rb'^  File "(.{1,500})", line (\d{1,7}|\?\?\?) in (.{1,200})$', re.MULTILINE)
-_MAX_LOGGED: Final = 64 * 1024
-"""Bytes of log text from one worker between two jobs' beginnings; what goes beyond is dropped."""
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
-_CONTROL: Final = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 
 
 class State(enum.Enum):
@@ -64,7 +62,7 @@ class WorkerProcess:
         self._pidfd = -1
         self._killed = False
         self._status: int | None = None
-        self._logged = 0
+        self._allowance = Allowance()
         # First: it may fail, and then nothing else is held.
         self._folder = workers.folders.make(pool.policy.uid)
         ours, theirs = socket.socketpair()
@@ -80,7 +78,7 @@ class WorkerProcess:
             return False
         self.state = State.BUSY
         self.job = job
-        self._logged = 0
+        self._allowance = Allowance()
         return True
 
     def kill(self) -> None:
@@ -191,11 +189,8 @@ class WorkerProcess:
                 return
 
     def _log_text(self, payload: bytes) -> None:
-        if self._logged <= _MAX_LOGGED:
-            self._logged += len(payload) + 100
-            text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", payload.decode("utf-8", "replace"))
-            if self._logged > _MAX_LOGGED:
-                text += "\n(it has written too much: no more of it)"
+        text = self._allowance.take(payload.decode("utf-8", "replace"))
+        if text is not None:
             script = self.job.script if self.job is not None else "after its script has ended"
             self._log.info("{site}: {script}: {text}", site=self.pool.name, script=script, text=text)
 

@@ -16,7 +16,7 @@ from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import Job, Kind, encode, frame
 from twistedsite.scripts.runners.workers.worker import Worker
-from twistedsite.scripts.stdout import restore_stdout
+from twistedsite.scripts.streams import restore_streams
 
 _ROUNDS: Final = 20
 """Enough for the interpreter to have adapted its code."""
@@ -49,7 +49,7 @@ def warm_up() -> None:
                 far.recv(256 * 1024)
         worker.close()
     restore_main()
-    restore_stdout()
+    restore_streams()
     sys.path_importer_cache.pop(folder, None)
 
 

@@ -23,8 +23,9 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport, report_stack
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.log_text import LogText
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
-from twistedsite.scripts.runners.workers.channel import Channel, LogText
+from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, encode
 from twistedsite.scripts.runners.workers.remote import RemoteBroker
 
@@ -41,7 +42,7 @@ def serve(connection: socket.socket, stack_file: int) -> None:
     """Run what comes by `connection` until that is closed. `stack_file`: descriptor for a stack, past all help."""
     channel = Channel(connection)
     worker = Worker(channel)
-    sys.stdout = sys.stderr = LogText(channel)
+    sys.stdout = sys.stderr = LogText(channel.log)
     signal.signal(STACK_SIGNAL, worker.tell_stack)
     # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
     faulthandler.register(STACK_SIGNAL, file=stack_file, all_threads=False, chain=True)
