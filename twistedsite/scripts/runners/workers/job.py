@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.pool import SitePool
     from twistedsite.scripts.runners.workers.process import WorkerProcess
 
-STACK_LEAD: Final = 0.005
+STACK_LEAD: Final = 0.002
 """Seconds before the deadline at which a worker is asked where its script stands: no client has to wait for that."""
 START_TIME: Final = 10.0
 """Seconds for which a script waits in all for its worker to start, at the start of the server for instance."""
@@ -149,8 +149,11 @@ class ScriptJob:
                 self._log_late(decode(payload, FailureReport).frames)
             return
         match kind:
-            case Kind.END:
+            case Kind.END if self.state is State.RUNNING:
                 self._end(decode(payload, End))
+            case Kind.END:
+                # The question may have cut short what it was doing: nobody knows what such an answer is worth.
+                self._stop(self._timeout_error())
             case Kind.CALL:
                 self._call(payload)
             case Kind.BEGIN if self._outflow is None:
@@ -255,10 +258,8 @@ class ScriptJob:
             self.state = State.OVERDUE
             self._deadline = self._pool.workers.deadlines.add(STACK_WAIT_DEBUG, self._time_is_up)
             return
-        frames = self._frames or worker.last_stack(self._request.root)
-        message = f"still running after {self._request.timeout:g} s"
-        error = ScriptTimeoutError(message, FailureReport(TIMEOUT, message, frames))
-        if frames:
+        error = self._timeout_error()
+        if error.report is not None and error.report.frames:
             self._stop(error)
             return
         self._over()
@@ -266,6 +267,12 @@ class ScriptJob:
         self._deadline = self._pool.workers.deadlines.add(STACK_LATE, self._log_late)
         self.result.errback(error)
         self._pool.leaves(worker)
+
+    def _timeout_error(self) -> ScriptTimeoutError:
+        assert self._worker is not None
+        frames = self._frames or self._worker.last_stack(self._request.root)
+        message = f"still running after {self._request.timeout:g} s"
+        return ScriptTimeoutError(message, FailureReport(TIMEOUT, message, frames))
 
     def _log_late(self, frames: list[FrameReport] | None = None) -> None:
         worker, self._worker = self._worker, None
