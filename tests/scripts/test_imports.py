@@ -228,6 +228,8 @@ async def test_an_edit_while_a_neighbour_is_being_loaded_fails_nobody(tmp_path: 
         first = ensureDeferred(text_of(site))
         await text_of(site, "/wait.py")
         write(tmp_path, "slow.py", "value = 2")
+        # Then it has the same version at each look.
+        settle(tmp_path / "slow.py")
         await text_of(site, "/go.py")
         assert await first == "1"
         assert await text_of(site) == "2"

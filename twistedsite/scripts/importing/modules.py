@@ -46,8 +46,11 @@ class _LoadedFile:
                 digest = source_digest(file.read())
         except OSError:
             return True
+        if digest != self._digest:
+            # Asked again, it is still so: the module may be loading just now, and be forgotten only later.
+            return True
         self._version = version
-        return digest != self._digest
+        return False
 
 
 class _LoadedFolder:
