@@ -14,6 +14,7 @@ IN_ONE_PROCESS = {
     "test_scripts_that_run_at_once_are_each_main",
     "test_a_handler_first_asked_for_by_many_at_once_is_loaded_once",
     "test_an_edit_while_a_neighbour_is_being_loaded_fails_nobody",
+    "test_an_edit_of_what_a_module_has_imported_while_it_still_loads_fails_nobody",
     "test_a_thread_that_a_script_leaves_behind_writes_into_no_page",
     "test_a_client_that_goes_away_cancels_its_script",
     "test_a_slow_client_makes_the_script_wait_and_gets_it_all",

@@ -235,6 +235,24 @@ async def test_an_edit_while_a_neighbour_is_being_loaded_fails_nobody(tmp_path: 
         assert await text_of(site) == "2"
 
 
+@pytest_twisted.ensureDeferred
+async def test_an_edit_of_what_a_module_has_imported_while_it_still_loads_fails_nobody(tmp_path: Path) -> None:
+    write(tmp_path, "gate.py", "import threading\nloading, go = threading.Event(), threading.Event()")
+    write(tmp_path, "helper.py", "value = 1")
+    write(tmp_path, "slow.py", "import gate, helper\ngate.loading.set()\nassert gate.go.wait(20)\nvalue = helper.value")
+    write(tmp_path, "x.py", "import slow\nprint(slow.value)")
+    write(tmp_path, "wait.py", "import gate\nassert gate.loading.wait(20)")
+    write(tmp_path, "go.py", "import gate\ngate.go.set()")
+    async with serving(tmp_path) as site:
+        first = ensureDeferred(text_of(site))
+        await text_of(site, "/wait.py")
+        write(tmp_path, "helper.py", "value = 2")
+        settle(tmp_path / "helper.py")
+        await text_of(site, "/go.py")
+        assert await first == "1"
+        assert await text_of(site) == "2"
+
+
 def test_at_most_so_many_folders_are_kept_and_none_after_the_end(tmp_path: Path) -> None:
     before = set(sys.modules)
     finders = list(sys.meta_path)

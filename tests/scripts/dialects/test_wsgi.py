@@ -400,6 +400,7 @@ async def test_first_requests_that_come_together_import_the_module_once(tmp_path
         "import time, _count\n_count.loads.append(1)\ntime.sleep(0.05)\n"
         "def application(environ, start_response):\n" + START + "    return [str(len(_count.loads)).encode()]\n",
     )
-    async with serving(tmp_path) as site:
-        answers = await gatherResults([ensureDeferred(site.get("/x.py")) for _ in range(6)])
-    assert {answer.text for answer in answers} == {"1"}
+    with logged() as log:
+        async with serving(tmp_path) as site:
+            answers = await gatherResults([ensureDeferred(site.get("/x.py")) for _ in range(6)])
+    assert {answer.text for answer in answers} == {"1"}, log()

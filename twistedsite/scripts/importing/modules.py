@@ -128,19 +128,31 @@ class ModuleTable:
         with self._lock:
             # Copies, because other threads go on loading.
             loaded = list(self.loaded.items())
-            changed = [
-                name for name, source in loaded if source.has_changed(filename, version) and not is_loading(name)
-            ]
+            changed = [name for name, source in loaded if source.has_changed(filename, version)]
             plain = bool(self.plain) and any(name.partition(".")[0] in self.plain for name in changed)
             if plain:
                 changed = [name for name, _ in loaded]
-            while changed:
-                name = changed.pop()
-                if self.loaded.pop(name, None) is not None:
-                    self._forget(name)
-                    changed.extend(self._importers.pop(name, ()))
-                    changed.extend(inner for inner in list(self.loaded) if inner.startswith(name + "."))
+            for name in changed:
+                group = self._with_dependents(name)
+                # What is loading just now would be missed at its end: then all of them wait for the next look.
+                if not any(map(is_loading, group)):
+                    for one in group:
+                        del self.loaded[one]
+                        self._importers.pop(one, None)
+                        self._forget(one)
         return plain
+
+    def _with_dependents(self, name: str) -> set[str]:
+        """The module `name`, what has imported it, and what lies in it, as far as they are loaded."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            name = waiting.pop()
+            if name in self.loaded and name not in found:
+                found.add(name)
+                waiting.extend(self._importers.get(name, ()))
+                waiting.extend(inner for inner in list(self.loaded) if inner.startswith(name + "."))
+        return found
 
     def has_module(self, folder: str, name: str) -> bool:
         """Whether `folder` has a module or package `name`, other than a namespace package."""
@@ -172,7 +184,7 @@ class ModuleTable:
     def close(self) -> None:
         """Forget every module."""
         with self._lock:
-            for name in [name for name in sys.modules if name.partition(".")[0] in self.packages]:
+            for name in [name for name in list(sys.modules) if name.partition(".")[0] in self.packages]:
                 self._forget(name)
             self.loaded.clear()
             self._importers.clear()

@@ -72,13 +72,13 @@ def owner_of(name: str) -> PlainNames | None:
 
 def forget_names(table: ModuleTable) -> None:
     """Take the plain names of `table` back, and let go of Django where it has imported any of them."""
-    tops = {top for top, owner in _owners.items() if owner.table is table}
+    tops = {top for top, owner in list(_owners.items()) if owner.table is table}
     for top in tops:
         del _owners[top]
     table.plain.clear()
     if tops and "django" in sys.modules:
         tops |= {"django"} | _built_on("django")
-    for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
+    for name in [name for name in list(sys.modules) if name.partition(".")[0] in tops]:
         sys.modules.pop(name, None)
 
 
