@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from urllib.parse import unquote
 
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twistedsite.pages.listing import PAGE_SIZE, Row, View, arrange, human_size, natural_key, visible
+from twistedsite.pages.render import listing_page
 
 names = st.text(min_size=1).filter(lambda name: "/" not in name and "\0" not in name)
 
@@ -78,3 +81,19 @@ def test_a_second_click_on_a_column_turns_the_order() -> None:
 def test_a_link_to_a_page_keeps_the_order(view: View, page: int) -> None:
     query = dict(pair.split("=") for pair in view.link(page)[1:].split("&"))
     assert View.of_query(query) == View(view.sort, view.order, page)
+
+
+class Name(str):
+    """One that tells when it is gone."""
+
+
+def test_a_page_that_is_no_longer_needed_leaves_memory_without_the_garbage_collector() -> None:
+    name = Name("a.txt")
+    gone = weakref.ref(name)
+    gc.disable()
+    try:
+        listing_page(arrange(("many",), [Row(name, False)], View()))
+        del name
+        assert gone() is None
+    finally:
+        gc.enable()
