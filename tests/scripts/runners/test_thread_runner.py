@@ -169,7 +169,7 @@ async def test_a_script_that_streams_for_ever_is_cut_off_and_stopped(tmp_path: P
 @pytest.mark.parametrize(
     "wait",
     [
-        # Not the loop first: CPython 3.11 takes an exception at its jump back for one from before the `try`, now and then.
+        # Not the loop first: CPython 3.11 may take an exception at its jump back for one from before the `try`.
         "n = 0\n    while True: int()",
         # In C for as long as other scripts, or this one if it were stubborn, are forced.
         "time.sleep(0.5)",
