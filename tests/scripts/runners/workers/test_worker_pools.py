@@ -19,8 +19,8 @@ from twistedsite.scripts.broker.background import InFlight, SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError
-from twistedsite.scripts.runners.workers import pool
-from twistedsite.scripts.runners.workers.pool import Workers
+from twistedsite.scripts.runners.workers import places, pool
+from twistedsite.scripts.runners.workers.places import Workers
 from twistedsite.scripts.runners.workers.runner import WorkerRunner
 from twistedsite.sessions.memory import MemoryStore
 from twistedsite.settings.server import BackgroundSettings, SessionSettings, StorageSettings, WorkerSettings
@@ -137,14 +137,14 @@ async def test_whose_scripts_come_one_after_the_other_keeps_the_worker_for_a_tur
     pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "TURN", 3600.0)
-    monkeypatch.setattr(pool, "LINGER", 3600.0)
+    monkeypatch.setattr(places, "LINGER", 3600.0)
     async with pools(2, total=1) as (workers, [(steady, a), (other, b)]):
         worker = await answer(steady, a, "pid.py")
         waiting = later(answer(other, b, "page.py"))
         for _ in range(3):
             assert await answer(steady, a, "pid.py") == worker
         assert not waiting.called
-        monkeypatch.setattr(pool, "LINGER", 0.0)
+        monkeypatch.setattr(places, "LINGER", 0.0)
         workers.make_room()
         assert await waiting == "1\n"
 

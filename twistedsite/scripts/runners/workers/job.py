@@ -79,6 +79,9 @@ class ScriptJob:
         self.result: Deferred[None] = Deferred(self._cancelled)
         self.state = State.QUEUED
         self.interpreter = request.imports.interpreter
+        self.filename = request.filename
+        self.expected = pool.pace.expected(request.filename)
+        """Seconds that it will take; infinite where that is not known."""
         self._pool = pool
         self._request = request
         self._body = body
@@ -103,7 +106,7 @@ class ScriptJob:
         content, descriptor = _content(self._body)
         try:
             job = Job(self._request, content, self._pool.workers.output_buffer)
-            if not worker.link.send(frame(Kind.JOB, encode(job)), descriptor):
+            if not worker.line.add(encode(job), descriptor):
                 return False
         finally:
             if descriptor is not None:
@@ -123,16 +126,10 @@ class ScriptJob:
         """The script's path, from the site's root."""
         return "/".join(self._request.script)
 
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it does no harm if it should run twice (RFC 9110, 9.2.1)."""
-        return self.state is State.RUNNING and self._request.method in ("GET", "HEAD", "OPTIONS")
-
-    def requeue(self) -> None:
-        """Wait for another worker, first of all that wait."""
+    def taken_back(self) -> None:
+        """Its worker has not begun it: it is as before `start`."""
         self.state = State.QUEUED
         self._worker = None
-        self._pool.put_back(self)
 
     def withdraw(self) -> None:
         """It was refused, and will not run."""
@@ -185,8 +182,7 @@ class ScriptJob:
         worker = self._worker
         assert worker is not None
         self._release()
-        worker.worn = end.worn
-        worker.pool.freed(worker)
+        worker.ended(self, end.seconds, end.worn)
         error = _error(end.outcome)
         if error is not None:
             self._drop_output()
@@ -215,6 +211,9 @@ class ScriptJob:
             self._worker.link.send(frame(Kind.ANSWER, encode(answer)), descriptor)
 
     def _pause(self) -> None:
+        if self._worker is not None:
+            self._worker.recall()
+        # With that it may have ended: its end was there already, behind what is to wait.
         if self._worker is not None:
             self._worker.link.pause()
             self._paused_at = self._clock()
@@ -246,8 +245,15 @@ class ScriptJob:
         elif self._worker is None or self._worker.pid is None:
             self._stop(RunnerBusyError("no worker was free in time"))
         else:
+            self._ask(self._worker)
+
+    def _ask(self, worker: WorkerProcess) -> None:
+        worker.recall(self)
+        if self.state is State.QUEUED:
+            self._stop(RunnerBusyError("no worker was free in time"))
+        elif self.state is State.RUNNING:
             self.state = State.ASKED
-            self._worker.ask_for_stack()
+            worker.ask_for_stack()
             left = max(0.0, self._deadline.due + STACK_LEAD - self._clock())
             self._deadline = self._pool.workers.deadlines.add(left, self._time_is_up)
 
@@ -281,7 +287,7 @@ class ScriptJob:
         report = FailureReport(TIMEOUT, "it is killed", frames)
         self._log.error("{script} was here:\n{trace}", script="/".join(self._request.script), trace=report.text())
         self._over()
-        worker.kill()
+        worker.kill(self)
 
     def _cancelled(self, _: Deferred[None]) -> None:
         self._stop(CancelledError())
@@ -289,7 +295,12 @@ class ScriptJob:
     def _stop(self, error: Exception) -> None:
         worker = self._worker
         if worker is not None:
-            worker.kill()
+            worker.recall(self)
+            if self.state is State.OVER:
+                return  # its end was there already
+            worker = self._worker
+        if worker is not None:
+            worker.kill(self)
         elif self.state is State.QUEUED:
             self._pool.withdrawn(self)
         self._over()

@@ -14,7 +14,8 @@ from typing import Final
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.runners.workers.channel import Channel
-from twistedsite.scripts.runners.workers.frames import Job, Kind, encode, frame
+from twistedsite.scripts.runners.workers.frames import Job, encode
+from twistedsite.scripts.runners.workers.line import Line, LineEnd
 from twistedsite.scripts.runners.workers.worker import Worker
 from twistedsite.scripts.streams import restore_streams
 
@@ -33,21 +34,24 @@ _NEIGHBOUR: Final = "def greet(*things):\n    print([len(thing) for thing in thi
 def warm_up() -> None:
     """Run a script of each dialect, on a socket that leads nowhere. Leaves no file, no module, no stdout behind."""
     far, near = socket.socketpair()
-    with far, near, tempfile.TemporaryDirectory() as folder:
+    line = Line()
+    jobs = socket.socket(fileno=line.duplicate())
+    with far, near, jobs, tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "warmup.py"), "w", encoding="ascii") as file:
             file.write(_NEIGHBOUR)
         for dialect, text in _SCRIPTS.items():
             with open(os.path.join(folder, dialect), "w", encoding="ascii") as file:
                 file.write(text)
         channel = Channel(near)
-        worker = Worker(channel)
+        worker = Worker(channel, LineEnd(jobs))
         for _ in range(_ROUNDS):
             for dialect in _SCRIPTS:
                 job = Job(_request(folder, dialect), b"", 256 * 1024)
-                far.sendall(frame(Kind.JOB, encode(job)))
+                line.add(encode(job), None)
                 worker.serve_one()
                 far.recv(256 * 1024)
         worker.close()
+        line.close()
     restore_main()
     restore_streams()
     sys.path_importer_cache.pop(folder, None)

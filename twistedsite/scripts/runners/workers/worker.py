@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from contextvars import copy_context
 from types import FrameType
@@ -26,7 +27,8 @@ from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.log_text import LogText
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners.workers.channel import Channel
-from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, encode
+from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, decode, encode
+from twistedsite.scripts.runners.workers.line import LineEnd
 from twistedsite.scripts.runners.workers.remote import RemoteBroker
 
 STACK_SIGNAL: Final = signal.SIGUSR2
@@ -38,10 +40,10 @@ _MAX_LAST: Final = LARGE // 2
 """Bytes of a response that go into the last frame."""
 
 
-def serve(connection: socket.socket, stack_file: int) -> None:
-    """Run what comes by `connection` until that is closed. `stack_file`: descriptor for a stack, past all help."""
+def serve(connection: socket.socket, jobs: socket.socket, stack_file: int) -> None:
+    """Run what comes by `jobs` until that is closed. `stack_file`: descriptor for a stack, past all help."""
     channel = Channel(connection)
-    worker = Worker(channel)
+    worker = Worker(channel, LineEnd(jobs))
     sys.stdout = sys.stderr = LogText(channel.log)
     signal.signal(STACK_SIGNAL, worker.tell_stack)
     # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
@@ -53,18 +55,20 @@ def serve(connection: socket.socket, stack_file: int) -> None:
 class Worker:
     """Runs jobs; knows the one at hand, for who asks where it stands."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, line: LineEnd) -> None:
         self._channel = channel
+        self._line = line
         self._interpreters = Interpreters(CodeCache())
         self._request: ScriptRequest | None = None
 
     def serve_one(self) -> bool:
         """Wait for a job and do it; False when the server has gone."""
-        received = self._channel.next_job()
+        received = self._line.next()
         if received is None:
             return False
-        job, descriptor = received
-        body: BinaryIO = io.BytesIO(job.body or b"") if descriptor is None else os.fdopen(descriptor, "rb")
+        encoded, descriptors = received
+        job: Job = decode(encoded, Job)
+        body: BinaryIO = io.BytesIO(job.body or b"") if job.body is not None else os.fdopen(descriptors.pop(), "rb")
         with body:
             copy_context().run(self._run, job, body)
         return True
@@ -75,6 +79,7 @@ class Worker:
 
     def _run(self, job: Job, body: BinaryIO) -> None:
         outlet = WorkerOutlet(self._channel)
+        begun = time.perf_counter()
         broker = RemoteBroker(self._channel)
         self._request = job.request
         exchange = Exchange(job.request, body, outlet, broker, job.buffer)
@@ -85,7 +90,7 @@ class Worker:
         self._request = None
         broker.close()
         sys.stderr.flush()
-        outlet.send_end(outcome)
+        outlet.send_end(outcome, time.perf_counter() - begun)
 
     def tell_stack(self, number: int, frame: FrameType | None) -> None:
         """Handle STACK_SIGNAL."""
@@ -125,11 +130,11 @@ class WorkerOutlet:
             body = b""
         self._last = (head, body)
 
-    def send_end(self, outcome: Outcome) -> None:
+    def send_end(self, outcome: Outcome, seconds: float) -> None:
         """Send what `end` was given, and how the script has ended: the server then takes the worker for free."""
         if outcome.report is not None:
             outcome.report = _bounded(outcome.report)
-        self._channel.send(Kind.END, encode(End(outcome, *self._last, _is_worn())))
+        self._channel.send(Kind.END, encode(End(outcome, *self._last, _is_worn(), seconds)))
 
 
 def _is_worn() -> bool:

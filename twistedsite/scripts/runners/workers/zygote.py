@@ -44,7 +44,10 @@ from twistedsite.scripts.sandbox.policy import SandboxPolicy
 
 DATA: Final = 3
 STACK: Final = 4
+JOBS: Final = 5
 """A worker's only descriptors beside the standard ones."""
+_SENT: Final = 3 * array.array("i").itemsize
+"""Bytes of the descriptors that come with a Spawn."""
 DESCRIPTORS: Final = 256
 """More are never open here: so many are closed after a fork."""
 
@@ -94,7 +97,7 @@ class Zygote:
                 return
 
     def _obey(self) -> bool:
-        message, ancillary, _, _ = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(8), socket.MSG_CMSG_CLOEXEC)
+        message, ancillary, _, _ = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(_SENT), socket.MSG_CMSG_CLOEXEC)
         if not message:
             return False
         descriptors = [fd for _, _, content in ancillary for fd in array.array("i", content)]
@@ -116,19 +119,19 @@ class Zygote:
             os.close(descriptor)
         return True
 
-    def _become_worker(self, spawn: Spawn, connection: int, stack_file: int) -> None:
+    def _become_worker(self, spawn: Spawn, connection: int, stack_file: int, jobs: int) -> None:
         """The new process: never returns."""
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
-            _take(connection, stack_file)
+            _take(connection, stack_file, jobs)
             os.chdir(spawn.policy.root)
             os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
             confine(spawn.policy, spawn.sandbox, self._pid)
             gc.enable()
-            serve(socket.socket(fileno=DATA), STACK)
+            serve(socket.socket(fileno=DATA), socket.socket(fileno=JOBS), STACK)
             status = 0
         except ConnectionError:
             status = 0
@@ -182,14 +185,14 @@ def _load_installed() -> None:
             traceback.print_exc(limit=-1)
 
 
-def _take(connection: int, stack_file: int) -> None:
-    """Make the two the descriptors DATA and STACK, and the standard ones nothing; close all others."""
+def _take(*descriptors: int) -> None:
+    """Make the three the descriptors DATA, STACK and JOBS, and the standard ones nothing; close all others."""
     null = os.open(os.devnull, os.O_RDWR)
     # First out of the way: one of them may be what another is to become.
-    high = [os.dup2(descriptor, DESCRIPTORS - 4 + n) for n, descriptor in enumerate((connection, stack_file, null))]
-    for target, descriptor in zip((DATA, STACK, 0, 1, 2), (high[0], high[1], *[high[2]] * 3), strict=True):
+    high = [os.dup2(descriptor, DESCRIPTORS - 4 + n) for n, descriptor in enumerate((*descriptors, null))]
+    for target, descriptor in zip((DATA, STACK, JOBS, 0, 1, 2), (*high[:3], *[high[3]] * 3), strict=True):
         os.dup2(descriptor, target, inheritable=target < DATA)
-    os.closerange(STACK + 1, DESCRIPTORS)
+    os.closerange(JOBS + 1, DESCRIPTORS)
 
 
 def main() -> None:
