@@ -202,6 +202,22 @@ async def test_when_the_first_ones_client_goes_the_others_are_answered(pools: Po
         assert ran() == Counter(["first", "hang", *map(str, range(5))])
 
 
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_a_script_whose_client_goes_before_its_worker_is_there_is_not_run(
+    pools: Pools, tmp_path: Path, ran: Any
+) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        (root / "turn.py").write_text(TURN.replace("RAN", repr(str(tmp_path / "ran"))))
+        unwanted = turn(runner, root, "unwanted")
+        unwanted.cancel()
+        with pytest.raises(CancelledError):
+            await unwanted
+        assert await turn(runner, root, "wanted")
+        assert runner.health()["running"] == 0
+        assert ran() == Counter(["wanted"])
+
+
 async def nothing() -> None:
     """One turn of the reactor."""
     from twisted.internet import reactor

@@ -117,6 +117,7 @@ class WorkerProcess:
         back = self._take_back()
         if back and not self.jobs:
             self.jobs.append(back.pop(0))
+            self.expected = self.jobs[0].expected
             self.jobs[0].start(self)
         # What it has begun after the first one, it has begun because that has ended: this is in the socket.
         while len(self.jobs) > 1 and self.link.read():
@@ -125,7 +126,7 @@ class WorkerProcess:
 
     def kill(self, knows: ScriptJob | None = None) -> None:
         """End it now. It gets no more frames, and the job that `knows` of its end hears nothing of it."""
-        back = self._take_back()
+        back = [job for job in self._take_back() if job is not knows]
         lost, self.jobs = [job for job in self.jobs if job is not knows], deque()
         self._close()
         if self.state is not State.GONE:
