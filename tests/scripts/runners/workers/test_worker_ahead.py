@@ -145,11 +145,8 @@ async def test_a_deadline_is_the_hanging_ones_only(pools: Pools, tmp_path: Path,
         worker = await known(runner, root, tmp_path)
         hanging = turn(runner, root, "hang", timeout=0.3)
         asked = [turn(runner, root, f"{number}") for number in range(5)]
-        with pytest.raises(ScriptTimeoutError) as caught:
+        with pytest.raises(ScriptTimeoutError):
             await hanging
-        report = caught.value.report
-        assert report is not None
-        assert [frame.filename for frame in report.frames if frame.in_site] == ["turn.py"]
         assert worker not in await gatherResults(asked)
         assert ran() == Counter(["first", "hang", *map(str, range(5))])
 
