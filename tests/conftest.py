@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 # The same examples in every run, and no deadline: how fast this machine is just now is nobody's fault.
 settings.register_profile("project", derandomize=True, deadline=None)
 settings.load_profile("project")
+
+# As for what a page is to show: Playwright's own 5 seconds are not long on a busy machine. In milliseconds.
+expect.set_options(timeout=30_000)
+
+# A run that a shell has begun in its background ignores SIGINT, and so would every server that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",

@@ -18,7 +18,7 @@ from twistedsite.settings.units import Duration
 
 BIG = 10_000_000
 LIMITS = HttpLimits(
-    connections_per_peer=20_000, header_deadline=Duration(3), body_idle=Duration(3), keep_alive=Duration(60)
+    connections_per_peer=20_000, header_deadline=Duration(3), body_idle=Duration(3), keep_alive=Duration(600)
 )
 
 

@@ -17,7 +17,7 @@ http {{
     listen 127.0.0.1:{front};
     location / {{
       proxy_pass http://back; proxy_http_version 1.1; proxy_request_buffering off; proxy_buffering off;
-      proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_read_timeout 3s;
+      proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_read_timeout 30s;
     }}
   }}
 }}
@@ -29,9 +29,9 @@ global
   tune.bufsize 65536
 defaults
   mode http
-  timeout connect 2s
+  timeout connect 30s
   timeout client 1s
-  timeout server 3s
+  timeout server 30s
   timeout http-request 1s
   http-reuse always
 listen front

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +17,7 @@ import pytest
 import pytest_twisted
 from corpus import CORPUS, Case
 from fronts import FRONTS
+from ports import free_port, wait_for
 from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 from twisted.web.server import Request
@@ -78,13 +78,13 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Front]:
     back = Counting()
     site = Site(back, limits=HttpLimits(), max_body=100_000, reactor=reactor)
     listening = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(
         FRONTS[request.param](tmp_path, port, listening.getHost().port),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    pytest_twisted.blockon(deferToThread(_wait_for, port))
+    pytest_twisted.blockon(deferToThread(wait_for, port))
     yield Front(port, back)
     process.terminate()
     process.wait()
@@ -92,29 +92,10 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Front]:
     pytest_twisted.blockon(site.drain(0))
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
-def _wait_for(port: int) -> None:
-    """Return when something listens at `port`."""
-    tried = threading.Event()
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except ConnectionRefusedError:
-            tried.wait(0.05)
-    raise TimeoutError(f"nothing listens at {port}")
-
-
 def _exchange(port: int, data: bytes) -> bytes:
-    """Send `data`; return all that comes back until the front closes, or is silent for longer than its own limits."""
+    """Send `data`; return all that comes back until the front closes, as it does after its own limits at the latest."""
     received = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         try:
             client.sendall(data)
             while piece := client.recv(65536):

@@ -13,23 +13,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import re
-import socket
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from doc_pages import ROOT, Block
+from ports import free_port
 from server_process import BIN, PATIENCE, clean_environment
 
 _PORT = re.compile(r"(?<![\w.])(8080|8081|8443)\b")
-_FIRST_PORT = 10_000
-"""Below are the ports of well-known services, and others that a page may name."""
 _TELLS_THAT_IT_LISTENS = re.compile(r"Serving | starting on ")
 
 
@@ -50,7 +46,7 @@ class Player:
 
     def translated(self, text: str) -> str:
         """`text` with the ports of this run."""
-        return _PORT.sub(lambda match: self.ports.setdefault(match[1], str(_free_port())), text)
+        return _PORT.sub(lambda match: self.ports.setdefault(match[1], str(free_port())), text)
 
     def play(self, block: Block) -> None:
         """Do what `block` says."""
@@ -132,33 +128,6 @@ def playing(folder: Path) -> Iterator[Player]:
         yield player
     finally:
         player.close()
-
-
-def wait_for(port: str) -> None:
-    """Return when something listens at `port`."""
-    end = time.monotonic() + PATIENCE
-    pause = threading.Event()
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", int(port))).close()
-            return
-        except ConnectionRefusedError:
-            pause.wait(0.02)
-    raise TimeoutError(f"nothing listens at {port}")
-
-
-def _free_port() -> int:
-    """A port on which nobody listens.
-
-    It is none of those that the kernel hands out by itself: one of these may be a client's before the server listens,
-    and then a server that listens on all addresses is refused it.
-    """
-    first_handed_out = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    while True:
-        port = random.randrange(_FIRST_PORT, first_handed_out)
-        with socket.socket() as found, contextlib.suppress(OSError):
-            found.bind(("", port))
-            return port
 
 
 def _commands(text: str) -> list[tuple[str, str]]:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from doc_pages import block_tested_by
-from doc_play import Player, playing, wait_for
+from doc_play import Player, playing
+from ports import wait_for
 from server_process import ANY_PORT, BIN, get, running
 
 NGINX = """
@@ -113,7 +114,7 @@ def _front(port: str, *command: str) -> Iterator[None]:
     """Run a proxy for the length of a `with` block, which begins when it listens at `port`."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(port)
+        wait_for(int(port))
         yield
     finally:
         process.terminate()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
+from site_files import next_tick
 
 from twistedsite.http.head import RequestHead, make_head
 from twistedsite.http.response import FastResponse
@@ -119,7 +120,9 @@ async def test_what_comes_shows_in_the_next_answer(
 @pytest_twisted.ensureDeferred
 async def test_the_site_s_own_page_shows_as_it_comes_changes_and_goes(site: ServedSite, tmp_path: Path) -> None:
     async def page() -> str:
-        return (await site.get(PATH, headers={"Accept": "text/html"})).text
+        shown = (await site.get(PATH, headers={"Accept": "text/html"})).text
+        next_tick(tmp_path)
+        return shown
 
     built_in = await page()
     own = tmp_path / "_errors" / "4xx.html"

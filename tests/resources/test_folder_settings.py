@@ -56,7 +56,7 @@ async def test_a_timeout_is_lowered_and_never_raised(tmp_path: Path) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_a_folder_s_own_timeout_ends_its_scripts(tmp_path: Path) -> None:
-    write(tmp_path, "_folder.toml", "timeout = '100ms'")
+    write(tmp_path, "_folder.toml", "timeout = '300ms'")
     write(tmp_path, "x.py", "while True: pass")
     async with serving(tmp_path) as site:
         assert (await site.get("/x.py")).status == 504

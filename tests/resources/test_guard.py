@@ -11,7 +11,7 @@ import pytest
 import pytest_twisted
 from file_site import TWO_DAYS_AGO
 from passwords import basic, users_file
-from site_files import write
+from site_files import next_tick, write
 from twisted.internet import reactor
 from twisted.web import server
 from twisted.web.resource import Resource
@@ -211,6 +211,7 @@ async def test_what_was_kept_ready_is_not_sent_once_a_door_is_there(
     async with serving(root) as site:
         for path in ("/out/a.txt", "/out/run.py") * 3:
             assert (await site.get(path)).status == 200
+        next_tick(root)
         write(root, "out/_folder.toml", "auth = { file = '_users' }")
         for path in ("/out/a.txt", "/out/run.py", "/out/"):
             # Without its file of users it is shut for everybody.
@@ -218,6 +219,7 @@ async def test_what_was_kept_ready_is_not_sent_once_a_door_is_there(
             assert (await site.get(path, headers=ANN)).status == 500
         (root / "out/_folder.toml").unlink()
         assert (await site.get("/out/a.txt")).status == 200
+        next_tick(root)
         write(root, "_folder.toml", "auth = { file = '_users' }")
         assert (await site.get("/out/a.txt")).status == 401
         assert (await site.get("/run.py")).status == 401

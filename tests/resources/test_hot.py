@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from file_site import TWO_DAYS_AGO, Answer, exchange
+from site_files import next_tick
 from twisted.internet import reactor, threads
 
 from twistedsite.http.head import RequestHead, make_head
@@ -44,6 +45,7 @@ class HotSite:
         return found
 
     def write(self, name: str, content: bytes) -> bytes:
+        next_tick(self.root)
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

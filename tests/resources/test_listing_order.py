@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import pytest_twisted
 from problem_site import BROWSER, ProblemSite, answering
+from site_files import next_tick
 from twisted.internet import reactor
 
 from twistedsite.origins.interface import Entry, Kind
@@ -60,6 +61,7 @@ async def test_names_are_read_once_while_none_comes_or_goes(site: ProblemSite, r
 @pytest_twisted.ensureDeferred
 async def test_a_file_that_grows_shows_its_new_size(site: ProblemSite, read: list[int]) -> None:
     await rows(site)
+    next_tick(site.root)
     (site.root / "b.txt").write_text("123456789")
     assert await rows(site) == [("a", None), ("b.txt", 9)]
     assert read == [2]
@@ -97,6 +99,7 @@ async def test_names_that_come_and_go_show_at_once(
     site: ProblemSite, change: Callable[[Path], None], names: list[str]
 ) -> None:
     await rows(site)
+    next_tick(site.root)
     change(site.root)
     assert [name for name, _ in await rows(site)] == names
 

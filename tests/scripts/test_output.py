@@ -201,11 +201,9 @@ async def test_a_slow_client_makes_the_script_wait_and_gets_it_all(tmp_path: Pat
 @pytest_twisted.ensureDeferred
 async def test_a_client_that_goes_away_cancels_its_script(tmp_path: Path) -> None:
     write(tmp_path, "watch.py", "import threading\nstopped = threading.Event()")
-    write(
-        tmp_path,
-        "x.py",
-        "import watch\nprint('begun', flush=True)\ntry:\n    while True: int()\nfinally:\n    watch.stopped.set()",
-    )
+    # Not the loop first: CPython 3.11 takes an exception at its jump back for one from before the `try`, now and then.
+    loop = "print('begun', flush=True)\n    while True: int()"
+    write(tmp_path, "x.py", f"import watch\ntry:\n    {loop}\nfinally:\n    watch.stopped.set()")
     write(tmp_path, "wait.py", "import watch\nprint(watch.stopped.wait(10))")
     async with serving(tmp_path, timeout="60s") as site:
         connection = await site.connect()
@@ -216,15 +214,17 @@ async def test_a_client_that_goes_away_cancels_its_script(tmp_path: Path) -> Non
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_cancelled_script_saves_no_session(tmp_path: Path) -> None:
+async def test_a_cancelled_script_saves_no_session(tmp_path: Path, isolation: str) -> None:
     write(tmp_path, "watch.py", "import threading\nstopped = threading.Event()")
     write(
         tmp_path,
         "x.py",
-        "import watch\nSession().n = 1\nprint('begun', flush=True)\n"
-        "try:\n    while True: int()\nexcept BaseException: watch.stopped.set()",
+        "import watch\nSession().n = 1\n"
+        "try:\n    print('begun', flush=True)\n    while True: int()\nexcept BaseException: watch.stopped.set()",
     )
-    write(tmp_path, "y.py", "import watch\nwatch.stopped.wait(10)\nprint(hasattr(Session(), 'n'))")
+    # In workers nothing tells of its end, and it need not: it is killed.
+    wait = "watch.stopped.wait(10)" if isolation == "threads" else ""
+    write(tmp_path, "y.py", f"import watch\n{wait}\nprint(hasattr(Session(), 'n'))")
     async with serving(tmp_path, timeout="60s") as site:
         connection = await site.connect()
         connection.send(GET % b"x.py")

@@ -17,6 +17,18 @@ def write(root: Path, name: str, content: str | bytes = "") -> Path:
     return path
 
 
+def next_tick(folder: Path) -> None:
+    """Wait until a change in `folder` can be told by its time from those before: file systems' clocks tick slowly.
+
+    For tests in which files count as settled at once.
+    """
+    probe = folder.with_name(f"{folder.name}.tick")
+    probe.touch()
+    before = probe.stat().st_ctime_ns
+    while probe.stat().st_ctime_ns == before:
+        probe.touch()
+
+
 @contextlib.contextmanager
 def logged() -> Iterator[Callable[[], str]]:
     """Keep what is logged; yields a function that returns all of it so far as text."""

@@ -142,10 +142,11 @@ slow = Slow()
 @pytest.mark.parametrize("script", STUBBORN.values(), ids=STUBBORN)
 @pytest_twisted.ensureDeferred
 async def test_a_script_past_its_deadline_is_answered_504_and_stopped(tmp_path: Path, script: str) -> None:
-    write(tmp_path, "x.py", script)
+    write(tmp_path, "impatient/_folder.toml", "timeout = '200ms'")
+    write(tmp_path, "impatient/x.py", script)
     write(tmp_path, "fine.py", "print('fine')")
-    async with serving(tmp_path, timeout="200ms", debug=True, pool={"grace": "10s"}) as site:
-        assert (await site.get("/x.py")).status == 504
+    async with serving(tmp_path, debug=True, pool={"grace": "10s"}) as site:
+        assert (await site.get("/impatient/x.py")).status == 504
         counts = await until_idle(site)
         assert counts["lost"] == 0
         assert (await site.get("/fine.py")).text == "fine\n"
@@ -165,17 +166,28 @@ async def test_a_script_that_streams_for_ever_is_cut_off_and_stopped(tmp_path: P
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_well_behaved_script_may_tidy_up_at_its_deadline(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "wait",
+    [
+        # Not the loop first: CPython 3.11 may take an exception at its jump back for one from before the `try`.
+        "n = 0\n    while True: int()",
+        # In C for as long as other scripts, or this one if it were stubborn, are forced.
+        "time.sleep(0.5)",
+    ],
+)
+async def test_a_well_behaved_script_may_tidy_up_at_its_deadline(tmp_path: Path, wait: str) -> None:
     write(tmp_path, "notes.py", "seen = []")
     write(
         tmp_path,
         "x.py",
-        "import notes\ntry:\n    while True: int()\nfinally:\n    for i in range(1000): notes.seen.append(i)",
+        f"import notes, time\ntry:\n    {wait}\nfinally:\n    for i in range(1000): notes.seen.append(i)",
     )
     write(tmp_path, "y.py", "import notes\nprint(len(notes.seen))")
-    async with serving(tmp_path, timeout="100ms") as site:
+    write(tmp_path, "_folder.toml", "timeout = '300ms'")
+    async with serving(tmp_path) as site:
         assert (await site.get("/x.py")).status == 504
         await until_idle(site)
+        (tmp_path / "_folder.toml").unlink()
         assert (await site.get("/y.py")).text == "1000\n"
 
 
@@ -183,21 +195,21 @@ async def test_a_well_behaved_script_may_tidy_up_at_its_deadline(tmp_path: Path)
 async def test_log_and_debug_page_show_where_a_script_hung(tmp_path: Path) -> None:
     write(tmp_path, "helper.py", "def forever(count):\n    while True:\n        count += 1  # here it hangs")
     write(tmp_path, "x.py", "import helper\npassword = 'swordfish'\nhelper.forever(0)")
-    async with serving(tmp_path, timeout="100ms", debug=True) as site:
+    async with serving(tmp_path, timeout="300ms", debug=True) as site:
         with logged() as log:
             page = (await site.get("/x.py", headers=BROWSER)).text
     assert 'File "x.py", line 3, in <module>' in log()
     assert 'File "helper.py", line 3, in forever' in log() or 'File "helper.py", line 2, in forever' in log()
     assert "    count = " in log()
     assert "here it hangs" in page
-    assert "still running 0.1 s" in page
+    assert "still running 0.3 s" in page
     assert "swordfish" not in page.replace("password = &#39;swordfish&#39;", "")
 
 
 @pytest_twisted.ensureDeferred
 async def test_without_debug_a_timeout_tells_nothing_but_a_reference(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "while True: pass  # secret")
-    async with serving(tmp_path, timeout="100ms") as site:
+    async with serving(tmp_path, timeout="300ms") as site:
         with logged() as log:
             answer = await site.get("/x.py")
     reference = answer.text.partition("Reference: ")[2].strip()
@@ -236,8 +248,6 @@ def release(root: Path) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_who_waits_in_the_queue_past_the_deadline_is_answered_503(tmp_path: Path) -> None:
-    write(tmp_path, "x.py", "while True: int()")
-    write(tmp_path, "slow/_folder.toml", "timeout = '5s'")
     write(tmp_path, "gate.py", GATE)
     write(tmp_path, "long.py", "import gate\ngate.go.wait(20)")
     write(tmp_path, "quick/_folder.toml", "timeout = '100ms'")
@@ -254,23 +264,25 @@ async def test_who_waits_in_the_queue_past_the_deadline_is_answered_503(tmp_path
 
 @pytest_twisted.ensureDeferred
 async def test_lost_threads_are_counted_replaced_refused_beyond_the_limit_and_given_back(tmp_path: Path) -> None:
-    write(tmp_path, "gate.py", GATE)
-    write(tmp_path, "stuck.py", "import gate\ngate.go.wait(20)")
+    write(tmp_path, "impatient/gate.py", GATE)
+    # Long enough for a busy machine: a script that does not get as far as its gate in this time can be stopped.
+    write(tmp_path, "impatient/_folder.toml", "timeout = '500ms'")
+    write(tmp_path, "impatient/stuck.py", "import gate\ngate.go.wait(20)")
     write(tmp_path, "fine.py", "print('fine')")
-    async with serving(tmp_path, threads=1, timeout="100ms", pool={"lost": 2, "grace": "50ms"}) as site:
+    async with serving(tmp_path, threads=1, pool={"lost": 2, "grace": "50ms"}) as site:
         with logged() as log:
-            assert (await site.get("/stuck.py")).status == 504
+            assert (await site.get("/impatient/stuck.py")).status == 504
             while (await health(site))["lost"] != 1:
                 pass
             assert (await site.get("/fine.py")).text == "fine\n"
-            assert (await site.get("/stuck.py")).status == 504
+            assert (await site.get("/impatient/stuck.py")).status == 504
             while json.loads((answer := await site.get(HEALTH)).body)["scripts"]["lost"] != 2:
                 pass
             assert (answer.status, json.loads(answer.body)["status"]) == (503, "failing")
             refused = await site.get("/fine.py")
             assert (refused.status, refused.headers["retry-after"]) == (503, "5")
             assert log().count("its thread is lost") == 2
-        release(tmp_path)
+        release(tmp_path / "impatient")
         await until_idle(site)
         assert (await site.get("/fine.py")).text == "fine\n"
         assert (await site.get(HEALTH)).status == 200

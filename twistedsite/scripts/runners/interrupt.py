@@ -17,10 +17,12 @@ import functools
 import os
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any, Final
 
 from twistedsite.scripts.run import ScriptStop
+from twistedsite.scripts.runners.pool import ScriptThread
 from twistedsite.scripts.runners.pursuit import Pursuit
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
@@ -41,6 +43,19 @@ _trace_by_c: Final = ctypes.PYFUNCTYPE(None, ctypes.c_ulong, *(4 * [ctypes.py_ob
 """The same, as a trace function: the three further arguments of one go unread, and it answers None."""
 _trace_nothing: Final[Any] = functools.partial(sys.audit, "twistedsite.stopping")
 """Lets the interpreter trace the frames that have been given a trace function, and no others. In C, too."""
+
+
+class Gentle(ScriptStop):
+    """A ScriptStop that notes, in the thread in which it is raised, that it has been felt there.
+
+    A thread that is in a C call, or that a busy machine has not let run, feels nothing of what is pending for it.
+    """
+
+    def __init__(self) -> None:
+        thread = threading.current_thread()
+        if isinstance(thread, ScriptThread):
+            thread.stops_felt += 1
+            thread.felt_at = time.monotonic()
 
 
 class Relentless(ScriptStop):
@@ -72,7 +87,7 @@ def pursue(thread_id: int) -> None:
         interrupt(thread_id, Relentless)
 
 
-def interrupt(thread_id: int, kind: type[ScriptStop] = ScriptStop) -> None:
+def interrupt(thread_id: int, kind: type[ScriptStop]) -> None:
     """Raise `kind` in the thread, unless it is in the middle of the server's own code just now."""
     if may_interrupt(sys._current_frames().get(thread_id)):
         _set_async_exception(thread_id, kind)

@@ -37,7 +37,7 @@ from twistedsite.scripts.runners import (
     ScriptTimeoutError,
 )
 from twistedsite.scripts.runners.deadlines import Then
-from twistedsite.scripts.runners.interrupt import clear_interrupt, interrupt, pursue
+from twistedsite.scripts.runners.interrupt import Gentle, clear_interrupt, interrupt, pursue
 from twistedsite.scripts.runners.outlet import ThreadOutlet
 from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
 from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
@@ -49,7 +49,7 @@ _INTERRUPT_EVERY: Final = 0.02
 _LOST_EVERY: Final = 0.5
 """The same, of a script whose thread counts as lost: it may come back from a long sleep or call at any time."""
 _GENTLE: Final = 3
-"""Attempts that let the script's own `finally` and `with` blocks end it, before it is forced."""
+"""Attempts, felt in the thread, that let the script's own `finally` and `with` blocks end it, before it is forced."""
 
 
 class ThreadRunner:
@@ -189,7 +189,6 @@ class _Job:
         self._allowance: Allowance | None = None
         """Made when it is needed."""
         self.lost = False
-        self._attempts = 0
         self._verdict: ScriptError | None = None
         """What becomes of it, where its time is up."""
         self._waited = 0.0
@@ -262,10 +261,14 @@ class _Job:
     def interrupt(self) -> None:
         """Raise ScriptStop in the thread, if it is still in the script."""
         with self._lock:
-            if self._in_script and self._thread is not None and self._thread.ident is not None:
-                self._thread.retired = True
-                self._attempts += 1
-                (interrupt if self._attempts <= _GENTLE else pursue)(self._thread.ident)
+            thread = self._thread
+            if not self._in_script or thread is None or thread.ident is None:
+                return
+            thread.retired = True
+            if thread.stops_felt >= _GENTLE or self.lost:
+                pursue(thread.ident)
+            elif time.monotonic() >= thread.felt_at + _INTERRUPT_EVERY:
+                interrupt(thread.ident, Gentle)
 
     def lose(self) -> None:
         """Give the thread up, for now."""
