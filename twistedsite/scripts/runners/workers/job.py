@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.process import WorkerProcess
 
 STACK_LEAD: Final = 0.002
-"""Seconds before the deadline at which a worker is asked where its script stands: no client has to wait for that."""
+"""Seconds before the deadline at which a worker is asked where its script stands: no client has to wait for that. It is
+told when the worker has answered, at the deadline at the latest."""
 START_TIME: Final = 10.0
 """Seconds for which a script waits in all for its worker to start, at the start of the server for instance."""
 STACK_LATE: Final = 0.1
@@ -164,7 +165,9 @@ class ScriptJob:
                 self._outflow.write(payload)
             case Kind.STACK if self.state in (State.ASKED, State.OVERDUE):
                 self._frames = decode(payload, FailureReport).frames
-                if self.state is State.OVERDUE:
+                # At once: what the script might still achieve counts no more, and it is not to run on at others' cost.
+                if self._frames or self.state is State.OVERDUE:
+                    self._deadline.cancel()
                     self._time_is_up()
             case _:
                 raise FrameError(f"a frame of kind {kind} out of turn")
