@@ -305,13 +305,13 @@ class ScriptJob:
             if self.state is State.OVER:
                 return  # its end was there already
             worker = self._worker
-        if worker is not None:
-            worker.kill(self)
-        elif self.state is State.QUEUED:
+        if self.state is State.QUEUED:
             self._pool.withdrawn(self)
         self._over()
         self.result.errback(error)
+        # Last: to die takes a process longer, by some milliseconds of its processor, than to answer takes the server.
         if worker is not None:
+            worker.kill(self)
             self._pool.leaves(worker)
 
     def _over(self) -> None:
