@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType, FunctionType
@@ -93,13 +94,17 @@ def settle() -> None:
 
 
 def _fill_pools(size: int) -> None:
-    taken: list[int] = []
-    in_a_row, whole = 1, (_POOL - _POOL_HEADER) // size
-    while in_a_row < whole and len(taken) * size < _MOST:
-        taken.append(_take(size))
-        in_a_row = in_a_row + 1 if len(taken) > 1 and taken[-1] - taken[-2] == size else 1
-    # A whole pool in order is a new one. Backwards, so that its blocks are used in order.
-    for block in reversed(taken[-whole:]) if in_a_row == whole else taken:
+    most = (_POOL - _POOL_HEADER) // size * 9 // 10
+    pool, blocks = 0, array("L")  # a list would hold numbers that are blocks themselves
+    for _ in range(_MOST // size):
+        block = _take(size)
+        if block // _POOL != pool:
+            pool, blocks = block // _POOL, array("L")
+        blocks.append(block)
+        if len(blocks) == most:  # a new pool, or as good as one: no other has a free block
+            break
+    # Backwards, so that they are used in the order in which they lie.
+    for block in reversed(blocks):
         _give_back(block)
 
 

@@ -25,7 +25,7 @@ from twistedsite.scripts.sandbox.enter import rehearse
 from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
 from twistedsite.scripts.streams import restore_streams
 
-_ROUNDS: Final = 20
+_ROUNDS: Final = 12
 """Enough for the interpreter to have adapted its code."""
 _SCRIPTS: Final = {
     "python": "import warmup\nwarmup.greet(request, environ, headers, cookies)\n",
