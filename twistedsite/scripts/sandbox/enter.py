@@ -43,12 +43,7 @@ def enter(policy: SandboxPolicy, parent: int | None = None, steps: Iterable[Step
     """
     if len(os.listdir("/proc/self/task")) != 1:
         raise RuntimeError("only a process with one thread can enter the sandbox")
-    layers: list[Layer] = []
-    for step in steps:
-        try:
-            layers += step.apply(policy)
-        except OSError as error:
-            layers.append(Layer(step.name, False, error.strerror or str(error)))
+    layers = _take(steps, policy)
     if parent is not None and os.getppid() != parent:
         os._exit(1)
     return SandboxReport(tuple(layers))
@@ -59,4 +54,14 @@ def rehearse(policy: SandboxPolicy) -> None:
 
     Then the interpreter has adapted its code, and the filter is built, for all of them.
     """
-    enter(policy, steps=_REHEARSAL)
+    _take(_REHEARSAL, policy)
+
+
+def _take(steps: Iterable[Step], policy: SandboxPolicy) -> list[Layer]:
+    layers: list[Layer] = []
+    for step in steps:
+        try:
+            layers += step.apply(policy)
+        except OSError as error:
+            layers.append(Layer(step.name, False, error.strerror or str(error)))
+    return layers

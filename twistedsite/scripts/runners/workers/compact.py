@@ -25,6 +25,8 @@ _MOST: Final = 1024 * 1024
 
 # malloc of the GNU C library: what is not free in some gap is taken from the top of the heap.
 _CHUNKS: Final = tuple(1 << bits for bits in range(16, 3, -1))
+_CACHED: Final = 8
+"""Chunks of one size that may be free without being counted so (tcache_count)."""
 
 
 class _HeapInfo(ctypes.Structure):
@@ -34,7 +36,7 @@ class _HeapInfo(ctypes.Structure):
         (name, ctypes.c_size_t)
         for name in (
             *("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks"),
-            "keepcost",  # bytes at the top
+            "keepcost",  # bytes that are free at the top; fordblks: bytes that are free
         )
     )
 
@@ -109,8 +111,9 @@ def _fill_pools(size: int) -> None:
 
 
 def _fill_heap() -> None:
+    info = _heap_info()
     for size in _CHUNKS:
-        while True:
+        for _ in range((info.fordblks - info.keepcost) // size + _CACHED):
             top = _heap_info().keepcost
             chunk = _libc.malloc(size)
             if chunk is None or _heap_info().keepcost < top:

@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 from typing import Final
+from weakref import WeakSet
 
 from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import ScriptRequest
@@ -61,9 +62,7 @@ def _run(rounds: int) -> None:
             with open(os.path.join(folder, dialect), "w", encoding="ascii") as file:
                 file.write(text)
         for _ in range(rounds):
-            rehearse(SandboxPolicy(folder, system_paths(), folder))
-            os.environ["TMPDIR"] = folder
-            del os.environ["TMPDIR"]
+            _rehearse_start(folder)
             worker = Worker(Channel(near), LineEnd(jobs), Interpreters(CodeCache()))
             for dialect in _SCRIPTS:
                 job = Job(_request(folder, dialect), b"", 256 * 1024)
@@ -75,6 +74,15 @@ def _run(rounds: int) -> None:
     restore_main()
     restore_streams()
     sys.path_importer_cache.pop(folder, None)
+
+
+def _rehearse_start(folder: str) -> None:
+    """What a worker does before its first job, as far as that changes nothing."""
+    for _ in WeakSet((warm_up,)):
+        pass  # so does `logging`, with its handlers, in every process that is forked
+    os.environ["TMPDIR"] = folder
+    del os.environ["TMPDIR"]
+    rehearse(SandboxPolicy(folder, system_paths(), folder))
 
 
 def _request(folder: str, dialect: str) -> ScriptRequest:
