@@ -3,67 +3,17 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
-from jobs import answer
+from jobs import Pools, answer, later
 from processes import ended
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 
-from twistedsite.origins.local import LocalOrigin
-from twistedsite.scripts.broker.background import InFlight, SiteBackground
-from twistedsite.scripts.broker.direct import DirectBroker
-from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError
 from twistedsite.scripts.runners.workers import places, pool
-from twistedsite.scripts.runners.workers.places import Workers
-from twistedsite.scripts.runners.workers.runner import WorkerRunner
-from twistedsite.sessions.memory import MemoryStore
-from twistedsite.settings.server import BackgroundSettings, SessionSettings, StorageSettings, WorkerSettings
 from twistedsite.settings.units import Duration
-
-Pools = Callable[..., AbstractAsyncContextManager[tuple[Workers, list[tuple[WorkerRunner, Path]]]]]
-
-
-def later(coroutine: Any) -> Deferred[Any]:
-    """`coroutine`, begun."""
-    return Deferred.fromCoroutine(coroutine)
-
-
-@pytest.fixture
-def pools(tmp_path: Path) -> Pools:
-    """`async with pools(3, total=2) as (workers, sites)`: three sites that share the places for workers."""
-
-    @asynccontextmanager
-    async def pools(count: int, **settings: Any) -> AsyncIterator[tuple[Workers, list[tuple[WorkerRunner, Path]]]]:
-        from twisted.internet import reactor
-
-        store = MemoryStore(SessionSettings(), lambda: 0.0)
-        workers = Workers(reactor, WorkerSettings(**settings), 256 * 1024)  # type: ignore[arg-type]  # the module is the reactor
-        sites = []
-        for number in range(count):
-            root = tmp_path / f"site{number}"
-            root.mkdir()
-            (root / "page.py").write_text(f"print({number})")
-            (root / "pid.py").write_text("import os\nprint(os.getpid())")
-            (root / "nap.py").write_text("import os, time\ntime.sleep(0.02)\nprint(os.getpid())")
-            files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), reactor)  # type: ignore[arg-type]  # see above
-            requests = SiteBackground(f"site{number}", BackgroundSettings(), InFlight(1), reactor)
-            sites.append(
-                (WorkerRunner(workers, f"site{number}", str(root), DirectBroker(store, files, requests)), root)
-            )
-        try:
-            yield workers, sites
-        finally:
-            for runner, _ in sites:
-                runner.stop()
-            workers.stop()
-
-    return pools
 
 
 @pytest_twisted.ensureDeferred

@@ -6,6 +6,7 @@ import enum
 import functools
 import io
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -75,6 +76,19 @@ class ScriptJob:
 
     _log = Logger()
 
+    # What most jobs never change is made for none of them.
+    _broker: JobBroker | None = None
+    _starting = False
+    """Its time was up before its worker had started."""
+    _outflow: Outflow | None = None
+    """Made when the script sends more than its end."""
+    _waited = 0.0
+    """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
+    _credited = 0.0
+    _paused_at: float | None = None
+    _frames: Sequence[FrameReport] = ()
+    """Where it stood shortly before the end of its time."""
+
     def __init__(self, pool: SitePool, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> None:
         self.result: Deferred[None] = Deferred(self._cancelled)
         self.state = State.QUEUED
@@ -88,17 +102,6 @@ class ScriptJob:
         self._sink = sink
         self._clock = pool.workers.reactor.seconds
         self._worker: WorkerProcess | None = None
-        self._broker: JobBroker | None = None
-        self._starting = False
-        """Its time was up before its worker had started."""
-        self._outflow: Outflow | None = None
-        """Made when the script sends more than its end."""
-        self._waited = 0.0
-        """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
-        self._credited = 0.0
-        self._paused_at: float | None = None
-        self._frames: list[FrameReport] = []
-        """Where it stood shortly before the end of its time."""
         self._deadline = self._expire_in(request.timeout)
 
     def start(self, worker: WorkerProcess) -> bool:
@@ -278,7 +281,7 @@ class ScriptJob:
         assert self._worker is not None
         frames = self._frames or self._worker.last_stack(self._request.root)
         message = f"still running after {self._request.timeout:g} s"
-        return ScriptTimeoutError(message, FailureReport(TIMEOUT, message, frames))
+        return ScriptTimeoutError(message, FailureReport(TIMEOUT, message, list(frames)))
 
     def _log_late(self, frames: list[FrameReport] | None = None) -> None:
         worker, self._worker = self._worker, None

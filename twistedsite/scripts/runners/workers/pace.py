@@ -9,6 +9,8 @@ _MOST: Final = 1024
 """Scripts that are remembered."""
 _WEIGHT: Final = 0.25
 """Of the last run in the average."""
+_LEAST: Final = 0.00001
+"""Seconds that every script takes."""
 
 
 class Pace:
@@ -28,4 +30,5 @@ class Pace:
             if len(self._seconds) >= _MOST:
                 self._seconds.clear()
             before = seconds
-        self._seconds[script] = before + _WEIGHT * (seconds - before)
+        # It grows to the double at most: one run that the machine had no time for tells nothing of the script.
+        self._seconds[script] = max(_LEAST, before + min(before, _WEIGHT * (seconds - before)))

@@ -58,6 +58,8 @@ class SitePool:
         self.members: set[WorkerProcess] = set()
         self._leaving: set[WorkerProcess] = set()
         """Members that are being killed because of their scripts: their places are free."""
+        self._last: WorkerProcess | None = None
+        """The one that was given a script ahead last; the next one goes there too, while it fits."""
         self._most_ahead = 0 if settings.reuse == "per-request" else _MOST_AHEAD
         self._crashes = 0
         self._pause: IDelayedCall | None = None
@@ -110,6 +112,8 @@ class SitePool:
             if not process.jobs and process.state is State.BUSY:
                 self.workers.dismiss(process)
             return
+        if process.jobs and not self.queue:
+            return
         workers = self.workers
         turn_over = workers.reactor.seconds() - process.turn_began >= TURN
         if turn_over and workers.others_wait(self):
@@ -146,6 +150,8 @@ class SitePool:
         """`process` is no more; `was_killed`: by the server."""
         self.members.discard(process)
         self._leaving.discard(process)
+        if process is self._last:
+            self._last = None
         if process in self.idle:
             self.idle.remove(process)
         if not was_killed and not process.jobs_done:
@@ -187,8 +193,11 @@ class SitePool:
     def _give_to_one(self, job: ScriptJob) -> bool:
         """Give `job` to a worker that will run it now or in a moment; tells whether there is one."""
         if job.expected <= AHEAD:
+            if self._last is not None and self._fits(self._last, job) and self._last.give(job):
+                return True
             for process in self.members:
-                if self._fits(process, job) and process.give(job):
+                if process.state is State.BUSY and self._fits(process, job) and process.give(job):
+                    self._last = process
                     return True
         while (idle := self._idle_for(job)) is not None:
             self.idle.remove(idle)
@@ -201,8 +210,8 @@ class SitePool:
         """Whether `job` may wait until `process`, which is busy, has done what it has before it."""
         before = len(process.jobs)
         return (
-            process.state is State.BUSY
-            and process.expected + job.expected <= AHEAD
+            process.expected + job.expected <= AHEAD
+            and process.state is State.BUSY
             and before < self._most_ahead
             and process.jobs_done + before < self.settings.max_requests
             and process.interpreter == job.interpreter

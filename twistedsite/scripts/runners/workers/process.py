@@ -30,7 +30,7 @@ _STACK_FILE: Final = 16 * 1024
 """Bytes that a worker may leave behind as its last stack."""
 _STACK_LINE: Final = re.compile(rb'^  File "(.{1,500})", line (\d{1,7}|\?\?\?) in (.{1,200})$', re.MULTILINE)
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
-_STALL: Final = 0.005
+STALL: Final = 0.005
 """Seconds without the end of a script after which those that the same worker has before it go to others."""
 
 
@@ -72,7 +72,8 @@ class WorkerProcess:
         self._pidfd = -1
         self._killed = False
         self._status: int | None = None
-        self._allowance = Allowance()
+        self._allowance: Allowance | None = None
+        """Of the script that runs; made when it writes to the log."""
         self._watch: Deadline | None = None
         """When to look whether it has stalled, while scripts wait for its turn."""
         self._done_before = 0
@@ -93,9 +94,7 @@ class WorkerProcess:
         self.state = State.BUSY
         self.jobs.append(job)
         self.expected += job.expected
-        if len(self.jobs) == 1:
-            self._allowance = Allowance()
-        elif self._watch is None:
+        if len(self.jobs) > 1 and self._watch is None:
             self._watch_it()
         return True
 
@@ -106,7 +105,7 @@ class WorkerProcess:
         self.jobs_done += 1
         self.stalled = False
         self.worn |= worn
-        self._allowance = Allowance()
+        self._allowance = None
         self.pool.pace.note(job.filename, seconds)
         self.pool.freed(self)
 
@@ -118,6 +117,7 @@ class WorkerProcess:
         back = self._take_back()
         if back and not self.jobs:
             self.jobs.append(back.pop(0))
+            self.expected = self.jobs[0].expected
             self.jobs[0].start(self)
         # What it has begun after the first one, it has begun because that has ended: this is in the socket.
         while len(self.jobs) > 1 and self.link.read():
@@ -126,7 +126,7 @@ class WorkerProcess:
 
     def kill(self, knows: ScriptJob | None = None) -> None:
         """End it now. It gets no more frames, and the job that `knows` of its end hears nothing of it."""
-        back = self._take_back()
+        back = [job for job in self._take_back() if job is not knows]
         lost, self.jobs = [job for job in self.jobs if job is not knows], deque()
         self._close()
         if self.state is not State.GONE:
@@ -239,7 +239,7 @@ class WorkerProcess:
 
     def _watch_it(self) -> None:
         self._done_before = self.jobs_done
-        self._watch = self.pool.workers.deadlines.add(_STALL, self._look)
+        self._watch = self.pool.workers.deadlines.add(STALL, self._look)
 
     def _look(self) -> None:
         self._watch = None
@@ -264,6 +264,7 @@ class WorkerProcess:
                 return
 
     def _log_text(self, payload: bytes) -> None:
+        self._allowance = self._allowance or Allowance()
         text = self._allowance.take(payload.decode("utf-8", "replace"))
         if text is not None:
             script = self.jobs[0].script if self.jobs else "after its script has ended"
