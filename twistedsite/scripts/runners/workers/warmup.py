@@ -47,7 +47,7 @@ def warm_up() -> None:
         _run(1)
     fill_gaps()
     gather(used)
-    _run(_ROUNDS)
+    _run(_ROUNDS)  # after the gathering: it is the copies that the interpreter is to adapt
     make_spare()
 
 
