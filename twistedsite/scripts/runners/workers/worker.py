@@ -20,7 +20,6 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport, report_stack
 from twistedsite.scripts.importing.interpreters import Interpreters
@@ -40,10 +39,10 @@ _MAX_LAST: Final = LARGE // 2
 """Bytes of a response that go into the last frame."""
 
 
-def serve(connection: socket.socket, jobs: socket.socket, stack_file: int) -> None:
+def serve(connection: socket.socket, jobs: socket.socket, stack_file: int, interpreters: Interpreters) -> None:
     """Run what comes by `jobs` until that is closed. `stack_file`: descriptor for a stack, past all help."""
     channel = Channel(connection)
-    worker = Worker(channel, LineEnd(jobs))
+    worker = Worker(channel, LineEnd(jobs), interpreters)
     sys.stdout = sys.stderr = LogText(channel.log)
     signal.signal(STACK_SIGNAL, worker.tell_stack)
     # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
@@ -55,10 +54,10 @@ def serve(connection: socket.socket, jobs: socket.socket, stack_file: int) -> No
 class Worker:
     """Runs jobs; knows the one at hand, for who asks where it stands."""
 
-    def __init__(self, channel: Channel, line: LineEnd) -> None:
+    def __init__(self, channel: Channel, line: LineEnd, interpreters: Interpreters) -> None:
         self._channel = channel
         self._line = line
-        self._interpreters = Interpreters(CodeCache())
+        self._interpreters = interpreters
         self._request: ScriptRequest | None = None
 
     def serve_one(self) -> bool:

@@ -22,8 +22,11 @@ import traceback
 from collections.abc import Container
 from typing import Final
 
+from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.dialects import DIALECTS, load_dialect
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.installed import installed_handlers
+from twistedsite.scripts.runners.workers.compact import settle
 from twistedsite.scripts.runners.workers.confine import adopt_orphans, close_to_others, confine, hear_of_parents_end
 from twistedsite.scripts.runners.workers.frames import (
     MAX_LOG,
@@ -40,8 +43,10 @@ from twistedsite.scripts.runners.workers.frames import (
 from twistedsite.scripts.runners.workers.warmup import warm_up
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL, serve
 from twistedsite.scripts.sandbox import seccomp
-from twistedsite.scripts.sandbox.policy import SandboxPolicy
 
+_set_handler: Final = importlib.import_module("_signal").signal
+"""`signal.signal` without its search for a name of the handler before, which a function has not: it takes 40 pages."""
+_DEFAULT: Final = int(signal.SIG_DFL)
 DATA: Final = 3
 STACK: Final = 4
 JOBS: Final = 5
@@ -74,6 +79,7 @@ class Zygote:
         self._control = control
         self._parent = parent
         self._pid = os.getpid()
+        self._interpreters = Interpreters(CodeCache())  # every worker has a copy of it
         self._serials: dict[int, int] = {}
         """Process id of a worker -> its serial number."""
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -125,13 +131,13 @@ class Zygote:
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
+                _set_handler(number, _DEFAULT)
             _take(connection, stack_file, jobs)
             os.chdir(spawn.policy.root)
             os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
             confine(spawn.policy, spawn.sandbox, self._pid)
             gc.enable()
-            serve(socket.socket(fileno=DATA), socket.socket(fileno=JOBS), STACK)
+            serve(socket.socket(fileno=DATA), socket.socket(fileno=JOBS), STACK, self._interpreters)
             status = 0
         except ConnectionError:
             status = 0
@@ -214,12 +220,8 @@ def main() -> None:
         load_dialect(dialect)
     _load_installed()
     warm_up()
-    with contextlib.suppress(OSError):
-        seccomp.prepare(SandboxPolicy("/"))  # the same for all workers: none has to build it
-    gc.collect()
-    gc.disable()
-    gc.freeze()
     zygote = Zygote(socket.socket(fileno=control), parent)
+    settle()
     try:
         with contextlib.suppress(ConnectionError):
             zygote.run()
