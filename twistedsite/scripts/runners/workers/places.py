@@ -17,6 +17,7 @@ from twistedsite.scripts.runners.workers.broker import BrokerThreads
 from twistedsite.scripts.runners.workers.folders import TemporaryFolders
 from twistedsite.scripts.runners.workers.link import Links
 from twistedsite.scripts.runners.workers.outflow import OutputBudget
+from twistedsite.scripts.runners.workers.priority import take_short_turns
 from twistedsite.scripts.runners.workers.process import WorkerProcess
 from twistedsite.scripts.runners.workers.spawner import Spawner
 from twistedsite.settings.server import SandboxLevel, WorkerSettings
@@ -49,6 +50,7 @@ class Workers:
         """Bytes that a script may hold back before they are sent."""
         self.size = 0
         """Processes there are, those that are being killed among them."""
+        take_short_turns()
         self.spawner = Spawner(reactor, sandbox)
         self.holds = holds
         self.folders = TemporaryFolders(reactor)
