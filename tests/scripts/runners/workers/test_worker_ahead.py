@@ -13,8 +13,10 @@ import pytest_twisted
 from jobs import Pools, Sink, answer, later, request_for
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
-from twistedsite.scripts.runners import ScriptCrashedError, ScriptTimeoutError
+from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError, ScriptTimeoutError
 from twistedsite.scripts.runners.workers import pool, process
+from twistedsite.scripts.runners.workers.line import Line
+from twistedsite.scripts.runners.workers.link import WorkerLink
 from twistedsite.scripts.runners.workers.pace import Pace
 
 FOREVER = 3600.0
@@ -29,6 +31,9 @@ if what == "regex":
     import re
     re.match("(a+)+$", "a" * 50 + "b")
 if what == "leave":
+    os._exit(3)
+if what == "wait":
+    while not os.path.exists(RAN + "-go"): time.sleep(0.01)
     os._exit(3)
 if what == "body":
     sys.stdout.write(body.decode())
@@ -168,6 +173,60 @@ async def test_a_worker_that_leaves_takes_the_request_of_its_script_only_with_it
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
+async def test_a_worker_that_leaves_at_its_first_script_takes_no_other_with_it(
+    pools: Pools, tmp_path: Path, ran: Any
+) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        await known(runner, root, tmp_path)
+        with pytest.raises(ScriptCrashedError):
+            await turn(runner, root, "leave")
+        leaving = turn(runner, root, "wait")
+        while "wait" not in ran():
+            await nothing()
+        asked = [turn(runner, root, f"{number}", method="POST") for number in range(5)]
+        (tmp_path / "ran-go").touch()
+        with pytest.raises(ScriptCrashedError, match="exit status 3"):
+            await leaving
+        assert len(set(await gatherResults(asked))) == 1
+        assert ran() == Counter(["first", "leave", "wait", *map(str, range(5))])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_a_worker_that_sends_for_ever_does_not_keep_the_server(
+    pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        await known(runner, root, tmp_path)
+        asked = [turn(runner, root, "hang", timeout=0.3), turn(runner, root, "1")]
+        # As if it had taken both from its socket, which scripts can.
+        with monkeypatch.context() as taken:
+            taken.setattr(Line, "take_back", lambda line: 0)
+            taken.setattr(WorkerLink, "read", lambda link: True)
+            asked[1].cancel()
+        with pytest.raises(CancelledError):
+            await asked[1]
+        with pytest.raises(ScriptCrashedError, match="because of another script"):
+            await asked[0]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_script_that_reaches_no_worker_is_refused_and_the_next_one_runs(
+    pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pools(1, sandbox="off", max_workers=2) as (workers, [(runner, root)]):
+        await known(runner, root, tmp_path)
+        with monkeypatch.context() as full:
+            full.setattr(Line, "add", lambda line, job, descriptor: False)
+            with pytest.raises(RunnerBusyError, match="no worker can be reached"):
+                await turn(runner, root, "1")
+        assert await turn(runner, root, "2")
+        while workers.size > 1:
+            await nothing()
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
 async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: Path, ran: Any) -> None:
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
@@ -191,7 +250,7 @@ async def test_when_the_first_ones_client_goes_the_others_are_answered(pools: Po
         hanging = turn(runner, root, "hang")
         asked = [turn(runner, root, f"{number}") for number in range(5)]
         while "hang" not in ran():
-            await later(nothing())
+            await nothing()
         hanging.cancel()
         with pytest.raises(CancelledError):
             await hanging

@@ -160,7 +160,9 @@ class WorkerLink:
             self._connection.close()
 
     def read(self) -> bool:
-        """Take what has come; tells whether anything has."""
+        """Take what has come, unless paused; tells whether anything has been taken."""
+        if self._paused or not self._open:
+            return False
         buffer = self._links.buffer
         try:
             count = self._connection.recv_into(buffer)

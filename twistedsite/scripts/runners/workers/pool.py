@@ -125,6 +125,8 @@ class SitePool:
                 return
             self.queue.remove(job)
             if not process.give(job):
+                if not process.jobs:
+                    workers.dismiss(process)
                 self.put_back([job])
                 return
         if process.jobs:
@@ -188,7 +190,8 @@ class SitePool:
         job = self.queue.popleft()
         process.interpreter = job.interpreter
         if not process.give(job):
-            self.put_back([job])
+            process.kill()
+            job.refuse("no worker can be reached")
 
     def _give_to_one(self, job: ScriptJob) -> bool:
         """Give `job` to a worker that will run it now or in a moment; tells whether there is one."""
@@ -204,6 +207,8 @@ class SitePool:
             self.workers.rouse(idle)
             if idle.give(job):
                 return True
+            # Out of memory or descriptors, or the worker has broken its socket: it is of no use.
+            self.workers.dismiss(idle)
         return False
 
     def _fits(self, process: WorkerProcess, job: ScriptJob) -> bool:

@@ -32,6 +32,8 @@ _STACK_LINE: Final = re.compile(rb'^  File "(.{1,500})", line (\d{1,7}|\?\?\?) i
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 STALL: Final = 0.005
 """Seconds without the end of a script after which those that the same worker has before it go to others."""
+_READS: Final = 8
+"""How often a worker's socket is read for the end of a script that must be there: it might go on sending for ever."""
 
 
 class State(enum.Enum):
@@ -89,7 +91,6 @@ class WorkerProcess:
     def give(self, job: ScriptJob) -> bool:
         """Have it run `job`, after those that it has. False: it does not take it, and has seen nothing of it."""
         if self.state not in (State.IDLE, State.BUSY) or not job.start(self):
-            self.state = State.DOOMED if self.state is State.IDLE else self.state
             return False
         self.state = State.BUSY
         self.jobs.append(job)
@@ -120,8 +121,9 @@ class WorkerProcess:
             self.expected = self.jobs[0].expected
             self.jobs[0].start(self)
         # What it has begun after the first one, it has begun because that has ended: this is in the socket.
-        while len(self.jobs) > 1 and self.link.read():
-            pass
+        for _ in range(_READS):
+            if len(self.jobs) < 2 or not self.link.read():
+                break
         self.pool.put_back(job for job in back if job is not unwanted)
 
     def kill(self, knows: ScriptJob | None = None) -> None:
@@ -222,7 +224,7 @@ class WorkerProcess:
         back = self._take_back()
         lost, self.jobs = list(self.jobs), deque()
         self._close()
-        if self.pid is not None and not self.jobs_done:
+        if self.pid is not None and not self.jobs_done and not lost:
             # It could not even begin: the next one would end as this one.
             lost, back = [*lost, *back], []
         for job in lost:
