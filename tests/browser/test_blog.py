@@ -45,7 +45,8 @@ def page(browser: Browser, blog: tuple[Server, Path]) -> Iterator[Page]:
 def log_in(page: Page, password: str = "open sesame") -> None:
     page.goto("login")
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log in").click()
 
 
 def titles(page: Page) -> list[str]:
@@ -95,7 +96,8 @@ def test_the_author_writes_edits_and_deletes_a_post(page: Page) -> None:
     page.get_by_role("button", name="Save").click()
     page.get_by_role("link", name="Knots <& more>").click()
     page.get_by_label("Title").fill("Knots & more")
-    page.get_by_role("button", name="Save").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save").click()
     page.goto("")
     assert titles(page)[0] == "Knots & more"
     page.get_by_role("link", name="Knots & more").click()

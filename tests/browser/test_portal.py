@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gated import gated, open_gate
 from playwright.sync_api import Browser, Page, expect
 from server_process import ANY_PORT, SERVE, Server, running
 
@@ -38,7 +39,8 @@ def page(browser: Browser, portal: Server) -> Iterator[Page]:
 def log_in(page: Page, name: str) -> None:
     page.get_by_role("link", name="Log in").click()
     page.get_by_label("Your name").fill(name)
-    page.get_by_role("button", name="Log in").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log in").click()
 
 
 def test_a_visitor_logs_in_sees_the_name_and_logs_out(page: Page) -> None:
@@ -58,7 +60,8 @@ def test_the_session_gets_another_id_at_the_log_in_and_scripts_of_the_page_canno
     assert page.evaluate("document.cookie") == ""
     page.goto("login.html")
     page.get_by_label("Your name").fill("Bea")
-    page.get_by_role("button", name="Log in").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log in").click()
     (second,) = page.context.cookies()
     assert second["value"] != first["value"]
 
@@ -104,11 +107,15 @@ def test_in_debug_a_failing_script_shows_where_and_why(page: Page) -> None:
     expect(page.get_by_text("'banana'").first).to_be_visible()
 
 
-def test_a_streaming_page_is_shown_while_it_is_still_made(page: Page) -> None:
-    page.goto("stream.py", wait_until="commit")
-    expect(page.get_by_text("Fetch the flour")).to_be_visible()
-    assert page.get_by_text("Let it cool").count() == 0
-    expect(page.get_by_text("Let it cool")).to_be_visible()
+def test_a_streaming_page_is_shown_while_it_is_still_made(browser: Browser, tmp_path: Path) -> None:
+    site = gated(PORTAL, tmp_path / "portal", "time.sleep(0.4)")
+    with running(*SERVE, "--root", str(site), *ANY_PORT) as server, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(server.url + "stream.py", wait_until="commit")
+        expect(page.get_by_text("Fetch the flour")).to_be_visible()
+        assert page.get_by_text("Let it cool").count() == 0
+        open_gate(site)
+        expect(page.get_by_text("Let it cool")).to_be_visible()
 
 
 def test_templates_and_markdown_are_pages(page: Page) -> None:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from descriptors import open_descriptors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,10 +16,6 @@ from twistedsite.http.uploads import MEMORY, SPOOL_AT, Spool, Upload, close_all,
 from twistedsite.settings.server import FormLimits
 
 BIG = bytes(range(256)) * (SPOOL_AT // 256) + b"end"
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 def spooled(*contents: bytes) -> list[Upload]:
@@ -51,22 +48,22 @@ def test_a_clients_file_name_is_its_last_segment(sent: str, kept: str) -> None:
 
 
 def test_a_thousand_large_files_cost_one_descriptor() -> None:
-    before = open_files()
+    before = open_descriptors()
     uploads = spooled(*(b"%d:" % number + BIG for number in range(200)))
-    assert open_files() == before + 1
+    assert open_descriptors() == before + 1
     assert uploads[150].value == b"150:" + BIG
     close_all(uploads)
-    assert open_files() == before
+    assert open_descriptors() == before
 
 
 def test_many_small_files_fill_no_memory() -> None:
-    before = open_files()
+    before = open_descriptors()
     uploads = spooled(*[b"x" * SPOOL_AT] * (MEMORY // SPOOL_AT))
-    assert open_files() == before
+    assert open_descriptors() == before
     more = spooled(*[b"x" * SPOOL_AT] * (MEMORY // SPOOL_AT + 1))
-    assert open_files() == before + 1
+    assert open_descriptors() == before + 1
     close_all(uploads + more)
-    assert open_files() == before
+    assert open_descriptors() == before
 
 
 def test_each_large_file_has_its_own_position() -> None:
@@ -131,10 +128,10 @@ def test_a_saved_upload_is_a_whole_file_wherever_it_has_been_read(tmp_path: Path
 def test_a_refused_form_leaves_no_file_behind() -> None:
     head = b'--XyZ\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
     body = head + BIG + b"\r\n" + head + BIG
-    before = open_files()
+    before = open_descriptors()
     with pytest.raises(FormError):
         parse_body(io.BytesIO(body), "multipart/form-data; boundary=XyZ", FormLimits())
-    assert open_files() == before
+    assert open_descriptors() == before
 
 
 def test_an_upload_says_what_it_is_without_its_content() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from descriptors import open_descriptors
 from site_files import write
 
 from twistedsite.origins.interface import Entry, GoneError, Kind
@@ -201,11 +202,11 @@ def test_the_version_changes_with_every_change_of_content(
 
 def test_no_descriptor_is_left_open(origin: LocalOrigin, root: Path) -> None:
     (root / "out").symlink_to("..")
-    before = os.listdir("/proc/self/fd")
+    before = open_descriptors()
     for path in ((), ("page.html",), ("nothing",), ("folder",), ("out",), ("page.html", "x")):
         entry = origin.lookup(path)
         if entry is not None and entry.kind is Kind.FILE:
             origin.open(entry).close()
             origin.read(entry, 100)
     origin.children(entry_at(origin))
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert open_descriptors() == before

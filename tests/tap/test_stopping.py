@@ -56,17 +56,18 @@ def _ask(url: str, path: str) -> socket.socket:
 
 
 @pytest.mark.parametrize(("command", "number"), [(TWISTD, signal.SIGTERM), (SERVE, signal.SIGINT)])
-def test_the_process_ends_within_5_seconds_whatever_scripts_do(
+def test_the_process_ends_soon_after_its_drain_time_whatever_scripts_do(
     command: tuple[str, ...], number: int, tmp_path: Path
 ) -> None:
     for name, source in STUBBORN.items():
         (tmp_path / name).write_text(source)
-    with running(*command, "--root", str(tmp_path), *ANY_PORT) as server, contextlib.ExitStack() as clients:
+    command = (*command, "--root", str(tmp_path), *ANY_PORT, "--drain", "1s")
+    with running(*command) as server, contextlib.ExitStack() as clients:
         for name in STUBBORN:
             clients.enter_context(_ask(server.url, name))
         begun = time.monotonic()
         server.stop(number)
-        assert time.monotonic() - begun < 5
+        assert 1 <= time.monotonic() - begun < 5
     assert server.process.returncode == -number
 
 
@@ -100,11 +101,11 @@ def test_a_request_in_flight_is_answered_to_its_end(tmp_path: Path) -> None:
 
 
 def test_an_idle_connection_does_not_delay_the_end(site: Path) -> None:
-    with running(*SERVE, "--root", str(site), *ANY_PORT) as server:
+    # Were it waited for, the server would be killed when the test's patience ends.
+    with running(*SERVE, "--root", str(site), *ANY_PORT, "--drain", "1h") as server:
         place = urlsplit(server.url)
         with socket.create_connection((place.hostname, place.port)) as client:
             client.sendall(f"GET / HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
             assert client.recv(4096).startswith(b"HTTP/1.1 200")
-            begun = time.monotonic()
             server.stop()
-            assert time.monotonic() - begun < 3
+    assert server.process.returncode == -signal.SIGTERM

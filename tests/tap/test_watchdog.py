@@ -106,7 +106,7 @@ def test_a_frozen_daemon_leaves_the_line_in_its_log_file(site: Path, tmp_path: P
 
 def test_a_server_whose_scripts_only_hang_is_left_in_peace(site: Path) -> None:
     (site / "loop.py").write_text("while True: pass")
-    with running(*SERVE, "--root", str(site), "--watchdog", "500ms", "--timeout", "2s", *ANY_PORT) as server:
+    with running(*SERVE, "--root", str(site), "--watchdog", "1s", "--timeout", "3s", *ANY_PORT) as server:
         watcher = watcher_of(server)
         assert server.get("loop.py")[0] == 504
         assert server.get("well.py") == (200, "well\n")

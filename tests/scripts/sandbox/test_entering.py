@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from descriptors import open_descriptors
 
 from twistedsite.scripts.sandbox.enter import enter
 from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy, SandboxReport, system_paths
@@ -116,10 +117,10 @@ def test_a_program_tells_what_holds() -> None:
 
 def test_a_probe_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    before = os.listdir("/proc/self/fd")
+    before = open_descriptors()
     probe()
     assert list(tmp_path.iterdir()) == []
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert open_descriptors() == before
 
 
 def test_the_process_is_alone_private_and_untraceable(run_confined: Run) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from descriptors import open_descriptors
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -229,7 +230,7 @@ def test_what_cannot_be_read_back_is_told(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_client_that_goes_away_frees_the_file(busy: bool) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     flow = Flow(output=0, spool=MIB)
     for piece in pieces(3, 100):
         flow.out.write(piece)
@@ -239,7 +240,7 @@ def test_a_client_that_goes_away_frees_the_file(busy: bool) -> None:
     flow.out.drop()
     assert flow.budget.files.used == 0
     flow.threads.work()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
 
 
 @pytest_twisted.ensureDeferred

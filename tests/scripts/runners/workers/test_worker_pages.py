@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from processes import open_descriptors
+from descriptors import open_descriptors
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 
 @pytest_twisted.ensureDeferred
@@ -262,7 +264,12 @@ async def test_a_server_that_has_stopped_leaves_nothing_open(write: Any, serve: 
     before = open_descriptors()
     async with serve() as site:
         await site.get("/page")
-    assert open_descriptors() == before
+    # A client's end of a connection may be closed a moment later.
+    for _ in range(500):
+        if open_descriptors() <= before:
+            break
+        await deferLater(reactor, 0.01)  # type: ignore[arg-type]  # the module is the reactor
+    assert open_descriptors() <= before
 
 
 @pytest_twisted.ensureDeferred
