@@ -45,8 +45,8 @@ from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL, serve
 from twistedsite.scripts.sandbox import seccomp
 
 _set_handler: Final = importlib.import_module("_signal").signal
-"""`signal.signal` without its search for a name of the last handler: a function has none, and each worker that looked for
-it would write to 40 pages of memory."""
+"""`signal.signal` without its search for a name of the last handler: a function has none, and each worker that looked
+for it would write to 40 pages of memory."""
 _DEFAULT: Final = int(signal.SIG_DFL)
 DATA: Final = 3
 STACK: Final = 4
