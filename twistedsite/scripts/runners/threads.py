@@ -265,7 +265,7 @@ class _Job:
             if not self._in_script or thread is None or thread.ident is None:
                 return
             thread.retired = True
-            if thread.stops_felt >= _GENTLE or self.lost:
+            if thread.stops_felt >= _GENTLE:
                 pursue(thread.ident)
             elif time.monotonic() >= thread.felt_at + _INTERRUPT_EVERY:
                 interrupt(thread.ident, Gentle)
