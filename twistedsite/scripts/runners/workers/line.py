@@ -81,7 +81,7 @@ class LineEnd:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         # Not a bytearray: of this, only what is received ever takes up memory.
-        self._buffer = memoryview(mmap.mmap(-1, LONGEST))
+        self._buffer = memoryview(mmap.mmap(-1, LONGEST, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
     def next(self) -> tuple[bytes | memoryview, list[int]] | None:
         """Wait for a job: encoded, good until the next one, and the descriptors that came with it; None at the end."""

@@ -29,8 +29,10 @@ AHEAD: Final = 0.001
 """Seconds of work that a worker may have before it, for one more script to be given to it."""
 _MOST_AHEAD: Final = 32
 """Scripts that a worker may have before it."""
-_LOOK_EVERY: Final = 16
-"""Jobs of a worker between two looks at its memory."""
+_LOOK_EVERY: Final = 8
+"""Jobs between two looks at the memory of a worker that has used half of what it may have."""
+_LOOK_SELDOM: Final = 64
+"""The same, while it has used less."""
 _CRASHES: Final = 3
 """Workers of a site that die in a row, none having finished a job, before the next one has to wait."""
 _FIRST_PAUSE: Final = 0.1
@@ -254,7 +256,11 @@ class SitePool:
         settings = self.settings
         if process.worn or settings.reuse == "per-request" or process.jobs_done >= settings.max_requests:
             return True
-        return process.jobs_done % _LOOK_EVERY == 1 and process.memory() > settings.memory
+        if process.jobs_done < process.look_at:
+            return False
+        used = process.memory()
+        process.look_at = process.jobs_done + (_LOOK_EVERY if 2 * used > settings.memory else _LOOK_SELDOM)
+        return used > settings.memory
 
     def _pause_over(self) -> None:
         self._pause = None

@@ -64,6 +64,8 @@ class WorkerProcess:
         self.interpreter = ""
         """The name of the interpreter that it serves; empty: all that have none."""
         self.jobs_done = 0
+        self.look_at = 1
+        """How many it will have done when its memory is looked at next."""
         self.worn = False
         """It has said that it should be replaced."""
         self.turn_began = workers.reactor.seconds()
