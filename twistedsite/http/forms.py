@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from urllib.parse import parse_qsl
 
 from multipart import (
@@ -21,11 +21,11 @@ from multipart import (
 )
 
 from twistedsite.http.uploads import Spool, Upload, close_all
-from twistedsite.settings.server import FormLimits
 
 __all__ = [
     "Form",
     "FormError",
+    "Limits",
     "MultipartCheck",
     "Upload",
     "UrlencodedCheck",
@@ -45,6 +45,19 @@ _CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "latin-1", "iso-8859-15", "windows-1252")
 )
 """What a part may be encoded in. Python knows codecs that need quadratic time, and remembers every name looked up."""
+
+
+class Limits(Protocol):
+    """What a form may hold, in numbers and bytes: see `FormLimits`, which is one of these."""
+
+    @property
+    def fields(self) -> int: ...
+    @property
+    def field_size(self) -> int: ...
+    @property
+    def memory(self) -> int: ...
+    @property
+    def part_headers(self) -> int: ...
 
 
 class FormError(Exception):
@@ -107,7 +120,7 @@ def parse_query(query: str, limit: int) -> list[tuple[str, str]]:
         raise _too_many(limit) from None
 
 
-def body_check(content_type: str, limits: FormLimits) -> MultipartCheck | UrlencodedCheck | None:
+def body_check(content_type: str, limits: Limits) -> MultipartCheck | UrlencodedCheck | None:
     """What judges a body of this Content-Type while it arrives; None: not a form.
 
     Raises FormError 400 where multipart has no usable boundary.
@@ -120,7 +133,7 @@ def body_check(content_type: str, limits: FormLimits) -> MultipartCheck | Urlenc
     return None
 
 
-def parse_body(body: BinaryIO, content_type: str, limits: FormLimits) -> tuple[list[tuple[str, str]], list[Upload]]:
+def parse_body(body: BinaryIO, content_type: str, limits: Limits) -> tuple[list[tuple[str, str]], list[Upload]]:
     """Fields and files of `body`, which is read from its start and left there; ([], []) where it is no form.
 
     The caller closes the uploads (`close_all`). Raises FormError 400 for a malformed or truncated form, 413 above the
@@ -141,7 +154,7 @@ def parse_body(body: BinaryIO, content_type: str, limits: FormLimits) -> tuple[l
 class UrlencodedCheck:
     """Counts the fields of an urlencoded body, and their bytes as sent, while it arrives."""
 
-    def __init__(self, limits: FormLimits) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._separators = 0
         self._field = 0
@@ -171,7 +184,7 @@ class MultipartCheck:
     Time is linear in the body's length, whatever is in it and however it is cut.
     """
 
-    def __init__(self, boundary: str, limits: FormLimits) -> None:
+    def __init__(self, boundary: str, limits: Limits) -> None:
         # Strict: in its lenient mode each folded header line costs the length of the whole header again.
         self._parser = PushMultipartParser(boundary, max_header_count=limits.part_headers, strict=True)
         self._limits = limits
@@ -241,7 +254,7 @@ class MultipartCheck:
 class _MultipartReader(MultipartCheck):
     """The same judgement, keeping fields and files."""
 
-    def __init__(self, boundary: str, limits: FormLimits) -> None:
+    def __init__(self, boundary: str, limits: Limits) -> None:
         super().__init__(boundary, limits)
         self.fields: list[tuple[str, str]] = []
         self.uploads: list[Upload] = []
@@ -272,7 +285,7 @@ class _MultipartReader(MultipartCheck):
             self.uploads.append(Upload(part.name, part.filename, kind, file, size))
 
 
-def _read_urlencoded(body: BinaryIO, limits: FormLimits) -> list[tuple[str, str]]:
+def _read_urlencoded(body: BinaryIO, limits: Limits) -> list[tuple[str, str]]:
     check = UrlencodedCheck(limits)
     content = bytearray()
     while block := body.read(BLOCK):
@@ -281,7 +294,7 @@ def _read_urlencoded(body: BinaryIO, limits: FormLimits) -> list[tuple[str, str]
     return parse_query(content.decode("utf-8", "replace"), limits.fields)
 
 
-def _read_multipart(body: BinaryIO, boundary: str, limits: FormLimits) -> tuple[list[tuple[str, str]], list[Upload]]:
+def _read_multipart(body: BinaryIO, boundary: str, limits: Limits) -> tuple[list[tuple[str, str]], list[Upload]]:
     reader = _MultipartReader(boundary, limits)
     try:
         while block := body.read(BLOCK):
@@ -306,7 +319,7 @@ def _charset(part: MultipartSegment) -> str:
     return (part.charset or "utf-8").lower()
 
 
-def _check_sizes(field: int, total: int, limits: FormLimits) -> None:
+def _check_sizes(field: int, total: int, limits: Limits) -> None:
     if field > limits.field_size:
         raise FormError(413, f"A field of the form is longer than {limits.field_size} bytes.")
     if total > limits.memory:

@@ -20,7 +20,7 @@ from twistedsite.resources.direct import DirectAnswer, PreparedHeads
 from twistedsite.resources.error import HttpProblem
 from twistedsite.resources.internal import InternalRequest
 from twistedsite.resources.sink import RequestSink
-from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.exchange import FormBounds, ScriptRequest
 from twistedsite.scripts.importing.settings import Imports
 from twistedsite.scripts.runners import (
     RunnerBusyError,
@@ -71,7 +71,7 @@ class ScriptResource(SiteResource):
             options=folder.options,
             handler="/".join(entry.path) if place.handled else "",
             imports=_imports(folder, site.origin.local_path(Entry((), entry.kind)).rstrip("/")),
-            form_limits=site.settings.forms,
+            form_limits=FormBounds.of(site.settings.forms),
             writable=folder.writable,
         )
         """What is the same in every request to this script."""

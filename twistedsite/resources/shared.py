@@ -15,7 +15,7 @@ from twistedsite.scripts.broker.background import InFlight
 from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
 from twistedsite.scripts.runners.workers.check import check_sandbox
-from twistedsite.scripts.runners.workers.pool import Workers
+from twistedsite.scripts.runners.workers.places import Workers
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.sites import SiteSettings

@@ -28,6 +28,20 @@ BODILESS: Final = frozenset({204, 304})
 """Statuses of answers without content (RFC 9110, 6.4.1)."""
 
 
+class FormBounds(msgspec.Struct, frozen=True, array_like=True):
+    """`FormLimits` in plain numbers: a request that goes to a worker is quickly encoded, and decoded."""
+
+    fields: int
+    field_size: int
+    memory: int
+    part_headers: int
+
+    @classmethod
+    def of(cls, limits: FormLimits) -> FormBounds:
+        """The numbers of `limits`."""
+        return cls(limits.fields, int(limits.field_size), int(limits.memory), limits.part_headers)
+
+
 class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """One request to one script: what the server knows and the script may know."""
 
@@ -74,7 +88,7 @@ class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """The script's path in the site, where the setting `handler` names it."""
     imports: Imports = PLAIN
     """Where its modules come from."""
-    form_limits: FormLimits = FormLimits()
+    form_limits: FormBounds = FormBounds.of(FormLimits())
     writable: tuple[tuple[str, ...], ...] = ()
     """Below which paths of the site it may write; the server holds it to its own copy of this."""
     depth: int = 0
@@ -86,7 +100,7 @@ class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
         return ("; " if name == "cookie" else ", ").join(values) if values else default
 
 
-class ResponseHead(msgspec.Struct):
+class ResponseHead(msgspec.Struct, array_like=True):
     """Status and header fields of a script's answer."""
 
     status: int = 200

@@ -37,7 +37,7 @@ class Ending(enum.Enum):
 Method = Annotated[str, msgspec.Meta(pattern="^[A-Z]+$", max_length=20)]
 
 
-class Outcome(msgspec.Struct):
+class Outcome(msgspec.Struct, array_like=True):
     """What there is to say of a script that has ended."""
 
     ending: Ending

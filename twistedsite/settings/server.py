@@ -86,7 +86,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Processes of one site, not counting one that is being killed because of its script."""
     total: Count = 64
     """Processes of all sites together."""
-    max_requests: Count = 1_000
+    max_requests: Count = 10_000
     """Requests after which a process is replaced by a new one."""
     idle: Duration = Duration(60)
     """A process that has nothing to do for this long is ended."""

@@ -6,6 +6,7 @@ Run by the tests as a program, since it forks: `python cell.py MODULE ATTEMPT`. 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import importlib
 import json
@@ -39,6 +40,11 @@ class Case(NamedTuple):
     """A neighbour's folder with `secret` in it."""
     victim: int
     """The process id of a neighbour of the same user, with no more rights."""
+
+
+def memory(data: bytes) -> ctypes.Array[ctypes.c_char]:
+    """A copy of `data` that the kernel may write to."""
+    return ctypes.create_string_buffer(data, len(data))
 
 
 Act = Callable[[Case], Iterator[None]]

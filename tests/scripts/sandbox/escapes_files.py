@@ -11,9 +11,9 @@ from fcntl import ioctl
 from signal import SIGSYS
 
 from attempts import LANDLOCK, SECCOMP, USER, attempts
-from cell import SECRET, Case
+from cell import SECRET, Case, memory
 
-from twistedsite.scripts.sandbox.kernel import memory, syscall
+from twistedsite.scripts.sandbox.kernel import syscall
 from twistedsite.scripts.sandbox.syscalls import DEADLY, MACHINES
 
 ATTEMPTS, attempt = attempts()

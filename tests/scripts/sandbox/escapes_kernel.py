@@ -12,9 +12,9 @@ from errno import EACCES, EMFILE, EPERM
 from signal import SIGSYS
 
 from attempts import LANDLOCK, LIMITS, SECCOMP, USER, attempts
-from cell import Case
+from cell import Case, memory
 
-from twistedsite.scripts.sandbox.kernel import Memory, memory, syscall
+from twistedsite.scripts.sandbox.kernel import syscall
 from twistedsite.scripts.sandbox.syscalls import DEADLY, MACHINES, X32_BIT
 
 ATTEMPTS, attempt = attempts()
@@ -137,7 +137,7 @@ def a_message_queue(case: Case) -> Iterator[None]:
     syscall(number(71, 187), made, IPC_RMID, 0)
 
 
-def queue_name(case: Case) -> Memory:
+def queue_name(case: Case) -> ctypes.Array[ctypes.c_char]:
     return memory(f"queue-{case.victim}\0".encode())
 
 

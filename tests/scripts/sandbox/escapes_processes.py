@@ -14,9 +14,9 @@ from resource import RLIMIT_NOFILE, prlimit
 from signal import SIGSYS
 
 from attempts import LANDLOCK, SECCOMP, USER, attempts
-from cell import Case
+from cell import Case, memory
 
-from twistedsite.scripts.sandbox.kernel import memory, prctl, syscall
+from twistedsite.scripts.sandbox.kernel import prctl, syscall
 from twistedsite.scripts.sandbox.syscalls import ABSENT, DEADLY, MACHINES
 
 ATTEMPTS, attempt = attempts()

@@ -20,6 +20,7 @@ from typing import Any, Final
 from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.importing.hook import load_module
 from twistedsite.scripts.importing.modules import ModuleTable, is_loading
+from twistedsite.scripts.importing.own_builtins import own_builtins
 from twistedsite.scripts.importing.plain_names import PlainNames, forget_names, owner_of
 from twistedsite.scripts.importing.settings import Imports
 
@@ -51,7 +52,7 @@ class Interpreter:
         self.folder = folder
         self.package = package
         self.path = path
-        self.builtins: Final = {**vars(builtins), "__import__": self._import}
+        self.builtins: Final = own_builtins(self._import)
         self.plain: Final = PlainNames(table, path)
         self._home = home
         self._rootpkg = imports.rootpkg

@@ -7,6 +7,7 @@ not do. There is one such name in a process, as there is one Django with one set
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib.machinery
 import os
 import sys
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from twistedsite.scripts.importing.hook import load_module
 from twistedsite.scripts.importing.modules import ModuleTable
+from twistedsite.scripts.importing.own_builtins import own_builtins
 
 _owners: Final[dict[str, PlainNames]] = {}
 """Top-level name -> whose it is, of all in this process."""
@@ -27,7 +29,11 @@ class PlainNames:
     def __init__(self, table: ModuleTable, path: tuple[str, ...]) -> None:
         self.table = table
         self._path = path
-        self._builtins: Final = {**vars(builtins), "__import__": self._import}
+
+    @functools.cached_property
+    def _builtins(self) -> dict[str, Any]:
+        """Made when the first of these modules is found: most sites have none."""
+        return own_builtins(self._import)
 
     def import_module(self, name: str, importer: dict[str, Any]) -> ModuleType:
         """The module `name`, for a library or for one of these modules (see `Importer`)."""

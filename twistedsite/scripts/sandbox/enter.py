@@ -27,6 +27,12 @@ STEPS: Final = (
     Step(seccomp.NAME, seccomp.apply),  # it refuses all of the above
 )
 
+_REHEARSAL: Final = (
+    Step("limits", limits.rehearse),
+    Step(landlock.FILES, landlock.rehearse),
+    Step(seccomp.NAME, seccomp.rehearse),
+)
+
 
 def enter(policy: SandboxPolicy, parent: int | None = None, steps: Iterable[Step] = STEPS) -> SandboxReport:
     """Give up all that `policy` does not grant, for the rest of this process, as far as the kernel can do it.
@@ -37,12 +43,25 @@ def enter(policy: SandboxPolicy, parent: int | None = None, steps: Iterable[Step
     """
     if len(os.listdir("/proc/self/task")) != 1:
         raise RuntimeError("only a process with one thread can enter the sandbox")
+    layers = _take(steps, policy)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
+    return SandboxReport(tuple(layers))
+
+
+def rehearse(policy: SandboxPolicy) -> None:
+    """Run what entering consists of, as far as that changes nothing, in a process whose children will enter.
+
+    Then the interpreter has adapted its code, and the filter is built, for all of them.
+    """
+    _take(_REHEARSAL, policy)
+
+
+def _take(steps: Iterable[Step], policy: SandboxPolicy) -> list[Layer]:
     layers: list[Layer] = []
     for step in steps:
         try:
             layers += step.apply(policy)
         except OSError as error:
             layers.append(Layer(step.name, False, error.strerror or str(error)))
-    if parent is not None and os.getppid() != parent:
-        os._exit(1)
-    return SandboxReport(tuple(layers))
+    return layers

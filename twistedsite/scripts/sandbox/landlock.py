@@ -6,12 +6,13 @@ An older kernel gets what it knows, and the report says what it does not.
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 import struct
 from typing import Final
 
-from twistedsite.scripts.sandbox.kernel import Memory, memory, syscall
+from twistedsite.scripts.sandbox.kernel import syscall
 from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy
 
 _CREATE_RULESET: Final = 444  # the same on every machine
@@ -78,21 +79,40 @@ def keeps_signals() -> bool:
         return False
 
 
-def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
-    """Keep this thread, and all that it will start, to the policy's paths. Needs no_new_privs. Raises OSError."""
-    version = abi()
+def _make_ruleset(policy: SandboxPolicy, version: int) -> int:
+    """The descriptor of a ruleset for `policy`, which binds nobody yet. Raises OSError."""
     handled = sum(bits for since, bits in _HANDLED.items() if since <= version)
     size = max(size for since, size in _ATTRIBUTE_SIZE.items() if since <= version)
     network = _BIND_TCP if policy.network else _BIND_TCP | _CONNECT_TCP
-    attribute = memory(struct.pack("=QQQ", handled, network, _SCOPES)[:size])
-    ruleset = syscall(_CREATE_RULESET, attribute, size, 0)
+    ruleset = syscall(_CREATE_RULESET, struct.pack("=QQQ", handled, network, _SCOPES)[:size], size, 0)
     try:
-        rule = memory(bytes(_RULE.size))
         for path, rights in _rules(policy):
-            _add(ruleset, path, rights & handled, rule)
+            _add(ruleset, path, rights & handled)
+    except BaseException:
+        os.close(ruleset)
+        raise
+    return ruleset
+
+
+def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
+    """Keep this thread, and all that it will start, to the policy's paths. Needs no_new_privs. Raises OSError."""
+    version = abi()
+    ruleset = _make_ruleset(policy, version)
+    try:
         syscall(_RESTRICT_SELF, ruleset, _LOG_SAME_EXEC_OFF if version >= 7 else 0)
     finally:
         os.close(ruleset)
+    return _layers(version)
+
+
+def rehearse(policy: SandboxPolicy) -> tuple[Layer, ...]:
+    """As `apply`, but bind nobody. Raises OSError."""
+    os.close(_make_ruleset(policy, abi()))
+    return ()
+
+
+@functools.cache
+def _layers(version: int) -> tuple[Layer, ...]:
     return (
         Layer(FILES, True, f"Landlock ABI {version}"),
         *(_later(name, since, version) for since, name in _LATER),
@@ -114,7 +134,7 @@ def _rules(policy: SandboxPolicy) -> list[tuple[str, int]]:
     return rules
 
 
-def _add(ruleset: int, path: str, rights: int, rule: Memory) -> None:
+def _add(ruleset: int, path: str, rights: int) -> None:
     try:
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -122,7 +142,6 @@ def _add(ruleset: int, path: str, rights: int, rule: Memory) -> None:
     try:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             rights &= _FOR_FILES
-        _RULE.pack_into(rule, 0, rights, descriptor)
-        syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule)
+        syscall(_ADD_RULE, ruleset, _PATH_BENEATH, _RULE.pack(rights, descriptor))
     finally:
         os.close(descriptor)

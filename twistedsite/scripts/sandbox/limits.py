@@ -8,23 +8,36 @@ import signal
 import struct
 from typing import Final
 
-from twistedsite.scripts.sandbox.kernel import memory, prctl, syscall
+from twistedsite.scripts.sandbox.kernel import MACHINE, prctl, syscall
 from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy
 
 # include/uapi/linux/prctl.h
 _PR_SET_PDEATHSIG: Final = 1
+_PR_GET_DUMPABLE: Final = 3
 _PR_SET_DUMPABLE: Final = 4
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _PR_CAP_AMBIENT: Final = 47
 _PR_CAP_AMBIENT_CLEAR_ALL: Final = 4
 
 _CAPSET: Final = {"x86_64": 126, "aarch64": 91}
+_BY_RLIMITS: Final = Layer("limits", True, "rlimits")
+_BOUND: Final = (_BY_RLIMITS, Layer("number of threads", False, "only a user of its own has one", essential=False))
+_BOUND_WITH_THREADS: Final = (_BY_RLIMITS, Layer("number of threads", True, "rlimits", essential=False))
+
 _CAPABILITY_VERSION_3: Final = 0x20080522  # include/uapi/linux/capability.h
 
 
 def bound(policy: SandboxPolicy) -> tuple[Layer, ...]:
     """Set the limits, never above what they already are. Raises OSError."""
-    for limit, value in (
+    for limit, soft, hard in _bounds(policy):
+        resource.setrlimit(limit, (soft, hard))
+    # The kernel counts all that the user runs, the server too; those of root it does not count at all.
+    return _BOUND_WITH_THREADS if policy.uid else _BOUND
+
+
+def _bounds(policy: SandboxPolicy) -> list[tuple[int, int, int]]:
+    """Each limit with its soft and its hard value."""
+    limits = [
         (resource.RLIMIT_AS, policy.memory),
         (resource.RLIMIT_FSIZE, policy.file_size),
         (resource.RLIMIT_NOFILE, policy.open_files),
@@ -33,19 +46,17 @@ def bound(policy: SandboxPolicy) -> tuple[Layer, ...]:
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_NICE, 0),
         (resource.RLIMIT_RTPRIO, 0),
-    ):
+    ]
+    if policy.uid:
+        limits.append((resource.RLIMIT_NPROC, policy.processes))
+    bounds = []
+    for limit, value in limits:
         most = _at_most(limit, value)
-        resource.setrlimit(limit, (most, most))
+        bounds.append((limit, most, most))
     # First SIGXCPU, which can be caught; a second later SIGKILL.
     hard = _at_most(resource.RLIMIT_CPU, policy.cpu + 1)
-    resource.setrlimit(resource.RLIMIT_CPU, (max(hard - 1, 1), hard))
-    limits = Layer("limits", True, "rlimits")
-    if not policy.uid:
-        # The kernel counts all that the user runs, the server too; those of root it does not count at all.
-        return limits, Layer("number of threads", False, "only a user of its own has one", essential=False)
-    most = _at_most(resource.RLIMIT_NPROC, policy.processes)
-    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
-    return limits, Layer("number of threads", True, "rlimits", essential=False)
+    bounds.append((resource.RLIMIT_CPU, max(hard - 1, 1), hard))
+    return bounds
 
 
 def detach(_: SandboxPolicy) -> tuple[Layer, ...]:
@@ -85,10 +96,16 @@ def close_to_others(_: SandboxPolicy) -> tuple[Layer, ...]:
     return (Layer("death with the parent", True, "PDEATHSIG"), Layer("untraceable", True, "not dumpable"))
 
 
+def rehearse(policy: SandboxPolicy) -> tuple[Layer, ...]:
+    """Find out what the limits would be set to, but set none; ask for what others set. Raises OSError."""
+    _bounds(policy)
+    prctl(_PR_GET_DUMPABLE, 0)
+    return ()
+
+
 def _drop_capabilities() -> None:
     prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
-    header = memory(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
-    syscall(_CAPSET[os.uname().machine], header, memory(bytes(24)))
+    syscall(_CAPSET[MACHINE], struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24))
 
 
 def _at_most(limit: int, value: int) -> int:

@@ -6,6 +6,7 @@ workers the building.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import struct
@@ -13,12 +14,14 @@ from functools import lru_cache
 from typing import Final
 
 from twistedsite.scripts.sandbox import bpf, landlock, syscalls
-from twistedsite.scripts.sandbox.kernel import address, memory, prctl
+from twistedsite.scripts.sandbox.kernel import MACHINE, prctl
 from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy
 from twistedsite.scripts.sandbox.rules import BOUNDS, DENIED, EXEC_BOUNDS, SIGNALS_BEYOND
 
 _PR_SET_SECCOMP: Final = 22  # include/uapi/linux/prctl.h
 _SECCOMP_MODE_FILTER: Final = 2  # include/uapi/linux/seccomp.h
+
+_NUMBER: Final = struct.Struct("=I")
 
 NAME: Final = "system calls"
 
@@ -54,17 +57,32 @@ def program(machine: str, network: bool, exec_: bool, signals: bool) -> tuple[by
 def prepare(policy: SandboxPolicy) -> tuple[bytes, tuple[int, ...], int]:
     """Build the filter for workers under policies such as this one, as `program` does for this machine."""
     signals = policy.exec and landlock.keeps_signals()
-    return program(os.uname().machine, policy.network, policy.exec, signals)
+    return program(MACHINE, policy.network, policy.exec, signals)
+
+
+class _Program(ctypes.Structure):
+    """struct sock_fprog (include/uapi/linux/filter.h)."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def _make_filter(policy: SandboxPolicy) -> tuple[_Program, int]:
+    """The filter for this process under `policy`, and how many calls it allows. Raises OSError."""
+    packed, places, count = prepare(policy)
+    code = bytearray(packed)
+    for place in places:
+        _NUMBER.pack_into(code, place, os.getpid())
+    return _Program(len(code) // bpf.SIZE, bytes(code)), count
+
+
+def rehearse(policy: SandboxPolicy) -> tuple[Layer, ...]:
+    """As `apply`, but install nothing. Raises OSError."""
+    _make_filter(policy)
+    return ()
 
 
 def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
     """Install the filter for this thread and all that it will start. Needs no_new_privs. Raises OSError."""
-    packed, places, count = prepare(policy)
-    code = bytearray(packed)
-    for place in places:
-        struct.pack_into("=I", code, place, os.getpid())
-    instructions = memory(code)
-    # struct sock_fprog (include/uapi/linux/filter.h)
-    header = memory(struct.pack("HP", len(code) // bpf.SIZE, address(instructions)))
-    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header)
-    return (Layer(NAME, True, f"seccomp, {count} allowed on {os.uname().machine}"),)
+    program, count = _make_filter(policy)
+    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
+    return (Layer(NAME, True, f"seccomp, {count} allowed on {MACHINE}"),)

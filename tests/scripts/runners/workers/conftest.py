@@ -9,8 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jobs import Pools
 from twisted.logger import formatEvent, globalLogPublisher
 
+from twistedsite.origins.local import LocalOrigin
+from twistedsite.scripts.broker.background import InFlight, SiteBackground
+from twistedsite.scripts.broker.direct import DirectBroker
+from twistedsite.scripts.broker.storage import SiteStorage
+from twistedsite.scripts.runners.workers.places import Workers
+from twistedsite.scripts.runners.workers.runner import WorkerRunner
+from twistedsite.sessions.memory import MemoryStore
+from twistedsite.settings.server import (
+    BackgroundSettings,
+    SandboxLevel,
+    SessionSettings,
+    StorageSettings,
+    WorkerSettings,
+)
 from twistedsite.testing.site import ServedSite, serving
 
 Write = Callable[[str, str], None]
@@ -61,3 +76,38 @@ def logged() -> Iterator[list[str]]:
     globalLogPublisher.addObserver(keep)
     yield lines
     globalLogPublisher.removeObserver(keep)
+
+
+@pytest.fixture
+def pools(tmp_path: Path) -> Pools:
+    """`async with pools(3, total=2) as (workers, sites)`: three sites that share the places for workers."""
+
+    @asynccontextmanager
+    async def pools(
+        count: int, sandbox: SandboxLevel = "best-effort", **settings: Any
+    ) -> AsyncIterator[tuple[Workers, list[tuple[WorkerRunner, Path]]]]:
+        from twisted.internet import reactor
+
+        store = MemoryStore(SessionSettings(), lambda: 0.0)
+        own = WorkerSettings(**settings)
+        workers = Workers(reactor, own, 256 * 1024, sandbox)  # type: ignore[arg-type]  # the module is the reactor
+        sites = []
+        for number in range(count):
+            root = tmp_path / f"site{number}"
+            root.mkdir()
+            (root / "page.py").write_text(f"print({number})")
+            (root / "pid.py").write_text("import os\nprint(os.getpid())")
+            (root / "nap.py").write_text("import os, time\ntime.sleep(0.02)\nprint(os.getpid())")
+            files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), reactor)  # type: ignore[arg-type]  # see above
+            requests = SiteBackground(f"site{number}", BackgroundSettings(), InFlight(1), reactor)
+            sites.append(
+                (WorkerRunner(workers, f"site{number}", str(root), DirectBroker(store, files, requests)), root)
+            )
+        try:
+            yield workers, sites
+        finally:
+            for runner, _ in sites:
+                runner.stop()
+            workers.stop()
+
+    return pools

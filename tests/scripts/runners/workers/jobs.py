@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
+from twistedsite.scripts.runners.workers.places import Workers
+from twistedsite.scripts.runners.workers.runner import WorkerRunner
+
+Pools = Callable[..., AbstractAsyncContextManager[tuple[Workers, list[tuple[WorkerRunner, Path]]]]]
 
 
 def request_for(root: Path, name: str, **changes: Any) -> ScriptRequest:
@@ -62,3 +68,8 @@ async def answer(runner: Any, root: Path, name: str, **changes: Any) -> str:
     sink = Sink()
     await runner.run(request_for(root, name, **changes), io.BytesIO(), sink)
     return sink.body.decode()
+
+
+def later(coroutine: Any) -> Deferred[Any]:
+    """`coroutine`, begun."""
+    return Deferred.fromCoroutine(coroutine)

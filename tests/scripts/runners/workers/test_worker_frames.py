@@ -98,7 +98,7 @@ GARBAGE = {
     "zeros": "send(bytes(100))",
     "endless garbage": "while True: send(b'\\x7f' * 65536)",
     "an unknown kind": "send(frame(99, b''))",
-    "the server's own kind": "send(frame(Kind.JOB, b''))",
+    "the server's own kind": "send(frame(Kind.ANSWER, b''))",
     "too long": "send(struct.pack('>BI', Kind.DATA, 2**32 - 1))",
     "a piece before the head": "send(frame(Kind.DATA, b'x'))",
     "two heads": "send(frame(Kind.BEGIN, encode(ResponseHead())) * 2)",

@@ -3,67 +3,17 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
-from jobs import answer
+from jobs import Pools, answer, later
 from processes import ended
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import gatherResults
 
-from twistedsite.origins.local import LocalOrigin
-from twistedsite.scripts.broker.background import InFlight, SiteBackground
-from twistedsite.scripts.broker.direct import DirectBroker
-from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError
-from twistedsite.scripts.runners.workers import pool
-from twistedsite.scripts.runners.workers.pool import Workers
-from twistedsite.scripts.runners.workers.runner import WorkerRunner
-from twistedsite.sessions.memory import MemoryStore
-from twistedsite.settings.server import BackgroundSettings, SessionSettings, StorageSettings, WorkerSettings
+from twistedsite.scripts.runners.workers import places, pool
 from twistedsite.settings.units import Duration
-
-Pools = Callable[..., AbstractAsyncContextManager[tuple[Workers, list[tuple[WorkerRunner, Path]]]]]
-
-
-def later(coroutine: Any) -> Deferred[Any]:
-    """`coroutine`, begun."""
-    return Deferred.fromCoroutine(coroutine)
-
-
-@pytest.fixture
-def pools(tmp_path: Path) -> Pools:
-    """`async with pools(3, total=2) as (workers, sites)`: three sites that share the places for workers."""
-
-    @asynccontextmanager
-    async def pools(count: int, **settings: Any) -> AsyncIterator[tuple[Workers, list[tuple[WorkerRunner, Path]]]]:
-        from twisted.internet import reactor
-
-        store = MemoryStore(SessionSettings(), lambda: 0.0)
-        workers = Workers(reactor, WorkerSettings(**settings), 256 * 1024)  # type: ignore[arg-type]  # the module is the reactor
-        sites = []
-        for number in range(count):
-            root = tmp_path / f"site{number}"
-            root.mkdir()
-            (root / "page.py").write_text(f"print({number})")
-            (root / "pid.py").write_text("import os\nprint(os.getpid())")
-            (root / "nap.py").write_text("import os, time\ntime.sleep(0.02)\nprint(os.getpid())")
-            files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), reactor)  # type: ignore[arg-type]  # see above
-            requests = SiteBackground(f"site{number}", BackgroundSettings(), InFlight(1), reactor)
-            sites.append(
-                (WorkerRunner(workers, f"site{number}", str(root), DirectBroker(store, files, requests)), root)
-            )
-        try:
-            yield workers, sites
-        finally:
-            for runner, _ in sites:
-                runner.stop()
-            workers.stop()
-
-    return pools
 
 
 @pytest_twisted.ensureDeferred
@@ -137,14 +87,14 @@ async def test_whose_scripts_come_one_after_the_other_keeps_the_worker_for_a_tur
     pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "TURN", 3600.0)
-    monkeypatch.setattr(pool, "LINGER", 3600.0)
+    monkeypatch.setattr(places, "LINGER", 3600.0)
     async with pools(2, total=1) as (workers, [(steady, a), (other, b)]):
         worker = await answer(steady, a, "pid.py")
         waiting = later(answer(other, b, "page.py"))
         for _ in range(3):
             assert await answer(steady, a, "pid.py") == worker
         assert not waiting.called
-        monkeypatch.setattr(pool, "LINGER", 0.0)
+        monkeypatch.setattr(places, "LINGER", 0.0)
         workers.make_room()
         assert await waiting == "1\n"
 

@@ -1,4 +1,4 @@
-"""The worker's end of its socket: blocking, one frame at a time, whichever of the script's threads sends."""
+"""The worker's end of its sockets: blocking, one frame at a time, whichever of the script's threads sends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from twistedsite.scripts.runners.workers.frames import (
     Answer,
     Call,
     FrameReader,
-    Job,
     Kind,
     decode,
     encode,
@@ -34,14 +33,6 @@ class Channel:
         self._sending = threading.Lock()
         self.calling = threading.Lock()
         """Held from a call to its answer: one at a time."""
-
-    def next_job(self) -> tuple[Job, int | None] | None:
-        """Wait for a job and, where its body is in a file, the descriptor of that; None when the server has gone."""
-        payload = self._receive()
-        if payload is None:
-            return None
-        job: Job = decode(payload, Job)
-        return job, self._descriptors.pop() if job.body is None else None
 
     def call(self, call: Call) -> tuple[Answer, int | None]:
         """Ask the server's broker, and wait for what it says, and for the descriptor where one is attached.

@@ -1,7 +1,8 @@
 """What passes between server, zygote and worker: typed frames, bounded in size, hostile until they have been checked.
 
 On a worker's socket a frame is its kind (1 byte), the length of its payload (4 bytes, big endian) and the payload. On
-the zygote's socket, which keeps message boundaries, it is one message. Payloads are msgpack, but for DATA and LOG.
+the sockets of the zygote and of a worker's jobs (`line`), which keep message boundaries, it is one message. Payloads
+are msgpack, but for DATA and LOG.
 Whatever in a frame from a worker is not as it must be raises FrameError, and costs that worker its life.
 """
 
@@ -11,7 +12,7 @@ import enum
 import re
 import struct
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -44,8 +45,6 @@ class FrameError(Exception):
 class Kind(enum.IntEnum):
     """The kinds of frames on a worker's socket."""
 
-    JOB = 1
-    """To the worker: run this script."""
     ANSWER = 2
     """To the worker: what its CALL has led to."""
     BEGIN = 10
@@ -70,11 +69,11 @@ FROM_WORKER: Final[Mapping[int, int]] = {
     Kind.STACK: LARGE,
 }
 """Kind -> bytes of its longest payload."""
-FROM_SERVER: Final[Mapping[int, int]] = {Kind.JOB: 2**31, Kind.ANSWER: 2**31}
+FROM_SERVER: Final[Mapping[int, int]] = {Kind.ANSWER: 2**31}
 
 
 class Job(msgspec.Struct, array_like=True):
-    """One script to run. Where `body` is None, a descriptor of the body comes with the frame."""
+    """One script to run. Where `body` is None, a descriptor of the body comes with it."""
 
     request: ScriptRequest
     body: bytes | None
@@ -90,6 +89,8 @@ class End(msgspec.Struct, array_like=True):
     body: bytes
     worn: bool = False
     """The worker could not serve the next script as well: it is to be replaced."""
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """For how long the script has run."""
 
 
 class LockSession(msgspec.Struct, tag=1, array_like=True):
@@ -285,7 +286,7 @@ def frame(kind: Kind, payload: bytes) -> bytes:
     return HEADER.pack(kind, len(payload)) + payload
 
 
-def decode(payload: bytes, kind: type[T] | Any) -> T | Any:
+def decode(payload: bytes | memoryview, kind: type[T] | Any) -> T | Any:
     """`payload` as a `kind`; raises FrameError."""
     try:
         return _decoders[kind].decode(payload)

@@ -6,6 +6,7 @@ import enum
 import functools
 import io
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.process import WorkerProcess
 
 STACK_LEAD: Final = 0.002
-"""Seconds before the deadline at which a worker is asked where its script stands: no client has to wait for that."""
+"""Seconds before the deadline at which a worker is asked where its script stands: no client has to wait for that. It is
+told when the worker has answered, at the deadline at the latest."""
 START_TIME: Final = 10.0
 """Seconds for which a script waits in all for its worker to start, at the start of the server for instance."""
 STACK_LATE: Final = 0.1
@@ -75,27 +77,32 @@ class ScriptJob:
 
     _log = Logger()
 
+    # What most jobs never change is made for none of them.
+    _broker: JobBroker | None = None
+    _starting = False
+    """Its time was up before its worker had started."""
+    _outflow: Outflow | None = None
+    """Made when the script sends more than its end."""
+    _waited = 0.0
+    """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
+    _credited = 0.0
+    _paused_at: float | None = None
+    _frames: Sequence[FrameReport] = ()
+    """Where it stood shortly before the end of its time."""
+
     def __init__(self, pool: SitePool, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> None:
         self.result: Deferred[None] = Deferred(self._cancelled)
         self.state = State.QUEUED
         self.interpreter = request.imports.interpreter
+        self.filename = request.filename
+        self.expected = pool.pace.expected(request.filename)
+        """Seconds that it will take; infinite where that is not known."""
         self._pool = pool
         self._request = request
         self._body = body
         self._sink = sink
         self._clock = pool.workers.reactor.seconds
         self._worker: WorkerProcess | None = None
-        self._broker: JobBroker | None = None
-        self._starting = False
-        """Its time was up before its worker had started."""
-        self._outflow: Outflow | None = None
-        """Made when the script sends more than its end."""
-        self._waited = 0.0
-        """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
-        self._credited = 0.0
-        self._paused_at: float | None = None
-        self._frames: list[FrameReport] = []
-        """Where it stood shortly before the end of its time."""
         self._deadline = self._expire_in(request.timeout)
 
     def start(self, worker: WorkerProcess) -> bool:
@@ -103,7 +110,7 @@ class ScriptJob:
         content, descriptor = _content(self._body)
         try:
             job = Job(self._request, content, self._pool.workers.output_buffer)
-            if not worker.link.send(frame(Kind.JOB, encode(job)), descriptor):
+            if not worker.line.add(encode(job), descriptor):
                 return False
         finally:
             if descriptor is not None:
@@ -123,16 +130,10 @@ class ScriptJob:
         """The script's path, from the site's root."""
         return "/".join(self._request.script)
 
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether it does no harm if it should run twice (RFC 9110, 9.2.1)."""
-        return self.state is State.RUNNING and self._request.method in ("GET", "HEAD", "OPTIONS")
-
-    def requeue(self) -> None:
-        """Wait for another worker, first of all that wait."""
+    def taken_back(self) -> None:
+        """Its worker has not begun it: it is as before `start`."""
         self.state = State.QUEUED
         self._worker = None
-        self._pool.put_back(self)
 
     def withdraw(self) -> None:
         """It was refused, and will not run."""
@@ -164,7 +165,9 @@ class ScriptJob:
                 self._outflow.write(payload)
             case Kind.STACK if self.state in (State.ASKED, State.OVERDUE):
                 self._frames = decode(payload, FailureReport).frames
-                if self.state is State.OVERDUE:
+                # At once: what the script might still achieve counts no more, and it is not to run on at others' cost.
+                if self._frames or self.state is State.OVERDUE:
+                    self._deadline.cancel()
                     self._time_is_up()
             case _:
                 raise FrameError(f"a frame of kind {kind} out of turn")
@@ -185,8 +188,7 @@ class ScriptJob:
         worker = self._worker
         assert worker is not None
         self._release()
-        worker.worn = end.worn
-        worker.pool.freed(worker)
+        worker.ended(self, end.seconds, end.worn)
         error = _error(end.outcome)
         if error is not None:
             self._drop_output()
@@ -215,6 +217,9 @@ class ScriptJob:
             self._worker.link.send(frame(Kind.ANSWER, encode(answer)), descriptor)
 
     def _pause(self) -> None:
+        if self._worker is not None:
+            self._worker.recall()
+        # With that it may have ended: its end was there already, behind what is to wait.
         if self._worker is not None:
             self._worker.link.pause()
             self._paused_at = self._clock()
@@ -246,8 +251,15 @@ class ScriptJob:
         elif self._worker is None or self._worker.pid is None:
             self._stop(RunnerBusyError("no worker was free in time"))
         else:
+            self._ask(self._worker)
+
+    def _ask(self, worker: WorkerProcess) -> None:
+        worker.recall(self)
+        if self.state is State.QUEUED:
+            self._stop(RunnerBusyError("no worker was free in time"))
+        elif self.state is State.RUNNING:
             self.state = State.ASKED
-            self._worker.ask_for_stack()
+            worker.ask_for_stack()
             left = max(0.0, self._deadline.due + STACK_LEAD - self._clock())
             self._deadline = self._pool.workers.deadlines.add(left, self._time_is_up)
 
@@ -272,7 +284,7 @@ class ScriptJob:
         assert self._worker is not None
         frames = self._frames or self._worker.last_stack(self._request.root)
         message = f"still running after {self._request.timeout:g} s"
-        return ScriptTimeoutError(message, FailureReport(TIMEOUT, message, frames))
+        return ScriptTimeoutError(message, FailureReport(TIMEOUT, message, list(frames)))
 
     def _log_late(self, frames: list[FrameReport] | None = None) -> None:
         worker, self._worker = self._worker, None
@@ -281,7 +293,7 @@ class ScriptJob:
         report = FailureReport(TIMEOUT, "it is killed", frames)
         self._log.error("{script} was here:\n{trace}", script="/".join(self._request.script), trace=report.text())
         self._over()
-        worker.kill()
+        worker.kill(self)
 
     def _cancelled(self, _: Deferred[None]) -> None:
         self._stop(CancelledError())
@@ -289,12 +301,17 @@ class ScriptJob:
     def _stop(self, error: Exception) -> None:
         worker = self._worker
         if worker is not None:
-            worker.kill()
-        elif self.state is State.QUEUED:
+            worker.recall(self)
+            if self.state is State.OVER:
+                return  # its end was there already
+            worker = self._worker
+        if self.state is State.QUEUED:
             self._pool.withdrawn(self)
         self._over()
         self.result.errback(error)
+        # Last: to die takes a process longer, by some milliseconds of its processor, than to answer takes the server.
         if worker is not None:
+            worker.kill(self)
             self._pool.leaves(worker)
 
     def _over(self) -> None:

@@ -159,20 +159,23 @@ class WorkerLink:
             self._reactor.removeWriter(self)
             self._connection.close()
 
-    def read(self) -> None:
-        """Take what has come."""
+    def read(self) -> bool:
+        """Take what has come, unless paused; tells whether anything has been taken."""
+        if self._paused or not self._open:
+            return False
         buffer = self._links.buffer
         try:
             count = self._connection.recv_into(buffer)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             count = 0
         if not count:
             self._lose("")
-            return
+            return False
         self._reader.feed(buffer[:count])
         self._deliver()
+        return True
 
     def doWrite(self) -> None:
         try:

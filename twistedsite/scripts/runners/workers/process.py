@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,7 +16,9 @@ from twisted.logger import Logger
 
 from twistedsite.scripts.failures import FrameReport
 from twistedsite.scripts.log_text import Allowance
+from twistedsite.scripts.runners.deadlines import Deadline
 from twistedsite.scripts.runners.workers.frames import FROM_WORKER, FrameError, Kind
+from twistedsite.scripts.runners.workers.line import Line
 from twistedsite.scripts.runners.workers.link import WorkerLink
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL
 
@@ -27,6 +30,10 @@ _STACK_FILE: Final = 16 * 1024
 """Bytes that a worker may leave behind as its last stack."""
 _STACK_LINE: Final = re.compile(rb'^  File "(.{1,500})", line (\d{1,7}|\?\?\?) in (.{1,200})$', re.MULTILINE)
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+STALL: Final = 0.005
+"""Seconds without the end of a script after which those that the same worker has before it go to others."""
+_READS: Final = 8
+"""How often a worker's socket is read for the end of a script that must be there: it might go on sending for ever."""
 
 
 class State(enum.Enum):
@@ -48,10 +55,17 @@ class WorkerProcess:
         workers = pool.workers
         self.pool = pool
         self.state = State.IDLE
-        self.job: ScriptJob | None = None
+        self.jobs: deque[ScriptJob] = deque()
+        """The one that runs, or will in a moment, and those that the worker finds when that has ended."""
+        self.expected = 0.0
+        """Seconds that all of them will take; infinite where that is not known."""
+        self.stalled = False
+        """The one that runs has taken longer than it should: no other is to wait for its end."""
         self.interpreter = ""
         """The name of the interpreter that it serves; empty: all that have none."""
         self.jobs_done = 0
+        self.look_at = 1
+        """How many it will have done when its memory is looked at next."""
         self.worn = False
         """It has said that it should be replaced."""
         self.turn_began = workers.reactor.seconds()
@@ -62,33 +76,70 @@ class WorkerProcess:
         self._pidfd = -1
         self._killed = False
         self._status: int | None = None
-        self._allowance = Allowance()
+        self._allowance: Allowance | None = None
+        """Of the script that runs; made when it writes to the log."""
+        self._watch: Deadline | None = None
+        """When to look whether it has stalled, while scripts wait for its turn."""
+        self._done_before = 0
         # First: it may fail, and then nothing else is held.
         self._folder = workers.folders.make(pool.policy.uid)
+        self.line = Line()
         ours, theirs = socket.socketpair()
         self._stack_file = _make_stack_file()
         self.link = WorkerLink(workers.links, ours, FROM_WORKER, self)
         policy = msgspec.structs.replace(pool.policy, temporary=self._folder)
-        workers.spawner.spawn(self, policy, theirs, self._stack_file)
+        workers.spawner.spawn(self, policy, theirs, self.line, self._stack_file)
 
     def give(self, job: ScriptJob) -> bool:
-        """Have it run `job`; False where it has died, and has seen nothing of it."""
-        if self.state is not State.IDLE or not job.start(self):
-            self.state = State.DOOMED if self.state is State.IDLE else self.state
+        """Have it run `job`, after those that it has. False: it does not take it, and has seen nothing of it."""
+        if self.state not in (State.IDLE, State.BUSY) or not job.start(self):
             return False
         self.state = State.BUSY
-        self.job = job
-        self._allowance = Allowance()
+        self.jobs.append(job)
+        self.expected += job.expected
+        if len(self.jobs) > 1 and self._watch is None:
+            self._watch_it()
         return True
 
-    def kill(self) -> None:
-        """End it now. It gets no more frames, its job hears nothing of it."""
-        self.job = None
-        self.link.close()
+    def ended(self, job: ScriptJob, seconds: float, worn: bool) -> None:
+        """`job`, the first one, has ended well; it has run for `seconds`. `worn`: see `End`."""
+        self.jobs.popleft()
+        self.expected = self.expected - job.expected if self.jobs else 0.0
+        self.jobs_done += 1
+        self.stalled = False
+        self.worn |= worn
+        self._allowance = None
+        self.pool.pace.note(job.filename, seconds)
+        self.pool.freed(self)
+
+    def recall(self, unwanted: ScriptJob | None = None) -> None:
+        """Leave it the job that runs, and have others run what it has before it, but for `unwanted`."""
+        self.stalled = True
+        if len(self.jobs) < 2:
+            return
+        back = self._take_back()
+        if back and not self.jobs:
+            self.jobs.append(back.pop(0))
+            self.expected = self.jobs[0].expected
+            self.jobs[0].start(self)
+        # What it has begun after the first one, it has begun because that has ended: this is in the socket.
+        for _ in range(_READS):
+            if len(self.jobs) < 2 or not self.link.read():
+                break
+        self.pool.put_back(job for job in back if job is not unwanted)
+
+    def kill(self, knows: ScriptJob | None = None) -> None:
+        """End it now. It gets no more frames, and the job that `knows` of its end hears nothing of it."""
+        back = [job for job in self._take_back() if job is not knows]
+        lost, self.jobs = [job for job in self.jobs if job is not knows], deque()
+        self._close()
         if self.state is not State.GONE:
             self.state = State.DOOMED
             self._killed = True
             self._signal(signal.SIGKILL)
+        for job in lost:
+            job.lost("the worker process had to be ended because of another script")
+        self.pool.put_back(back)
 
     def ask_for_stack(self) -> None:
         """Have it tell where its script stands, in a STACK frame or in its file."""
@@ -126,21 +177,21 @@ class WorkerProcess:
         """See `Receiver`."""
         if kind == Kind.LOG:
             self._log_text(payload)
-        elif self.job is None:
+        elif not self.jobs:
             raise FrameError(f"a frame of kind {kind} without a job")
         else:
-            self.job.received(kind, payload)
+            self.jobs[0].received(kind, payload)
 
     def disconnected(self, reason: str) -> None:
         """See `Receiver`."""
         if reason:
             self._log.error("{site}: a worker has sent {reason}; it is killed", site=self.pool.name, reason=reason)
-        job = self.job if reason else None
-        if job is not None:
+        if reason and self.jobs:
+            job = self.jobs[0]
+            self.kill(job)
             job.lost("the worker process has sent what it must not")
-            self.kill()
         elif self.state is State.GONE:
-            self._tell_job()
+            self._tell_jobs()
         else:
             # Not `kill`: the job is told when it is known how the process has ended.
             self.state = State.DOOMED
@@ -153,8 +204,8 @@ class WorkerProcess:
         self.pid, self._pidfd = pid, pidfd
         if self.state is State.DOOMED:
             self._signal(signal.SIGKILL)
-        elif self.job is not None:
-            self.job.worker_started()
+        elif self.jobs:
+            self.jobs[0].worker_started()
 
     def exited(self, status: int | None) -> None:
         """See `Nursling`."""
@@ -169,17 +220,45 @@ class WorkerProcess:
         self.pool.workers.folders.remove(self._folder)
         self.pool.exited(self, was_killed)
         if self.link.closed:
-            self._tell_job()
+            self._tell_jobs()
 
-    def _tell_job(self) -> None:
-        job, self.job = self.job, None
-        if job is None:
-            return
-        if self.pid is None and job.is_repeatable:
-            # Its zygote has died before it told of this worker: as good as certainly there has been none.
-            job.requeue()
-        else:
+    def _tell_jobs(self) -> None:
+        back = self._take_back()
+        lost, self.jobs = list(self.jobs), deque()
+        self._close()
+        if self.pid is not None and not self.jobs_done and not lost:
+            # It could not even begin: the next one would end as this one.
+            lost, back = [*lost, *back], []
+        for job in lost:
             job.lost(f"the worker process has ended: {_ending(self._status)}")
+        self.pool.put_back(back)
+
+    def _take_back(self) -> list[ScriptJob]:
+        """The jobs that it has not begun, which are its own no longer."""
+        back = [self.jobs.pop() for _ in range(min(self.line.take_back(), len(self.jobs)))][::-1]
+        self.expected = sum(job.expected for job in self.jobs)
+        for job in back:
+            job.taken_back()
+        return back
+
+    def _watch_it(self) -> None:
+        self._done_before = self.jobs_done
+        self._watch = self.pool.workers.deadlines.add(STALL, self._look)
+
+    def _look(self) -> None:
+        self._watch = None
+        if len(self.jobs) > 1:
+            if self.jobs_done == self._done_before:
+                self.recall()
+            else:
+                self._watch_it()
+
+    def _close(self) -> None:
+        self.link.close()
+        self.line.close()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
 
     def _signal(self, number: int) -> None:
         if self._pidfd >= 0:
@@ -189,9 +268,10 @@ class WorkerProcess:
                 return
 
     def _log_text(self, payload: bytes) -> None:
+        self._allowance = self._allowance or Allowance()
         text = self._allowance.take(payload.decode("utf-8", "replace"))
         if text is not None:
-            script = self.job.script if self.job is not None else "after its script has ended"
+            script = self.jobs[0].script if self.jobs else "after its script has ended"
             self._log.info("{site}: {script}: {text}", site=self.pool.name, script=script, text=text)
 
 

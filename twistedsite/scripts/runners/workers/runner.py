@@ -11,7 +11,8 @@ from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.runners import ResponseSink, RunnerBusyError
 from twistedsite.scripts.runners.workers.job import ScriptJob
-from twistedsite.scripts.runners.workers.pool import SitePool, Workers
+from twistedsite.scripts.runners.workers.places import Workers
+from twistedsite.scripts.runners.workers.pool import SitePool
 from twistedsite.scripts.runners.workers.users import closed_to
 from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
 from twistedsite.settings.server import WorkerSettings
@@ -81,8 +82,8 @@ class WorkerRunner:
         pool = self._pool
         return {
             "workers": len(pool.members),
-            "running": sum(process.job is not None for process in pool.members),
-            "queued": len(pool.queue),
+            "running": sum(bool(process.jobs) for process in pool.members),
+            "queued": len(pool.queue) + sum(max(0, len(process.jobs) - 1) for process in pool.members),
             "restarts": self._workers.spawner.restarts,
         }
 

@@ -29,6 +29,7 @@ from twistedsite.scripts.runners.workers.frames import (
     decode,
     encode,
 )
+from twistedsite.scripts.runners.workers.line import Line
 from twistedsite.scripts.sandbox.policy import SandboxPolicy
 from twistedsite.settings.server import SandboxLevel
 
@@ -66,8 +67,8 @@ class Spawner:
         self._sandbox = sandbox
         self._serials = itertools.count(1)
         self._nurslings: dict[int, Nursling] = {}
-        self._unsent: deque[tuple[int, bytes, tuple[int, int]]] = deque()
-        """Serial number, message and the two descriptors that go with it."""
+        self._unsent: deque[tuple[int, bytes, tuple[int, ...]]] = deque()
+        """Serial number, message and the descriptors that go with it."""
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._started_at = 0.0
@@ -80,14 +81,15 @@ class Spawner:
         """The zygote's process id, while there is one."""
         return self._process.pid if self._process else None
 
-    def spawn(self, nursling: Nursling, policy: SandboxPolicy, connection: socket.socket, stack_file: int) -> None:
-        """Have a worker forked that talks through `connection`, which is closed here, and leaves its last stack in
-        `stack_file`, which stays the caller's."""
+    def spawn(
+        self, nursling: Nursling, policy: SandboxPolicy, connection: socket.socket, line: Line, stack_file: int
+    ) -> None:
+        """Have a worker forked that takes jobs from `line` and talks through `connection`, which is closed here, and
+        leaves its last stack in `stack_file`, which stays the caller's."""
         serial = next(self._serials)
         self._nurslings[serial] = nursling
-        self._unsent.append(
-            (serial, encode(Spawn(serial, policy, self._sandbox)), (connection.detach(), os.dup(stack_file)))
-        )
+        descriptors = (connection.detach(), os.dup(stack_file), line.duplicate())
+        self._unsent.append((serial, encode(Spawn(serial, policy, self._sandbox)), descriptors))
         self.doWrite()
 
     def stop(self) -> None:
@@ -205,7 +207,7 @@ class Spawner:
             process.kill()
             process.wait()
 
-    def _discard(self, descriptors: tuple[int, int]) -> None:
+    def _discard(self, descriptors: tuple[int, ...]) -> None:
         for descriptor in descriptors:
             os.close(descriptor)
 

@@ -10,15 +10,23 @@ import socket
 import sys
 import tempfile
 from typing import Final
+from weakref import WeakSet
 
+from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import restore_main
+from twistedsite.scripts.importing.own_builtins import make_spare
 from twistedsite.scripts.runners.workers.channel import Channel
-from twistedsite.scripts.runners.workers.frames import Job, Kind, encode, frame
+from twistedsite.scripts.runners.workers.compact import code_used, fill_gaps, gather
+from twistedsite.scripts.runners.workers.frames import Job, encode
+from twistedsite.scripts.runners.workers.line import Line, LineEnd
 from twistedsite.scripts.runners.workers.worker import Worker
+from twistedsite.scripts.sandbox.enter import rehearse
+from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
 from twistedsite.scripts.streams import restore_streams
 
-_ROUNDS: Final = 20
+_ROUNDS: Final = 12
 """Enough for the interpreter to have adapted its code."""
 _SCRIPTS: Final = {
     "python": "import warmup\nwarmup.greet(request, environ, headers, cookies)\n",
@@ -31,26 +39,50 @@ _NEIGHBOUR: Final = "def greet(*things):\n    print([len(thing) for thing in thi
 
 
 def warm_up() -> None:
-    """Run a script of each dialect, on a socket that leads nowhere. Leaves no file, no module, no stdout behind."""
+    """Run a script of each dialect, on sockets that lead nowhere, and all of a worker's start that changes nothing.
+
+    Leaves no file, no module, no stdout behind.
+    """
+    with code_used() as used:
+        _run(1)
+    fill_gaps()
+    gather(used)
+    _run(_ROUNDS)  # after the gathering: it is the copies that the interpreter is to adapt
+    make_spare()
+
+
+def _run(rounds: int) -> None:
     far, near = socket.socketpair()
-    with far, near, tempfile.TemporaryDirectory() as folder:
+    line = Line()
+    jobs = socket.socket(fileno=line.duplicate())
+    with far, near, jobs, tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "warmup.py"), "w", encoding="ascii") as file:
             file.write(_NEIGHBOUR)
         for dialect, text in _SCRIPTS.items():
             with open(os.path.join(folder, dialect), "w", encoding="ascii") as file:
                 file.write(text)
-        channel = Channel(near)
-        worker = Worker(channel)
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
+            _rehearse_start(folder)
+            worker = Worker(Channel(near), LineEnd(jobs), Interpreters(CodeCache()))
             for dialect in _SCRIPTS:
                 job = Job(_request(folder, dialect), b"", 256 * 1024)
-                far.sendall(frame(Kind.JOB, encode(job)))
+                line.add(encode(job), None)
                 worker.serve_one()
                 far.recv(256 * 1024)
-        worker.close()
+            worker.close()
+        line.close()
     restore_main()
     restore_streams()
     sys.path_importer_cache.pop(folder, None)
+
+
+def _rehearse_start(folder: str) -> None:
+    """What a worker does before its first job, as far as that changes nothing."""
+    for _ in WeakSet((warm_up,)):
+        pass  # so does `logging`, with its handlers, in every process that is forked
+    os.environ["TMPDIR"] = folder
+    del os.environ["TMPDIR"]
+    rehearse(SandboxPolicy(folder, system_paths(), folder))
 
 
 def _request(folder: str, dialect: str) -> ScriptRequest:

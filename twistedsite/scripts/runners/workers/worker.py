@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from contextvars import copy_context
 from types import FrameType
@@ -19,14 +20,14 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
 from twistedsite.scripts.failures import FailureReport, report_stack
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.log_text import LogText
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners.workers.channel import Channel
-from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, encode
+from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, decode, encode
+from twistedsite.scripts.runners.workers.line import LineEnd
 from twistedsite.scripts.runners.workers.remote import RemoteBroker
 
 STACK_SIGNAL: Final = signal.SIGUSR2
@@ -34,14 +35,16 @@ STACK_SIGNAL: Final = signal.SIGUSR2
 
 _MOST_FILES: Final = 128
 """Files that may stay open from one script to the next; half of what a worker can have."""
+_LOOK_SELDOM: Final = 8
+"""Scripts between two looks at that, while none leaves any open."""
 _MAX_LAST: Final = LARGE // 2
 """Bytes of a response that go into the last frame."""
 
 
-def serve(connection: socket.socket, stack_file: int) -> None:
-    """Run what comes by `connection` until that is closed. `stack_file`: descriptor for a stack, past all help."""
+def serve(connection: socket.socket, jobs: socket.socket, stack_file: int, interpreters: Interpreters) -> None:
+    """Run what comes by `jobs` until that is closed. `stack_file`: descriptor for a stack, past all help."""
     channel = Channel(connection)
-    worker = Worker(channel)
+    worker = Worker(channel, LineEnd(jobs), interpreters)
     sys.stdout = sys.stderr = LogText(channel.log)
     signal.signal(STACK_SIGNAL, worker.tell_stack)
     # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
@@ -53,18 +56,21 @@ def serve(connection: socket.socket, stack_file: int) -> None:
 class Worker:
     """Runs jobs; knows the one at hand, for who asks where it stands."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, line: LineEnd, interpreters: Interpreters) -> None:
         self._channel = channel
-        self._interpreters = Interpreters(CodeCache())
+        self._line = line
+        self._interpreters = interpreters
+        self._files = OpenFiles()
         self._request: ScriptRequest | None = None
 
     def serve_one(self) -> bool:
         """Wait for a job and do it; False when the server has gone."""
-        received = self._channel.next_job()
+        received = self._line.next()
         if received is None:
             return False
-        job, descriptor = received
-        body: BinaryIO = io.BytesIO(job.body or b"") if descriptor is None else os.fdopen(descriptor, "rb")
+        encoded, descriptors = received
+        job: Job = decode(encoded, Job)
+        body: BinaryIO = io.BytesIO(job.body or b"") if job.body is not None else os.fdopen(descriptors.pop(), "rb")
         with body:
             copy_context().run(self._run, job, body)
         return True
@@ -75,6 +81,7 @@ class Worker:
 
     def _run(self, job: Job, body: BinaryIO) -> None:
         outlet = WorkerOutlet(self._channel)
+        begun = time.perf_counter()
         broker = RemoteBroker(self._channel)
         self._request = job.request
         exchange = Exchange(job.request, body, outlet, broker, job.buffer)
@@ -85,7 +92,7 @@ class Worker:
         self._request = None
         broker.close()
         sys.stderr.flush()
-        outlet.send_end(outcome)
+        outlet.send_end(outcome, self._files.too_many(), time.perf_counter() - begun)
 
     def tell_stack(self, number: int, frame: FrameType | None) -> None:
         """Handle STACK_SIGNAL."""
@@ -125,21 +132,33 @@ class WorkerOutlet:
             body = b""
         self._last = (head, body)
 
-    def send_end(self, outcome: Outcome) -> None:
+    def send_end(self, outcome: Outcome, worn: bool, seconds: float) -> None:
         """Send what `end` was given, and how the script has ended: the server then takes the worker for free."""
         if outcome.report is not None:
             outcome.report = _bounded(outcome.report)
-        self._channel.send(Kind.END, encode(End(outcome, *self._last, _is_worn())))
+        self._channel.send(Kind.END, encode(End(outcome, *self._last, worn, seconds)))
 
 
-def _is_worn() -> bool:
-    """Whether scripts have left so many files open that the next one might have none to open."""
-    try:
-        lowest = os.dup(0)
-    except OSError:
-        return True
-    os.close(lowest)
-    return lowest >= _MOST_FILES
+class OpenFiles:
+    """Counts, about, what scripts have left open."""
+
+    def __init__(self) -> None:
+        self._before = 0
+        self._look_in = 0
+
+    def too_many(self) -> bool:
+        """Whether the next script may have none to open. Looks every time while scripts leave files, else seldom."""
+        self._look_in -= 1
+        if self._look_in > 0:
+            return False
+        try:
+            lowest = os.dup(0)
+        except OSError:
+            return True
+        os.close(lowest)
+        self._look_in = _LOOK_SELDOM if lowest <= self._before else 1
+        self._before = lowest
+        return lowest >= _MOST_FILES
 
 
 def _encoded(head: ResponseHead) -> bytes:

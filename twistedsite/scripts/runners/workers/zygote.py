@@ -22,8 +22,11 @@ import traceback
 from collections.abc import Container
 from typing import Final
 
+from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.dialects import DIALECTS, load_dialect
+from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.installed import installed_handlers
+from twistedsite.scripts.runners.workers.compact import settle
 from twistedsite.scripts.runners.workers.confine import adopt_orphans, close_to_others, confine, hear_of_parents_end
 from twistedsite.scripts.runners.workers.frames import (
     MAX_LOG,
@@ -40,11 +43,17 @@ from twistedsite.scripts.runners.workers.frames import (
 from twistedsite.scripts.runners.workers.warmup import warm_up
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL, serve
 from twistedsite.scripts.sandbox import seccomp
-from twistedsite.scripts.sandbox.policy import SandboxPolicy
 
+_set_handler: Final = importlib.import_module("_signal").signal
+"""`signal.signal` without its search for a name of the last handler: a function has none, and each worker that looked
+for it would write to 40 pages of memory."""
+_DEFAULT: Final = int(signal.SIG_DFL)
 DATA: Final = 3
 STACK: Final = 4
+JOBS: Final = 5
 """A worker's only descriptors beside the standard ones."""
+_SENT: Final = 3 * array.array("i").itemsize
+"""Bytes of the descriptors that come with a Spawn."""
 DESCRIPTORS: Final = 256
 """More are never open here: so many are closed after a fork."""
 
@@ -71,6 +80,7 @@ class Zygote:
         self._control = control
         self._parent = parent
         self._pid = os.getpid()
+        self._interpreters = Interpreters(CodeCache())  # every worker has a copy of it
         self._serials: dict[int, int] = {}
         """Process id of a worker -> its serial number."""
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -94,7 +104,7 @@ class Zygote:
                 return
 
     def _obey(self) -> bool:
-        message, ancillary, _, _ = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(8), socket.MSG_CMSG_CLOEXEC)
+        message, ancillary, _, _ = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(_SENT), socket.MSG_CMSG_CLOEXEC)
         if not message:
             return False
         descriptors = [fd for _, _, content in ancillary for fd in array.array("i", content)]
@@ -116,19 +126,19 @@ class Zygote:
             os.close(descriptor)
         return True
 
-    def _become_worker(self, spawn: Spawn, connection: int, stack_file: int) -> None:
+    def _become_worker(self, spawn: Spawn, connection: int, stack_file: int, jobs: int) -> None:
         """The new process: never returns."""
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
-            _take(connection, stack_file)
+                _set_handler(number, _DEFAULT)
+            _take(connection, stack_file, jobs)
             os.chdir(spawn.policy.root)
             os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
             confine(spawn.policy, spawn.sandbox, self._pid)
             gc.enable()
-            serve(socket.socket(fileno=DATA), STACK)
+            serve(socket.socket(fileno=DATA), socket.socket(fileno=JOBS), STACK, self._interpreters)
             status = 0
         except ConnectionError:
             status = 0
@@ -182,14 +192,14 @@ def _load_installed() -> None:
             traceback.print_exc(limit=-1)
 
 
-def _take(connection: int, stack_file: int) -> None:
-    """Make the two the descriptors DATA and STACK, and the standard ones nothing; close all others."""
+def _take(*descriptors: int) -> None:
+    """Make the three the descriptors DATA, STACK and JOBS, and the standard ones nothing; close all others."""
     null = os.open(os.devnull, os.O_RDWR)
     # First out of the way: one of them may be what another is to become.
-    high = [os.dup2(descriptor, DESCRIPTORS - 4 + n) for n, descriptor in enumerate((connection, stack_file, null))]
-    for target, descriptor in zip((DATA, STACK, 0, 1, 2), (high[0], high[1], *[high[2]] * 3), strict=True):
+    high = [os.dup2(descriptor, DESCRIPTORS - 4 + n) for n, descriptor in enumerate((*descriptors, null))]
+    for target, descriptor in zip((DATA, STACK, JOBS, 0, 1, 2), (*high[:3], *[high[3]] * 3), strict=True):
         os.dup2(descriptor, target, inheritable=target < DATA)
-    os.closerange(STACK + 1, DESCRIPTORS)
+    os.closerange(JOBS + 1, DESCRIPTORS)
 
 
 def main() -> None:
@@ -211,12 +221,8 @@ def main() -> None:
         load_dialect(dialect)
     _load_installed()
     warm_up()
-    with contextlib.suppress(OSError):
-        seccomp.prepare(SandboxPolicy("/"))  # the same for all workers: none has to build it
-    gc.collect()
-    gc.disable()
-    gc.freeze()
     zygote = Zygote(socket.socket(fileno=control), parent)
+    settle()
     try:
         with contextlib.suppress(ConnectionError):
             zygote.run()

@@ -1,0 +1,357 @@
+"""Scripts that wait in their worker's own socket for those before them: which may, and that it is to nobody's harm."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_twisted
+from jobs import Pools, Sink, answer, later, request_for
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+
+from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError, ScriptTimeoutError
+from twistedsite.scripts.runners.workers import pool, process
+from twistedsite.scripts.runners.workers.line import Line
+from twistedsite.scripts.runners.workers.link import WorkerLink
+from twistedsite.scripts.runners.workers.pace import Pace
+
+FOREVER = 3600.0
+TURN = """
+import os, pathlib, sys, time
+what = environ["QUERY_STRING"]
+with open(RAN, "a") as file:
+    file.write(what + "\\n")
+if what == "hang":
+    while True: time.sleep(0.01)
+if what == "regex":
+    import re
+    re.match("(a+)+$", "a" * 50 + "b")
+if what == "leave":
+    os._exit(3)
+if what == "wait":
+    while not os.path.exists(RAN + "-go"): time.sleep(0.01)
+    os._exit(3)
+if what == "body":
+    sys.stdout.write(body.decode())
+print(os.getpid())
+"""
+
+
+@pytest.fixture
+def ran(tmp_path: Path) -> Callable[[], Counter[str]]:
+    """`ran()`: how often `turn.py` has run with which query."""
+    file = tmp_path / "ran"
+    file.touch()
+    return lambda: Counter(file.read_text().split())
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever has run once may wait for whatever has run once, in any number, until the other has ended."""
+    monkeypatch.setattr(pool, "AHEAD", FOREVER)
+    monkeypatch.setattr(process, "STALL", FOREVER)
+
+
+@pytest.fixture
+def wary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `patient`, but those that wait are moved when the one before them takes longer than a moment."""
+    monkeypatch.setattr(pool, "AHEAD", FOREVER)
+
+
+async def known(runner: Any, root: Path, tmp_path: Path) -> str:
+    """Write `turn.py` and run it once: then it is known to be quick. Returns the id of its worker."""
+    (root / "turn.py").write_text(TURN.replace("RAN", repr(str(tmp_path / "ran"))))
+    return await answer(runner, root, "turn.py", query="first")
+
+
+def turn(runner: Any, root: Path, what: str, **changes: Any) -> Deferred[str]:
+    """`turn.py`, begun."""
+    return later(answer(runner, root, "turn.py", query=what, **changes))
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_scripts_that_are_known_to_be_quick_share_a_worker(pools: Pools, tmp_path: Path, ran: Any) -> None:
+    async with pools(1, sandbox="off", max_workers=4) as (workers, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        asked = [turn(runner, root, f"{number}") for number in range(20)]
+        assert (runner.health()["running"], runner.health()["queued"]) == (1, 19)
+        assert set(await gatherResults(asked)) == {worker}
+        assert workers.size == 1
+        assert ran() == Counter(["first", *map(str, range(20))])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_a_script_that_nobody_knows_waits_for_none_and_has_none_wait(pools: Pools, tmp_path: Path) -> None:
+    async with pools(1, sandbox="off", max_workers=3) as (workers, [(runner, root)]):
+        await known(runner, root, tmp_path)
+        both = [turn(runner, root, "1"), later(answer(runner, root, "nap.py"))]
+        assert workers.size == 2
+        assert len(set(await gatherResults(both))) == 2
+        (root / "new.py").write_text("import os\nprint(os.getpid())")
+        both = [later(answer(runner, root, "new.py")), turn(runner, root, "2")]
+        assert runner.health()["queued"] == 0
+        assert len(set(await gatherResults(both))) == 2
+
+
+@pytest_twisted.ensureDeferred
+async def test_slow_scripts_do_not_wait_where_a_worker_is_to_be_had(pools: Pools) -> None:
+    async with pools(1, max_workers=3) as (workers, [(runner, root)]):
+        for _ in range(3):
+            await answer(runner, root, "nap.py")
+        naps = [later(answer(runner, root, "nap.py")) for _ in range(3)]
+        assert workers.size == 3
+        assert len(set(await gatherResults(naps))) == 3
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("wary")
+@pytest.mark.parametrize("what", ["hang", "regex"])
+async def test_who_waits_for_one_that_hangs_is_moved(pools: Pools, tmp_path: Path, ran: Any, what: str) -> None:
+    async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        hanging = turn(runner, root, what)
+        asked = [turn(runner, root, f"{number}") for number in range(10)]
+        others = set(await gatherResults(asked))
+        assert not hanging.called
+        assert len(others) == 1
+        assert worker not in others
+        assert await turn(runner, root, "later") in others
+        assert ran() == Counter(["first", what, *map(str, range(10)), "later"])
+        hanging.cancel()
+        with pytest.raises(CancelledError):
+            await hanging
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("wary")
+async def test_where_there_is_no_other_worker_who_was_moved_runs_after_the_end_of_the_first(
+    pools: Pools, tmp_path: Path, ran: Any
+) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        hanging = turn(runner, root, "hang", timeout=0.3)
+        asked = [turn(runner, root, f"{number}") for number in range(5)]
+        with pytest.raises(ScriptTimeoutError):
+            await hanging
+        assert worker not in await gatherResults(asked)
+        assert ran() == Counter(["first", "hang", *map(str, range(5))])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_a_deadline_is_the_hanging_ones_only(pools: Pools, tmp_path: Path, ran: Any) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        hanging = turn(runner, root, "hang", timeout=0.3)
+        asked = [turn(runner, root, f"{number}") for number in range(5)]
+        with pytest.raises(ScriptTimeoutError):
+            await hanging
+        assert worker not in await gatherResults(asked)
+        assert ran() == Counter(["first", "hang", *map(str, range(5))])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_a_worker_that_leaves_takes_the_request_of_its_script_only_with_it(
+    pools: Pools, tmp_path: Path, ran: Any
+) -> None:
+    async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        leaving = turn(runner, root, "leave")
+        asked = [turn(runner, root, f"{number}", method="POST") for number in range(5)]
+        with pytest.raises(ScriptCrashedError, match="exit status 3"):
+            await leaving
+        assert worker not in await gatherResults(asked)
+        assert ran() == Counter(["first", "leave", *map(str, range(5))])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_a_worker_that_leaves_at_its_first_script_takes_no_other_with_it(
+    pools: Pools, tmp_path: Path, ran: Any
+) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        await known(runner, root, tmp_path)
+        with pytest.raises(ScriptCrashedError):
+            await turn(runner, root, "leave")
+        leaving = turn(runner, root, "wait")
+        while "wait" not in ran():
+            await nothing()
+        asked = [turn(runner, root, f"{number}", method="POST") for number in range(5)]
+        (tmp_path / "ran-go").touch()
+        with pytest.raises(ScriptCrashedError, match="exit status 3"):
+            await leaving
+        assert len(set(await gatherResults(asked))) == 1
+        assert ran() == Counter(["first", "leave", "wait", *map(str, range(5))])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_a_worker_that_sends_for_ever_does_not_keep_the_server(
+    pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        await known(runner, root, tmp_path)
+        asked = [turn(runner, root, "hang", timeout=0.3), turn(runner, root, "1")]
+        # As if it had taken both from its socket, which scripts can.
+        with monkeypatch.context() as taken:
+            taken.setattr(Line, "take_back", lambda line: 0)
+            taken.setattr(WorkerLink, "read", lambda link: True)
+            asked[1].cancel()
+        with pytest.raises(CancelledError):
+            await asked[1]
+        with pytest.raises(ScriptCrashedError, match="because of another script"):
+            await asked[0]
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_script_that_reaches_no_worker_is_refused_and_the_next_one_runs(
+    pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pools(1, sandbox="off", max_workers=2) as (workers, [(runner, root)]):
+        await known(runner, root, tmp_path)
+        with monkeypatch.context() as full:
+            full.setattr(Line, "add", lambda line, job, descriptor: False)
+            with pytest.raises(RunnerBusyError, match="no worker can be reached"):
+                await turn(runner, root, "1")
+        assert await turn(runner, root, "2")
+        while workers.size > 1:
+            await nothing()
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: Path, ran: Any) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        hanging = turn(runner, root, "hang", timeout=0.3)
+        asked = [turn(runner, root, f"{number}") for number in range(5)]
+        asked[2].cancel()
+        with pytest.raises(CancelledError):
+            await asked[2]
+        assert runner.health()["running"] == 1
+        with pytest.raises(ScriptTimeoutError):
+            await hanging
+        assert worker not in await gatherResults([asked[0], asked[1], asked[3], asked[4]])
+        assert ran() == Counter(["first", "hang", "0", "1", "3", "4"])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_when_the_first_ones_client_goes_the_others_are_answered(pools: Pools, tmp_path: Path, ran: Any) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        hanging = turn(runner, root, "hang")
+        asked = [turn(runner, root, f"{number}") for number in range(5)]
+        while "hang" not in ran():
+            await nothing()
+        hanging.cancel()
+        with pytest.raises(CancelledError):
+            await hanging
+        assert worker not in await gatherResults(asked)
+        assert ran() == Counter(["first", "hang", *map(str, range(5))])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_a_script_whose_client_goes_before_its_worker_is_there_is_not_run(
+    pools: Pools, tmp_path: Path, ran: Any
+) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        (root / "turn.py").write_text(TURN.replace("RAN", repr(str(tmp_path / "ran"))))
+        unwanted = turn(runner, root, "unwanted")
+        unwanted.cancel()
+        with pytest.raises(CancelledError):
+            await unwanted
+        assert await turn(runner, root, "wanted")
+        assert runner.health()["running"] == 0
+        assert ran() == Counter(["wanted"])
+
+
+async def nothing() -> None:
+    """One turn of the reactor."""
+    from twisted.internet import reactor
+
+    turn: Deferred[None] = Deferred()
+    reactor.callLater(0, turn.callback, None)  # type: ignore[attr-defined]  # the module is the reactor
+    await turn
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("wary")
+async def test_a_body_is_moved_with_its_request(pools: Pools, tmp_path: Path) -> None:
+    async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        (tmp_path / "upload").write_bytes(b"from a file " * 10_000)
+        with (tmp_path / "upload").open("rb") as file:
+            hanging = turn(runner, root, "hang")
+            sinks = Sink(), Sink(), Sink()
+            bodies = io.BytesIO(b"short"), io.BytesIO(b"long " * 100_000), file
+            request = request_for(root, "turn.py", query="body", method="POST")
+            await gatherResults([runner.run(request, *pair) for pair in zip(bodies, sinks, strict=True)])
+        expected = b"short", b"long " * 100_000, b"from a file " * 10_000
+        for sink, body in zip(sinks, expected, strict=True):
+            assert sink.body.startswith(body)
+            assert sink.body.removeprefix(body).decode() != worker
+        hanging.cancel()
+        with pytest.raises(CancelledError):
+            await hanging
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_no_worker_runs_more_than_its_number_of_requests(pools: Pools, tmp_path: Path, ran: Any) -> None:
+    async with pools(1, sandbox="off", max_workers=2, max_requests=4) as (_, [(runner, root)]):
+        workers = [await known(runner, root, tmp_path)]
+        workers += await gatherResults([turn(runner, root, f"{number}") for number in range(15)])
+        assert max(Counter(workers).values()) <= 4
+        assert sum(ran().values()) == 16
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_where_each_request_has_its_own_process_none_waits_in_one(pools: Pools, tmp_path: Path) -> None:
+    async with pools(1, sandbox="off", max_workers=2, reuse="per-request") as (_, [(runner, root)]):
+        workers = [await known(runner, root, tmp_path)]
+        workers += await gatherResults([turn(runner, root, f"{number}") for number in range(5)])
+        assert len(set(workers)) == 6
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_stopping_ends_those_that_wait_too(pools: Pools, tmp_path: Path) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        await known(runner, root, tmp_path)
+        asked = [turn(runner, root, what) for what in ("hang", "1", "2")]
+        runner.stop()
+        for one in asked:
+            with pytest.raises(CancelledError):
+                await one
+
+
+def test_a_script_is_expected_to_take_what_its_last_runs_took() -> None:
+    pace = Pace()
+    assert pace.expected("a") == float("inf")
+    for _ in range(50):
+        pace.note("a", 0.004)
+    assert pace.expected("a") == pytest.approx(0.004)
+    assert pace.expected("b") == float("inf")
+    for _ in range(50):
+        pace.note("a", 0.001)
+    assert pace.expected("a") == pytest.approx(0.001, rel=0.01)
+
+
+def test_one_slow_run_does_not_make_a_quick_script_a_slow_one() -> None:
+    pace = Pace()
+    pace.note("a", 0.0001)
+    pace.note("a", 1.0)
+    assert pace.expected("a") == pytest.approx(0.0002)
+    for _ in range(20):
+        pace.note("a", 1.0)
+    assert pace.expected("a") > 0.5
