@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -84,6 +86,22 @@ async def test_a_slow_client_does_not_use_up_the_scripts_time(write: Any, serve:
         await waited
         connection.resume()
         assert (await connection.everything()).endswith(b"end\r\n0\r\n\r\n")
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_start_of_a_process_does_not_use_up_the_scripts_time(write: Any, serve: Any) -> None:
+    write("zygote.py", "import os\nprint(os.getppid())")
+    write("brief/_folder.toml", "timeout = '3s'")
+    write("brief/nap.py", "import time\ntime.sleep(1.5)\nprint('well')")
+    async with serve(workers={"reuse": "per-request"}) as site:
+        zygote = int((await site.get("/zygote")).text)
+        os.kill(zygote, signal.SIGSTOP)
+        from twisted.internet import reactor
+
+        # Most of the time is over before there is a process, which then has less left than it takes.
+        reactor.callLater(2.5, os.kill, zygote, signal.SIGCONT)  # type: ignore[attr-defined]  # the module is the reactor
+        page = await site.get("/brief/nap")
+    assert (page.status, page.text) == (200, "well\n")
 
 
 @pytest_twisted.ensureDeferred

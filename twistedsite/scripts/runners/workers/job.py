@@ -83,6 +83,8 @@ class ScriptJob:
     """Its time was up before its worker had started."""
     _outflow: Outflow | None = None
     """Made when the script sends more than its end."""
+    _left = 0.0
+    """Seconds that were left of its time when it began to wait for its worker to start."""
     _waited = 0.0
     """Seconds for which the script had to wait for its client, up to now or to the last time that it went on."""
     _credited = 0.0
@@ -117,13 +119,15 @@ class ScriptJob:
                 os.close(descriptor)
         self.state = State.RUNNING
         self._worker = worker
+        if worker.pid is None:
+            self._left = self._deadline.due + STACK_LEAD - self._clock()
         return True
 
     def worker_started(self) -> None:
-        """The process of its worker is there. If that took all of the script's time, this begins only now."""
-        if self._starting and self.state is State.RUNNING:
+        """The process of its worker is there. How long that took is not the script's own time."""
+        if self.state is State.RUNNING:
             self._deadline.cancel()
-            self._deadline = self._expire_in(self._request.timeout)
+            self._deadline = self._expire_in(self._left)
 
     @property
     def script(self) -> str:
