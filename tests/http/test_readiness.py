@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import select
 import socket
 import struct
@@ -222,6 +224,26 @@ async def test_the_reactor_can_disconnect_all(server: Server) -> None:
     server.readiness.connectionLost(Failure(ConnectionLost()))
     assert await receive(client, 1) == b""
     client.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_where_no_descriptor_is_left_for_it_the_reactor_reads(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> select.epoll:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(select, "epoll", full)
+        first = server.connect()
+        first.sendall(b"one")
+        assert await receive(first, 3) == b"one"
+    second = server.connect()
+    second.sendall(b"two")
+    assert await receive(second, 3) == b"two"
+    assert [bool(batch) for protocol in server.factory.made for batch in protocol.batches] == [False, True]
+    first.close()
+    second.close()
 
 
 @pytest_twisted.ensureDeferred

@@ -19,7 +19,7 @@ TWISTD = (str(BIN / "twistd"), "--nodaemon", "--pidfile=", "scriptsite")
 TWIST = (str(BIN / "twist"), "scriptsite")
 SERVE = (str(BIN / "scriptsite"), "serve")
 ANY_PORT = ("--listen", "tcp:0:interface=127.0.0.1")
-PATIENCE = 30.0
+PATIENCE = 100.0
 """Seconds after which a server that tells nothing, or does not end, is killed: its test fails and does not hang."""
 
 _URL = re.compile(r"https?://[^\s\"]+/|unix:[^\s\"]+")

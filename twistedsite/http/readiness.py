@@ -91,7 +91,13 @@ class Readiness(FileDescriptor):
         if descriptor in self._reading:
             return
         if self._epoll is None:
-            self._epoll = select.epoll()
+            try:
+                self._epoll = select.epoll()
+            except OSError:
+                # No descriptor is left for it: the reactor reads this one.
+                _give_back(transport)
+                transport.startReading()
+                return
             self.startReading()
         self._reading[descriptor] = transport
         self._epoll.register(descriptor, select.EPOLLIN)

@@ -147,7 +147,7 @@ def resident(server: Server) -> int:
 def test_two_hundred_bad_scripts_disturb_no_good_one(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_process, "PATIENCE", 100.0)
+    monkeypatch.setattr(server_process, "PATIENCE", 300.0)
     settings = tmp_path / "s.toml"
     settings.write_text(
         f"root = {str(root)!r}\nthreads = 64\naccess_log = 'off'\n[pool]\ngrace = '500ms'\nlost = 200\n"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_twisted
+from descriptors import open_descriptors
 from processes import children, ended, is_zombie
 from server_process import ANY_PORT, SERVE, running
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
+
+from twistedsite.scripts.runners.workers.spawner import Spawner
 
 
 async def spinning(site: Any, tmp_path: Path) -> tuple[Deferred[Any], int, int]:
@@ -211,6 +216,18 @@ async def test_a_server_that_is_killed_leaves_no_process_behind(write: Any, tmp_
             await ended(pid)
         if busy:
             await asking
+
+
+def test_a_zygote_that_cannot_be_started_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    nothing: Any = None
+    before = open_descriptors()
+    with pytest.raises(OSError, match="temporarily unavailable"):
+        Spawner(nothing, "off")
+    assert open_descriptors() == before
 
 
 def test_a_server_that_is_killed_at_once_leaves_no_zygote_behind(tmp_path: Path) -> None:

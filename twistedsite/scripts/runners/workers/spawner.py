@@ -155,15 +155,19 @@ class Spawner:
     def _start(self) -> None:
         self._again = None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", ZYGOTE, str(theirs.fileno()), str(os.getpid())],
-                env=program_environment(),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", ZYGOTE, str(theirs.fileno()), str(os.getpid())],
+                    env=program_environment(),
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                )
+        except OSError:
+            ours.close()
+            raise
         ours.setblocking(False)
         self._control = ours
         self._started_at = self._reactor.seconds()

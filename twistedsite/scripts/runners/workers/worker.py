@@ -35,8 +35,6 @@ STACK_SIGNAL: Final = signal.SIGUSR2
 
 _MOST_FILES: Final = 128
 """Files that may stay open from one script to the next; half of what a worker can have."""
-_LOOK_SELDOM: Final = 8
-"""Scripts between two looks at that, while none leaves any open."""
 _MAX_LAST: Final = LARGE // 2
 """Bytes of a response that go into the last frame."""
 
@@ -60,7 +58,6 @@ class Worker:
         self._channel = channel
         self._line = line
         self._interpreters = interpreters
-        self._files = OpenFiles()
         self._request: ScriptRequest | None = None
 
     def serve_one(self) -> bool:
@@ -92,7 +89,7 @@ class Worker:
         self._request = None
         broker.close()
         sys.stderr.flush()
-        outlet.send_end(outcome, self._files.too_many(), time.perf_counter() - begun)
+        outlet.send_end(outcome, time.perf_counter() - begun)
 
     def tell_stack(self, number: int, frame: FrameType | None) -> None:
         """Handle STACK_SIGNAL."""
@@ -132,33 +129,21 @@ class WorkerOutlet:
             body = b""
         self._last = (head, body)
 
-    def send_end(self, outcome: Outcome, worn: bool, seconds: float) -> None:
+    def send_end(self, outcome: Outcome, seconds: float) -> None:
         """Send what `end` was given, and how the script has ended: the server then takes the worker for free."""
         if outcome.report is not None:
             outcome.report = _bounded(outcome.report)
-        self._channel.send(Kind.END, encode(End(outcome, *self._last, worn, seconds)))
+        self._channel.send(Kind.END, encode(End(outcome, *self._last, _is_worn(), seconds)))
 
 
-class OpenFiles:
-    """Counts, about, what scripts have left open."""
-
-    def __init__(self) -> None:
-        self._before = 0
-        self._look_in = 0
-
-    def too_many(self) -> bool:
-        """Whether the next script may have none to open. Looks every time while scripts leave files, else seldom."""
-        self._look_in -= 1
-        if self._look_in > 0:
-            return False
-        try:
-            lowest = os.dup(0)
-        except OSError:
-            return True
-        os.close(lowest)
-        self._look_in = _LOOK_SELDOM if lowest <= self._before else 1
-        self._before = lowest
-        return lowest >= _MOST_FILES
+def _is_worn() -> bool:
+    """Whether scripts have left so many files open that the next one might have none to open."""
+    try:
+        lowest = os.dup(0)
+    except OSError:
+        return True
+    os.close(lowest)
+    return lowest >= _MOST_FILES
 
 
 def _encoded(head: ResponseHead) -> bytes:
