@@ -16,7 +16,15 @@ from twistedsite.settings.auth import FolderAuth
 from twistedsite.settings.describe import FieldNote, describe, spell
 from twistedsite.settings.folder import DEFAULT_INDEX, FolderFile
 from twistedsite.settings.server import ServerSettings
-from twistedsite.settings.site_table import SiteSession, SiteStorage, SiteTable, SiteWorkers
+from twistedsite.settings.site_table import (
+    SiteAuth,
+    SiteBackground,
+    SiteForms,
+    SiteSession,
+    SiteStorage,
+    SiteTable,
+    SiteWorkers,
+)
 from twistedsite.settings.sources import KNOBS
 
 HERE = Path(__file__).parent
@@ -63,7 +71,7 @@ def server_tables() -> str:
 def site_settings() -> str:
     """The tables of one site."""
     parts = []
-    for kind in (SiteTable, SiteWorkers, SiteSession, SiteStorage):
+    for kind in (SiteTable, SiteWorkers, SiteSession, SiteStorage, SiteForms, SiteBackground, SiteAuth):
         title, _, about = str(kind.__doc__).partition(": ")
         notes = [note for note in describe(kind) if not isinstance(note.default, msgspec.Struct)]
         rows = [(f"`{note.name}`", _type(note), note.text) for note in notes]

@@ -61,7 +61,8 @@ def site_resource(root: str | os.PathLike[str], *, reactor: Any = None, **settin
     """Return the folder `root` as a resource, for a place in the tree of any Twisted site.
 
     `settings` are those of the settings file, in its own terms: `debug=True`, `timeout="5s"`, `pool={"queue": 8}`.
-    Those of the server around the site (`listen`, `http`, `max_body`, `access_log`, `drain`, `sites`) say nothing here.
+    Those of the server around the site (`listen`, `http`, `access_log`, `drain`, `sites`) say nothing here, and
+    `max_body` only of background requests to pages of `root`.
     `reactor` is the running one unless given; when it shuts down, the scripts are stopped and the sessions closed.
 
     Raises `twistedsite.settings.load.SettingsError` for settings that cannot be used, and where there is no such

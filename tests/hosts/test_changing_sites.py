@@ -23,14 +23,15 @@ from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.site_table import SiteTable
 from twistedsite.settings.sites import SiteSettings, site_settings
+from twistedsite.settings.units import Size
 from twistedsite.settings.values import Isolation
 from twistedsite.testing.site import ServedSite
 
 LONG_AGO = 1_000_000_000
 
 
-def site(name: str, host: str, root: Path, isolation: Isolation) -> SiteSettings:
-    table = SiteTable(hosts=(host,), root=str(root), isolation=isolation)
+def site(name: str, host: str, root: Path, isolation: Isolation, **more: Any) -> SiteSettings:
+    table = SiteTable(hosts=(host,), root=str(root), isolation=isolation, **more)
     return site_settings(ServerSettings(sites={name: table}), name)
 
 
@@ -45,7 +46,7 @@ async def served(registry: MemoryRegistry) -> AsyncIterator[tuple[ServedSite, Si
     stores = SessionStores("memory", settings.session, run.seconds)
     sites = Sites(registry, shared, stores)
     engine = Site(HostTree(sites, settings), limits=settings.http, max_body=1000, reactor=run)
-    engine.fast = sites.fast
+    engine.fast, engine.limits_of_host = sites.fast, sites.content_limits
     port = run.listenTCP(0, engine, interface="127.0.0.1")
     try:
         yield ServedSite(port.getHost().port, run), sites
@@ -90,6 +91,26 @@ async def test_a_site_is_added_changed_and_removed(isolation: Isolation, tmp_pat
         registry.remove("a")
         assert (await page("a.org"), await page("b.org")) == ((404, ""), (200, "other"))
         assert [built.context.name for built in sites.up] == ["b"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_the_longest_body_changes_with_its_site(tmp_path: Path) -> None:
+    write(tmp_path, "length.py", "print(len(body))")
+    registry = MemoryRegistry()
+    async with served(registry) as (server, _):
+
+        async def statuses(*lengths: int) -> list[int]:
+            asked = [server.get("/length", method="POST", headers={"Host": "a.org"}, body=b"x" * n) for n in lengths]
+            return [(await answer).status for answer in asked]
+
+        default = ServerSettings().max_body
+        assert await statuses(10, default, default + 1) == [404, 404, 413]
+        registry.add(site("a", "a.org", tmp_path, "threads", max_body=Size(10)))
+        assert await statuses(11, 10, 11) == [413, 200, 413]
+        registry.add(site("a", "a.org", tmp_path, "threads", max_body=Size(20)))
+        assert await statuses(20, 21) == [200, 413]
+        registry.remove("a")
+        assert await statuses(21) == [404]
 
 
 @pytest_twisted.ensureDeferred

@@ -213,6 +213,7 @@ def test_the_access_log_tells_the_host(place: Path, tmp_path: Path) -> None:
     assert lines == [f"{host} 127.0.0.1" for host in hosts]
 
 
+IN_A = '[sites.a]\nroot = "ann"\nhosts = ["a.org"]\n'
 FAULTS = [
     ('[workers]\nuids = "9-1"\n', "workers.uids: expected two numbers of users"),
     (
@@ -225,8 +226,19 @@ FAULTS = [
     ('[sites.a]\nroot = "ann"\n', "sites.a.hosts: expected one host at least"),
     ('[sites.a]\nroot = "ann"\nhosts = ["a.org:80"]\n', "sites.a.hosts: expected a host without a port"),
     ('[sites.a]\nroot = "nix"\nhosts = ["a.org"]\n', "sites.a.root: FOLDER/nix: there is no such folder"),
-    ('[sites.a]\nroot = "ann"\nhosts = ["a.org"]\ntimout = "1s"\n', "sites.a.timout: unknown key; known here: autorel"),
+    (
+        '[sites.a]\nroot = "ann"\nhosts = ["a.org"]\ntimout = "1s"\n',
+        "sites.a.timout: unknown key; known here: auth, au",
+    ),
     ('[sites.a]\nroot = "ann"\nhosts = ["a.org"]\n[sites.a.workers]\nqueue = 0\n', "sites.a.workers.queue: expected a"),
+    (IN_A + 'max_body = "big"\n', "sites.a.max_body: expected"),
+    (IN_A + "[sites.a.forms]\nfields = 0\n", "sites.a.forms.fields: expected a whole number >= 1"),
+    (IN_A + "forms = { max = 1 }\n", "sites.a.forms.max: unknown key; known here: field_size, fields, memory, part_he"),
+    (IN_A + "background = { in_flight = 1 }\n", "sites.a.background.in_flight: unknown key; known here: connect, dep"),
+    (IN_A + 'background = { timeout = "soon" }\n', "sites.a.background.timeout: expected"),
+    (IN_A + "auth = { attempts = -1 }\n", "sites.a.auth.attempts: expected 0 or more"),
+    (IN_A + "auth = { queue = 1 }\n", "sites.a.auth.queue: unknown key; known here: attempts, lockout, remember, win"),
+    (IN_A + 'storage = { writable = ["../x"] }\n', "sites.a.storage.writable: expected paths from the site's root"),
     ('[sites."a b"]\nroot = "ann"\nhosts = ["a.org"]\n', "sites.a b: expected a name of at most 63 letters"),
     ('[sites.site]\nroot = "ann"\nhosts = ["a.org"]\n', "sites.site: this name is that of the server's own root"),
     (

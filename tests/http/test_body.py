@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.head import HeaderFields
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Size
@@ -174,3 +175,31 @@ async def test_a_refused_upload_is_logged_once(serve: Serve, tmp_path: Path) -> 
         await client.until(b"413")
         client.transport.loseConnection()
     assert said == ["127.0.0.1: 413 The content is longer than 10 bytes"]
+
+
+@pytest_twisted.ensureDeferred
+async def test_another_may_say_what_holds_for_the_content_of_a_host(serve: Serve) -> None:
+    asked: list[bytes] = []
+
+    def limits(host: bytes) -> ContentLimits:
+        asked.append(host)
+        return ContentLimits(20, check_text) if host == b"a" else ContentLimits(5)
+
+    site, port = serve(Digest(), max_body=10)
+    site.limits_of_host = limits
+    client = await RawClient.connect(port, b"GET / HTTP/1.1\r\nHost: b\r\n\r\n", post(b""), post(b"x" * 20))
+    await client.until(digest(b"memory", b"x" * 20))
+    assert asked == [b"a"]
+    client.send(chunked(b"y" * 20, 7))
+    await client.until(digest(b"memory", b"y" * 20))
+    client.send(b"POST / HTTP/1.1\r\nHost: b\r\nContent-Length: 6\r\n\r\n")
+    assert b"HTTP/1.1 413 " in await client.until(b"longer than 5 bytes")
+    client.transport.loseConnection()
+    checked = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n\r\nhey!"
+    client = await RawClient.connect(port, checked)
+    assert (await client.until(b"No shouting.")).startswith(b"HTTP/1.1 422 ")
+    client.transport.loseConnection()
+    client = await RawClient.connect(port, checked.replace(b"Host: a", b"Host: b").replace(b"10", b"4"))
+    await client.until(digest(b"memory", b"hey!"))
+    client.transport.loseConnection()
+    assert asked == [b"a", b"a", b"b", b"a", b"b"]

@@ -20,7 +20,6 @@ from twistedsite.http.basic import Credentials, challenge, parse_basic
 from twistedsite.resources import users
 from twistedsite.resources.passwords import Passwords, TooManyWaitError
 from twistedsite.resources.users import PasswordHash, Users, UsersError, users_line
-from twistedsite.settings.auth import AuthSettings
 
 PLAIN = st.characters(exclude_categories=["C"])
 
@@ -146,9 +145,9 @@ class SlowUsers(Users):
 
 @pytest_twisted.ensureDeferred
 async def test_those_who_ask_the_same_at_the_same_time_share_one_check() -> None:
-    passwords, slow = Passwords(AuthSettings(), reactor), SlowUsers()  # type: ignore[arg-type]
+    passwords, slow = Passwords(64, reactor), SlowUsers()  # type: ignore[arg-type]
     digest = passwords.digest("in", "ann", "right")
-    asked = [passwords.verify(slow, "ann", "right", digest) for _ in range(5)]
+    asked = [passwords.verify(slow, "ann", "right", digest, 60) for _ in range(5)]
     # One who goes away takes nobody with him.
     asked[0].addErrback(lambda _: None)
     asked[0].cancel()
@@ -163,28 +162,28 @@ async def test_those_who_ask_the_same_at_the_same_time_share_one_check() -> None
 
 @pytest_twisted.ensureDeferred
 async def test_a_wrong_password_and_a_failing_check_are_not_remembered() -> None:
-    passwords, slow = Passwords(AuthSettings(), reactor), SlowUsers()  # type: ignore[arg-type]
+    passwords, slow = Passwords(64, reactor), SlowUsers()  # type: ignore[arg-type]
     slow.go_on.set()
-    assert await passwords.verify(slow, "ann", "wrong", b"1") is False
+    assert await passwords.verify(slow, "ann", "wrong", b"1", 60) is False
     with pytest.raises(OSError, match="no memory"):
-        await passwords.verify(slow, "broken", "right", b"2")
+        await passwords.verify(slow, "broken", "right", b"2", 60)
     assert not any(map(passwords.is_remembered, (b"1", b"2")))
     passwords.stop()
 
 
 @pytest_twisted.ensureDeferred
 async def test_only_so_many_passwords_wait() -> None:
-    passwords, slow = Passwords(AuthSettings(queue=3), reactor), SlowUsers()  # type: ignore[arg-type]
-    asked = [passwords.verify(slow, "ann", "right", b"%d" % number) for number in range(3)]
+    passwords, slow = Passwords(3, reactor), SlowUsers()  # type: ignore[arg-type]
+    asked = [passwords.verify(slow, "ann", "right", b"%d" % number, 60) for number in range(3)]
     with pytest.raises(TooManyWaitError):
-        passwords.verify(slow, "ann", "right", b"4")
+        passwords.verify(slow, "ann", "right", b"4", 60)
     slow.go_on.set()
     assert await gatherResults(asked) == [True] * 3
-    assert await passwords.verify(slow, "ann", "right", b"4")
+    assert await passwords.verify(slow, "ann", "right", b"4", 60)
     passwords.stop()
 
 
 def test_two_servers_make_different_digests() -> None:
-    one, other = (Passwords(AuthSettings(), reactor) for _ in range(2))  # type: ignore[arg-type]
+    one, other = (Passwords(64, reactor) for _ in range(2))  # type: ignore[arg-type]
     assert one.digest("a", "b") != other.digest("a", "b")
     assert one.digest("a", "b") == one.digest("a", "b") != one.digest("ab", "")

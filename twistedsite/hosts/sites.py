@@ -9,6 +9,7 @@ import msgspec
 from twisted.logger import Logger
 
 from twistedsite.hosts.registry import Registry
+from twistedsite.http.content import ContentLimits, content_limits
 from twistedsite.http.head import RequestHead
 from twistedsite.http.reply import Reply
 from twistedsite.http.response import FastResponse
@@ -77,11 +78,9 @@ class Sites:
 
     def at(self, host: bytes) -> BuiltSite | None:
         """The site that `host`, as in a Host field and possibly empty, means; None where there is none."""
-        if self._version != self.registry.version:
-            self._follow()
-        built = self._by_spelling.get(host)
+        built = self._known(host)
         if built is None:
-            site = self.registry.find(host_name(host.decode("latin-1"))) or self._default
+            site = self._find(host)
             if site is None:
                 return None
             built = self._up(site)
@@ -90,21 +89,32 @@ class Sites:
             self._by_spelling[host] = built
         return built
 
+    def content_limits(self, host: bytes) -> ContentLimits:
+        """See `LimitsOfHost`. A host without a site has the server's limits. No site is built for the question."""
+        built = self._known(host)
+        if built is not None:
+            return content_limits(built.context.settings)
+        site = self._find(host)
+        return content_limits(site.settings if site is not None else self._shared.settings)
+
     def fast(self, head: RequestHead, batch: int) -> FastResponse | None:
         """See `FastAnswer`."""
-        built = self._known(head)
+        built = self._known(head.host)
         return self._delivery.ready(built.context.name, head, batch) if built is not None else None
 
     def direct(self, head: RequestHead, batch: int) -> Callable[[Reply], None] | None:
         """See `DirectAnswer`."""
-        built = self._known(head)
+        built = self._known(head.host)
         return built.resource.direct(head, batch) if built is not None else None
 
-    def _known(self, head: RequestHead) -> BuiltSite | None:
-        """The site that `head` asks for, where it is up and the host was spelled like this before."""
+    def _known(self, host: bytes) -> BuiltSite | None:
+        """The site that `host` means, where it is up and the host was spelled like this before."""
         if self._version != self.registry.version:
             self._follow()
-        return self._by_spelling.get(head.host)
+        return self._by_spelling.get(host)
+
+    def _find(self, host: bytes) -> SiteSettings | None:
+        return self.registry.find(host_name(host.decode("latin-1"))) or self._default
 
     def stop(self) -> None:
         """Stop all of them."""

@@ -183,5 +183,6 @@ def checked(step: Callable[..., object], *args: object) -> None:
     except Exception as error:
         status, message = getattr(error, "status", None), getattr(error, "message", None)
         if isinstance(status, int) and isinstance(message, str):
-            raise RequestError(status, message) from None
+            # A check ends its sentence, a RequestError's text is ended by whoever sends it.
+            raise RequestError(status, message.removesuffix(".")) from None
         raise

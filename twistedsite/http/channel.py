@@ -205,14 +205,14 @@ class Channel(Ends, Ending):
         self._request_head = head
         if head.expect and head.expect != b"100-continue" and head.version == b"HTTP/1.1":
             raise RequestError(417, "Only the expectation 100-continue is known here")
-        if head.content_length > self.site.max_body:
-            raise RequestError(413, f"The content is longer than {self.site.max_body} bytes")
+        limits = self.site.content_limits(head.host)
+        limits.allow(head.content_length)
         if not head.has_body:
             self._dispatch(head, None)
             return
-        check = self.site.check_body(head.headers) if self.site.check_body is not None else None
+        check = limits.check(head.headers)
         body = self._body = RequestBody(
-            head, self.site.max_body, self._limits, check, self.site.threads, self.regulate, self._disk_failed
+            head, limits.max_body, self._limits, check, self.site.threads, self.regulate, self._disk_failed
         )
         body.began = self._watch.now
         self._state = State.BODY

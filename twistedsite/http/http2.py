@@ -12,7 +12,8 @@ from twisted.web import server
 from twisted.web._http2 import H2Connection
 
 from twistedsite.http.body import BodyCheck, checked
-from twistedsite.http.head import FIELD_LINES, METHODS, REQUEST_LINE, RequestError, make_head
+from twistedsite.http.content import ContentLimits
+from twistedsite.http.head import FIELD_LINES, METHODS, REQUEST_LINE, RequestError, check_host, make_head
 
 if TYPE_CHECKING:
     from twistedsite.http.site import Site
@@ -62,7 +63,8 @@ class Http2Request(server.Request):
         self._announced = 0
         self._received = 0
         self._check: BodyCheck | None = None
-        self._checking = False
+        self._limits: ContentLimits | None = None
+        """What holds of the content, once some has come."""
 
     def gotLength(self, length: int | None) -> None:
         """The head is complete, and announces `length` bytes of content. It is too early to answer."""
@@ -73,14 +75,13 @@ class Http2Request(server.Request):
         """Take more content."""
         if self._refused or self.finished:
             return
-        site = self.channel.site
         self._received += len(data)
         try:
-            if max(self._received, self._announced) > site.max_body:
-                raise RequestError(413, f"The content is longer than {site.max_body} bytes")
-            if not self._checking and site.check_body is not None:
-                self._check = site.check_body(self._fields())
-            self._checking = True
+            if self._limits is None:
+                self._limits = self.channel.site.content_limits(self._host())
+                self._limits.allow(self._announced)
+                self._check = self._limits.check(self._fields())
+            self._limits.allow(self._received)
             if self._check is not None:
                 checked(self._check.feed, data)
         except RequestError as refused:
@@ -114,6 +115,16 @@ class Http2Request(server.Request):
         if method not in METHODS:
             raise RequestError(501, "The method is not known")
         return make_head(method, target, 1, fields, 0).target
+
+    def _host(self) -> bytes:
+        """The authority; empty where there is none, or none that is valid: then the request is refused at its end."""
+        hosts = self.requestHeaders.getRawHeaders(b"host") or []
+        try:
+            (host,) = hosts
+            check_host(host)
+        except (ValueError, RequestError):
+            return b""
+        return bytes(host)
 
     def _fields(self) -> tuple[tuple[bytes, bytes], ...]:
         return tuple((name, value) for name, values in self.requestHeaders.getAllRawHeaders() for value in values)

@@ -19,6 +19,7 @@ from twisted.web import http, resource, server
 from twistedsite.http.accesslog import NO_USER, NOBODY, NOTHING, AccessLog, user_field
 from twistedsite.http.body import MakeBodyCheck
 from twistedsite.http.channel import Channel
+from twistedsite.http.content import ContentLimits, LimitsOfHost
 from twistedsite.http.head import RequestError, RequestHead, printable
 from twistedsite.http.parser import HeadParser
 from twistedsite.http.readiness import Readiness
@@ -42,8 +43,9 @@ DirectAnswer = Callable[[RequestHead, int], Callable[[Reply], None] | None]
 class Site(server.Site):
     """Serves `resource`, any Twisted IResource.
 
-    `max_body` is the longest content of a request in bytes; `check_body` may look at content while it arrives; `fast`
-    and `direct` may be set to answer without a Request. `http2` offers HTTP/2 to clients that come by TLS.
+    `max_body` is the longest content of a request in bytes; `check_body` may look at content while it arrives;
+    `limits_of_host` may be set to say otherwise for some hosts. `fast` and `direct` may be set to answer without a
+    Request. `http2` offers HTTP/2 to clients that come by TLS.
     """
 
     requestFactory: Any = Request
@@ -65,8 +67,8 @@ class Site(server.Site):
         self.threads: Any = reactor
         """The same reactor, for its threads."""
         self.limits = limits
-        self.max_body = max_body
-        self.check_body = check_body
+        self.limits_of_host: LimitsOfHost | None = None
+        self._content_limits = ContentLimits(max_body, check_body)
         self.fast: FastAnswer | None = None
         self.direct: DirectAnswer | None = None
         self.parser = HeadParser(limits)
@@ -149,6 +151,10 @@ class Site(server.Site):
         return [b"h2", b"http/1.1"] if self.http2 else [b"http/1.1"]
 
     # For requests
+
+    def content_limits(self, host: bytes) -> ContentLimits:
+        """What holds of content that is sent to `host`; asked only for requests that have some, once for each."""
+        return self.limits_of_host(host) if self.limits_of_host is not None else self._content_limits
 
     def pipelined_batch(self) -> int:
         """Return a new number for requests that came in one piece; `readiness` counts upwards from 1, we downwards."""

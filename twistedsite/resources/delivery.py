@@ -24,7 +24,7 @@ class Delivery:
         self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
         self.absent = Absences(self.now)
         self.orders = Orders(self.now)
-        self.passwords = Passwords(settings.auth, reactor)
+        self.passwords = Passwords(settings.auth.queue, reactor)
 
     def forget(self, site: str) -> None:
         """Keep nothing of `site` any more: another one may get its name."""

@@ -43,6 +43,7 @@ class Guard:
     def __init__(self, site: SiteContext) -> None:
         self._site = site
         self._passwords = site.delivery.passwords
+        self._remember = site.settings.auth.remember
         # Of this site alone: who is let in by another site, his own perhaps, does not start anew here.
         self._guesses = GuessCount(site.settings.auth, site.delivery.now)
         self._users: OrderedDict[tuple[str, ...], tuple[str, Users | UsersError]] = OrderedDict()
@@ -79,7 +80,7 @@ class Guard:
             raise _asking(auth)
         self._guesses.begins(address, digest)
         try:
-            right = await passwords.verify(users, credentials.user, credentials.password, digest)
+            right = await passwords.verify(users, credentials.user, credentials.password, digest, self._remember)
         except TooManyWaitError:
             self._guesses.undecided(address, digest)
             raise HttpProblem(503, headers={b"retry-after": _RETRY_AFTER}) from None
@@ -106,7 +107,7 @@ class Guard:
             self._guesses.undecided(address, digest)
             raise HttpProblem(500, _BROKEN)
         self._judge(status != module_dialect.UNKNOWN, auth, address, digest)
-        passwords.remember(digest)
+        passwords.remember(digest, self._remember)
         if status == module_dialect.FORBIDDEN:
             raise HttpProblem(403)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -17,8 +17,11 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.scripts.background import BackgroundCall
 from twistedsite.scripts.exchange import ScriptRequest
+
+_FORM: Final = b"application/x-www-form-urlencoded"
 
 
 class InternalRequest(Request):
@@ -35,14 +38,18 @@ class InternalRequest(Request):
 
 
 class Internal:
-    """Makes requests of the site whose root is `tree`."""
+    """Makes requests of the site whose root is `tree`, with content within `limits`."""
 
-    def __init__(self, tree: IResource, reactor: IReactorTime) -> None:
+    def __init__(self, tree: IResource, limits: ContentLimits, reactor: IReactorTime) -> None:
         self._tree = tree
+        self._limits = limits
         self._reactor = reactor
 
     def dispatch(self, call: BackgroundCall, cause: ScriptRequest) -> Deferred[None]:
-        """Have the site answer `call`; see `twistedsite.scripts.broker.background.Dispatch`."""
+        """Have the site answer `call`; see `twistedsite.scripts.broker.background.Dispatch`.
+
+        Raises RequestError for content that it would not take from a client either.
+        """
         request = InternalRequest(_Channel(cause, self._reactor), False, parsePOSTFormSubmission=False)
         request.depth = cause.depth + 1
         request.method = call.method.encode("ascii")
@@ -58,7 +65,8 @@ class Internal:
         content = call.content
         request.content = BytesIO(content or b"")
         if content is not None:
-            request.requestHeaders.addRawHeader(b"content-type", b"application/x-www-form-urlencoded")
+            self._limits.judge(((b"content-type", _FORM),), content)
+            request.requestHeaders.addRawHeader(b"content-type", _FORM)
             request.requestHeaders.addRawHeader(b"content-length", b"%d" % len(content))
         done: Deferred[None] = Deferred(lambda _: request.connectionLost(Failure(CancelledError())))
         request.notifyFinish().addBoth(_told, done)

@@ -15,7 +15,6 @@ from twisted.python.failure import Failure
 
 from twistedsite.resources.background import Background, Reactor
 from twistedsite.resources.users import Users
-from twistedsite.settings.auth import AuthSettings
 
 _THREADS: Final = 2
 """Checks that go on at the same time, at up to 128 MiB each."""
@@ -27,10 +26,13 @@ class TooManyWaitError(Exception):
 
 
 class Passwords:
-    """What the guards of all sites of a server share: threads, and the memory of right passwords."""
+    """What the guards of all sites of a server share: threads, and the memory of right passwords.
 
-    def __init__(self, limits: AuthSettings, reactor: Reactor) -> None:
-        self._limits = limits
+    At most `queue` wait to be checked.
+    """
+
+    def __init__(self, queue: int, reactor: Reactor) -> None:
+        self._queue = queue
         self._now = reactor.seconds
         self._threads = Background(reactor, _THREADS)
         self._key = secrets.token_bytes(32)
@@ -53,34 +55,37 @@ class Passwords:
         del self._right[digest]
         return False
 
-    def remember(self, digest: bytes) -> None:
-        """These credentials were right."""
-        if self._limits.remember:
-            self._right[digest] = self._now() + self._limits.remember
+    def remember(self, digest: bytes, seconds: float) -> None:
+        """These credentials were right, which is to be known for so long."""
+        if seconds:
+            self._right[digest] = self._now() + seconds
             self._right.move_to_end(digest)
             if len(self._right) > _MOST_REMEMBERED:
                 self._right.popitem(last=False)
 
-    def verify(self, users: Users, user: str, password: str, digest: bytes) -> Deferred[bool]:
-        """Whether `password` is that of `user`; fails with TooManyWaitError. A caller that goes away stops nobody's."""
+    def verify(self, users: Users, user: str, password: str, digest: bytes, seconds: float) -> Deferred[bool]:
+        """Whether `password` is that of `user`, in which case it is remembered for `seconds`; raises TooManyWaitError.
+
+        A caller that goes away stops nobody's.
+        """
         asker: Deferred[bool] = Deferred()
         if askers := self._checking.get(digest):
             askers.append(asker)
             return asker
-        if len(self._checking) >= self._limits.queue:
+        if len(self._checking) >= self._queue:
             raise TooManyWaitError
         self._checking[digest] = [asker]
         checked = self._threads.call(users.verify, user, password)
-        checked.addBoth(self._checked, digest)
+        checked.addBoth(self._checked, digest, seconds)
         return asker
 
     def stop(self) -> None:
         """Let go of the threads."""
         self._threads.stop()
 
-    def _checked(self, answer: bool | Failure, digest: bytes) -> None:
+    def _checked(self, answer: bool | Failure, digest: bytes, seconds: float) -> None:
         if answer is True:
-            self.remember(digest)
+            self.remember(digest, seconds)
         for asker in self._checking.pop(digest):
             if isinstance(answer, Failure):
                 asker.errback(answer)

@@ -6,6 +6,7 @@ import os
 
 import attrs
 
+from twistedsite.http.content import content_limits
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.base import SiteContext
 from twistedsite.resources.folder import FolderTree
@@ -71,5 +72,5 @@ def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> Buil
         runner = ThreadRunner(reactor, site.name, settings.threads, settings.pool, broker, shared.threads())
     context = SiteContext(site.name, settings, origin, runner, reactor, shared.delivery)
     tree = FolderTree(context)
-    background.dispatch = Internal(tree, reactor).dispatch
+    background.dispatch = Internal(tree, content_limits(settings), reactor).dispatch
     return BuiltSite(tree, context, runner, sessions, background, uid)

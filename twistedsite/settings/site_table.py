@@ -59,7 +59,58 @@ class SiteStorage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         if self.writable is not UNSET:
-            parse_paths(self.writable, "storage.writable")
+            parse_paths(self.writable, "writable")
+
+
+class SiteForms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.forms]`: what a form that is sent to one site may hold; what is left out is as in `[forms]`."""
+
+    fields: Count | UnsetType = UNSET
+    """Fields and files of one form; more: 413."""
+    field_size: Size | UnsetType = UNSET
+    """Longest field, in bytes as sent (files are bounded by `max_body` only); longer: 413."""
+    memory: Size | UnsetType = UNSET
+    """All fields of one form together, in bytes as sent, files not counted; more: 413."""
+    part_headers: Count | UnsetType = UNSET
+    """Header fields of one part of a multipart form; more: 400."""
+
+
+class SiteBackground(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.background]`: background requests of one site; what is left out is as in `[background]`."""
+
+    per_request: Count | UnsetType = UNSET
+    """Background requests of one request."""
+    per_site: Count | UnsetType = UNSET
+    """Background requests of this site that are on their way at once, within `in_flight` of the server; further ones
+    are not sent."""
+    depth: Count | UnsetType = UNSET
+    """Background requests to the site itself that may follow one from the other."""
+    connect: Duration | UnsetType = UNSET
+    """Longest wait for another server to accept a connection."""
+    timeout: Duration | UnsetType = UNSET
+    """From a request's beginning to the end of its answer; longer: it is given up."""
+    response: Size | UnsetType = UNSET
+    """Bytes of an answer that are taken, and thrown away, before the connection is closed."""
+    private: bool | UnsetType = UNSET
+    """Also to addresses of this machine and of private networks; else to public addresses only."""
+
+
+class SiteAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sites.NAME.auth]`: passwords of one site, and those who guess them; what is left out is as in `[auth]`."""
+
+    attempts: int | UnsetType = UNSET
+    """Different wrong passwords from one address, after which it is locked out: 429 with Retry-After. 0: no limit."""
+    window: Duration | UnsetType = UNSET
+    """The time in which they count. A right password ends the count."""
+    lockout: Duration | UnsetType = UNSET
+    """How long an address stays locked out of this site."""
+    remember: Duration | UnsetType = UNSET
+    """How long a password that was right is taken again without the work of checking it. 0: never. A change of the
+    users' file ends it."""
+
+    def __post_init__(self) -> None:
+        if self.attempts is not UNSET and self.attempts < 0:
+            raise ValueError("attempts: expected 0 or more")
 
 
 class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,11 +137,16 @@ class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A script that has not finished by then is stopped; 504."""
     threads: Count | UnsetType = UNSET
     """Scripts of this site that run at the same time, where `isolation` is `threads`."""
+    max_body: Size | UnsetType = UNSET
+    """Largest body of a request to this site, in bytes; larger: 413. It may be more than the server's."""
     options: dict[str, OptionValue] = {}
     """Names of your own that its scripts can read, added to the server's."""
     workers: SiteWorkers = SiteWorkers()
     session: SiteSession = SiteSession()
     storage: SiteStorage = SiteStorage()
+    forms: SiteForms = SiteForms()
+    background: SiteBackground = SiteBackground()
+    auth: SiteAuth = SiteAuth()
 
     def __post_init__(self) -> None:
         if self.timeout is not UNSET and not self.timeout:

@@ -48,8 +48,8 @@ def site_settings(server: ServerSettings, name: str) -> SiteSettings:
     uid = None if table.workers.uid is UNSET else table.workers.uid
     workers = msgspec.structs.replace(table.workers, uid=UNSET)
     own["workers"] = _replaced(server.workers, workers)
-    own["session"] = _replaced(server.session, table.session)
-    own["storage"] = _replaced(server.storage, table.storage)
+    for part in ("session", "storage", "forms", "background", "auth"):
+        own[part] = _replaced(getattr(server, part), getattr(table, part))
     own["options"] = {**server.options, **table.options}
     hosts = own.pop("hosts")
     settings = msgspec.structs.replace(server, **{**own, "sites": {}, "health": ""})

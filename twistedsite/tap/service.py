@@ -26,9 +26,7 @@ from twistedsite.hosts.registry import settings_registry
 from twistedsite.hosts.sites import Sites
 from twistedsite.hosts.tree import HostTree
 from twistedsite.http.accesslog import AccessLog
-from twistedsite.http.body import BodyCheck
-from twistedsite.http.forms import FormError, body_check
-from twistedsite.http.head import HeaderFields
+from twistedsite.http.content import content_limits
 from twistedsite.http.site import Site
 from twistedsite.resources.shared import Shared
 from twistedsite.resources.tree import build_site
@@ -98,13 +96,14 @@ class ServerService(Service):
         """Bind every endpoint; raises StartError for the first one that cannot be bound."""
         settings = self.settings
         self._access_log = None if settings.access_log == "off" else AccessLog(settings.access_log, self._reactor)
+        content = content_limits(settings)
         self._site = Site(
             Resource(),
             limits=settings.http,
-            max_body=settings.max_body,
+            max_body=content.max_body,
             reactor=self._reactor,
             access_log=self._access_log,
-            check_body=self._check_form,
+            check_body=content.check_body,
             http2=settings.http2,
         )
         self._site.noisy = False
@@ -155,16 +154,8 @@ class ServerService(Service):
         self._closing = [sites.stop, shared.stop, stores.close]
         sites.prepare()
         engine.resource = HostTree(sites, settings)
-        engine.fast, engine.direct = sites.fast, sites.direct
+        engine.fast, engine.direct, engine.limits_of_host = sites.fast, sites.direct, sites.content_limits
         engine.log_hosts = True
-
-    def _check_form(self, fields: HeaderFields) -> BodyCheck | None:
-        content_type = next((value for name, value in fields if name.lower() == b"content-type"), b"")
-        try:
-            return body_check(content_type.decode("latin-1"), self.settings.forms)
-        except FormError:
-            # A form without a boundary: whoever reads it says so.
-            return None
 
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests in flight end for `settings.drain` seconds, then close everything."""
