@@ -129,23 +129,12 @@ async def test_who_waits_for_one_that_hangs_is_moved(pools: Pools, tmp_path: Pat
 
 
 @pytest_twisted.ensureDeferred
-@pytest.mark.usefixtures("wary")
-async def test_where_there_is_no_other_worker_who_was_moved_runs_after_the_end_of_the_first(
-    pools: Pools, tmp_path: Path, ran: Any
-) -> None:
-    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
-        worker = await known(runner, root, tmp_path)
-        hanging = turn(runner, root, "hang", timeout=0.3)
-        asked = [turn(runner, root, f"{number}") for number in range(5)]
-        with pytest.raises(ScriptTimeoutError):
-            await hanging
-        assert worker not in await gatherResults(asked)
-        assert ran() == Counter(["first", "hang", *map(str, range(5))])
-
-
-@pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
-async def test_a_deadline_is_the_hanging_ones_only(pools: Pools, tmp_path: Path, ran: Any) -> None:
+@pytest.mark.parametrize("stall", [process.STALL, FOREVER])
+async def test_a_deadline_is_the_hanging_ones_only_moved_before_or_not(
+    pools: Pools, tmp_path: Path, ran: Any, monkeypatch: pytest.MonkeyPatch, stall: float
+) -> None:
+    monkeypatch.setattr(process, "STALL", stall)
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
         hanging = turn(runner, root, "hang", timeout=0.3)
