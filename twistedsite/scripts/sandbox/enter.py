@@ -18,7 +18,7 @@ class Step(NamedTuple):
 
 
 STEPS: Final = (
-    Step("session", limits.detach),
+    Step("process group", limits.detach),
     Step("limits", limits.bound),
     Step("no new privileges", limits.freeze_privileges),  # or else the kernel refuses the next, and the last
     Step(landlock.FILES, landlock.apply),  # while the user can still open every path that is granted

@@ -60,9 +60,13 @@ def _bounds(policy: SandboxPolicy) -> list[tuple[int, int, int]]:
 
 
 def detach(_: SandboxPolicy) -> tuple[Layer, ...]:
-    """A session of its own, and files that nobody else can read."""
-    if os.getsid(0) != os.getpid():
-        os.setsid()
+    """A process group of its own, and files that nobody else can read.
+
+    The session stays the server's: where the kernel shares the processor by sessions (autogroup, sched(7)), priorities
+    count within one only, and each process with a session of its own would have as much as the server.
+    """
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
     os.umask(0o077)
     return ()
 

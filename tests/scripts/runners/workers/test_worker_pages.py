@@ -15,13 +15,13 @@ from twisted.internet.task import deferLater
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_script_runs_in_another_process_of_another_session(write: Any, serve: Any) -> None:
-    write("pid.py", "import os\nprint(os.getpid(), os.getsid(0))")
+async def test_a_script_runs_in_another_process_of_another_group(write: Any, serve: Any) -> None:
+    write("pid.py", "import os\nprint(os.getpid(), os.getpgrp())")
     async with serve() as site:
         answer = await site.get("/pid")
-    pid, session = map(int, answer.text.split())
+    pid, group = map(int, answer.text.split())
     assert answer.status == 200
-    assert pid == session != os.getpid()
+    assert pid == group != os.getpid()
 
 
 @pytest_twisted.ensureDeferred

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import signal
+import termios
 import threading
 from typing import Final
 
+from twistedsite.scripts.runners.workers.priority import begin_quick
 from twistedsite.scripts.sandbox import limits
 from twistedsite.scripts.sandbox.enter import STEPS, enter
 from twistedsite.scripts.sandbox.kernel import prctl
@@ -20,9 +24,6 @@ _PR_SET_CHILD_SUBREAPER: Final = 36
 STACK_SIZE: Final = 512 * 1024
 """Bytes of a thread's stack in a worker: with the usual 8 MB a few threads would fill its address space."""
 
-NICE: Final = 5
-"""Steps by which the server goes before its workers where both want the processor."""
-
 _ALWAYS: Final = (limits.detach, limits.bound, limits.freeze_privileges, limits.close_to_others)
 """What a worker gives up with the sandbox off, too: it keeps files and system calls, and its user unless it has one."""
 
@@ -33,9 +34,7 @@ def confine(policy: SandboxPolicy, level: SandboxLevel, parent: int) -> None:
     Raises OSError where the kernel does not hold what `level` asks for.
     """
     threading.stack_size(STACK_SIZE)
-    # A worker that gets a job does not push the server aside in the middle of its turn, nor does one that spins.
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    os.nice(NICE)
+    begin_quick()
     always = _ALWAYS if policy.uid is None else (*_ALWAYS, limits.drop_user)
     steps = [step for step in STEPS if step.apply in always] if level == "off" else STEPS
     report = enter(policy, parent, steps)
@@ -48,6 +47,13 @@ def hear_of_parents_end(parent: int) -> None:
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def leave_terminal() -> None:
+    """Have no terminal, nor any process that is started from now on, though the session may have one (tty(4))."""
+    if os.getsid(0) != os.getpid():
+        with contextlib.suppress(OSError), open("/dev/tty", "rb", buffering=0) as terminal:
+            fcntl.ioctl(terminal, termios.TIOCNOTTY)
 
 
 def close_to_others() -> None:

@@ -17,6 +17,7 @@ from twistedsite.scripts.runners.workers.broker import BrokerThreads
 from twistedsite.scripts.runners.workers.folders import TemporaryFolders
 from twistedsite.scripts.runners.workers.link import Links
 from twistedsite.scripts.runners.workers.outflow import OutputBudget
+from twistedsite.scripts.runners.workers.precedence import Precedence
 from twistedsite.scripts.runners.workers.priority import take_short_turns
 from twistedsite.scripts.runners.workers.process import WorkerProcess
 from twistedsite.scripts.runners.workers.spawner import Spawner
@@ -55,6 +56,7 @@ class Workers:
         self.holds = holds
         self.folders = TemporaryFolders(reactor)
         self.deadlines = Deadlines(reactor)
+        self.precedence = Precedence(self.deadlines, settings.quick)
         self.links = Links(reactor)
         self.mailbox = Mailbox(reactor)
         # A call that nobody waits for any more may still hold a thread when its worker's successor makes one.

@@ -20,6 +20,7 @@ from twistedsite.scripts.runners.deadlines import Deadline
 from twistedsite.scripts.runners.workers.frames import FROM_WORKER, FrameError, Kind
 from twistedsite.scripts.runners.workers.line import Line
 from twistedsite.scripts.runners.workers.link import WorkerLink
+from twistedsite.scripts.runners.workers.priority import Level
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class WorkerProcess:
         """Seconds that all of them will take; infinite where that is not known."""
         self.stalled = False
         """The one that runs has taken longer than it should: no other is to wait for its end."""
+        self.watched = False
+        """The server looks at how much of the processor it uses."""
+        self.level = Level.QUICK
         self.interpreter = ""
         """The name of the interpreter that it serves; empty: all that have none."""
         self.jobs_done = 0
@@ -97,6 +101,8 @@ class WorkerProcess:
         self.state = State.BUSY
         self.jobs.append(job)
         self.expected += job.expected
+        if not self.watched:
+            self.pool.workers.precedence.watch(self)
         if len(self.jobs) > 1 and self._watch is None:
             self._watch_it()
         return True
@@ -107,7 +113,7 @@ class WorkerProcess:
         self.expected = self.expected - job.expected if self.jobs else 0.0
         self.jobs_done += 1
         self.stalled = False
-        self.worn |= worn
+        self.worn |= worn or (self.level is not Level.QUICK and not self.pool.workers.precedence.restore(self))
         self._allowance = None
         self.pool.pace.note(job.filename, seconds)
         self.pool.freed(self)
@@ -136,13 +142,16 @@ class WorkerProcess:
         if self.state is not State.GONE:
             self.state = State.DOOMED
             self._killed = True
+            # Even to end takes a turn of the processor.
+            self.pool.workers.precedence.restore(self)
             self._signal(signal.SIGKILL)
         for job in lost:
             job.lost("the worker process had to be ended because of another script")
         self.pool.put_back(back)
 
     def ask_for_stack(self) -> None:
-        """Have it tell where its script stands, in a STACK frame or in its file."""
+        """Have it tell where its script stands, in a STACK frame or in its file, before those that compute for long."""
+        self.pool.workers.precedence.restore(self)
         self._signal(STACK_SIGNAL)
 
     def last_stack(self, root: str) -> list[FrameReport]:
@@ -156,6 +165,10 @@ class WorkerProcess:
                 name = name.removeprefix(root + os.sep) if own else name
                 frames.append(FrameReport(name, int(line) if line.isdigit() else 0, function, own))
         return frames
+
+    def alive(self) -> bool:
+        """Whether its process id is still its own."""
+        return self._signal(0)
 
     def memory(self) -> int:
         """Bytes of memory that it occupies, shared ones included; 0 where that cannot be known."""
@@ -218,6 +231,7 @@ class WorkerProcess:
         os.close(self._stack_file)
         self._stack_file = -1
         self.pool.workers.folders.remove(self._folder)
+        self.pool.workers.precedence.forget(self)
         self.pool.exited(self, was_killed)
         if self.link.closed:
             self._tell_jobs()
@@ -260,12 +274,15 @@ class WorkerProcess:
             self._watch.cancel()
             self._watch = None
 
-    def _signal(self, number: int) -> None:
-        if self._pidfd >= 0:
-            try:
-                signal.pidfd_send_signal(self._pidfd, number)
-            except ProcessLookupError:
-                return
+    def _signal(self, number: int) -> bool:
+        """Tells whether it was still there."""
+        if self._pidfd < 0:
+            return False
+        try:
+            signal.pidfd_send_signal(self._pidfd, number)
+        except ProcessLookupError:
+            return False
+        return True
 
     def _log_text(self, payload: bytes) -> None:
         self._allowance = self._allowance or Allowance()

@@ -27,7 +27,13 @@ from twistedsite.scripts.dialects import DIALECTS, load_dialect
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.workers.compact import settle
-from twistedsite.scripts.runners.workers.confine import adopt_orphans, close_to_others, confine, hear_of_parents_end
+from twistedsite.scripts.runners.workers.confine import (
+    adopt_orphans,
+    close_to_others,
+    confine,
+    hear_of_parents_end,
+    leave_terminal,
+)
 from twistedsite.scripts.runners.workers.frames import (
     MAX_LOG,
     MAX_MESSAGE,
@@ -213,6 +219,7 @@ def main() -> None:
     for name in ("PYTHONPATH", "MALLOC_ARENA_MAX"):
         os.environ.pop(name, None)  # they were for this process, and scripts need not know them
     close_to_others()
+    leave_terminal()
     adopt_orphans()
     for name in _WARM:
         with contextlib.suppress(ImportError):
