@@ -86,7 +86,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Processes of one site, not counting one that is being killed because of its script."""
     total: Count = 64
     """Processes of all sites together."""
-    max_requests: Count = 10_000
+    max_requests: Count = 100_000
     """Requests after which a process is replaced by a new one."""
     quick: Duration = Duration(0.05)
     """Processor time that a script may use before those that have used less go first: it has a tenth of what they have
