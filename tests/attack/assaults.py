@@ -36,6 +36,16 @@ def _frames(script: str) -> Assault:
     return Assault(FRAMES + script + "\nimport time\nwhile True: time.sleep(10)", "502", _BAD_FRAME)
 
 
+def _end(payload: str) -> Assault:
+    """An end that a script has left, for itself, in the memory that its worker shares with the server."""
+    return _frames(
+        "import gc, mmap\nfrom twistedsite.scripts.runners.workers import answers, worker\n"
+        "number = next(o for o in gc.get_objects() if isinstance(o, worker.Worker))._number\n"
+        f"answers.put(mmap.mmap(4, answers.SIZE), number, {payload})\n"
+        "send(frame(Kind.BELL, b''))"
+    )
+
+
 def _caught(script: str, outcome: str) -> Assault:
     """An attack whose script tells what stopped it."""
     body = "\n".join("    " + line for line in script.strip().splitlines())
@@ -130,6 +140,16 @@ raise refused
     "a status that is none": _frames("send(frame(Kind.BEGIN, encode(ResponseHead(99, []))))"),
     "an end without a head": _frames("send(frame(Kind.END, encode(End(Outcome(Ending.DONE), None, b''))))"),
     "an outcome of another type": _frames("send(frame(Kind.END, encode([1, 2, 3])))"),
+    "an end in memory of another type": _end("encode([1, 2, 3])"),
+    "an end in memory that is none": _end("os.urandom(400)"),
+    "an end in memory without a head": _end("encode(End(Outcome(Ending.DONE), None, b''))"),
+    "an end in memory with a status that is none": _end("encode(End(Outcome(Ending.DONE), ResponseHead(99, []), b''))"),
+    "a bell with something in it": _frames("send(frame(Kind.BELL, b'x'))"),
+    "bells for nothing": Assault(FRAMES + "send(frame(Kind.BELL, b'') * 10_000)\nprint('rung')", "rung"),
+    "taking the shared memory away": _caught("os.ftruncate(4, 0)", "EPERM"),
+    "overwriting the shared memory": _caught(
+        "for place in range(0, 16384, 8): os.pwrite(4, b'\\xff' * 8, place)\nraise ValueError", "ValueError"
+    ),
     "a hundred thousand lists in each other": _frames("send(frame(Kind.CALL, b'\\x91' * 100_000))"),
     "a call for a session with a path as its name": _frames("send(frame(Kind.CALL, encode(LoadSession('../' * 200))))"),
     "two calls at once": _frames("send(frame(Kind.CALL, encode(LoadSession('x' * 43))) * 2)"),

@@ -24,7 +24,7 @@ def lines() -> Iterator[tuple[Line, LineEnd]]:
 
 def taken(end: LineEnd) -> bytes:
     """The next job, which has no descriptors."""
-    found = end.next()
+    found = end.next(int)
     assert found is not None
     assert found[1] == []
     return bytes(found[0])
@@ -58,7 +58,7 @@ def test_of_two_who_take_at_the_same_time_each_job_is_one_ones() -> None:
         found: list[bytes] = []
 
         def work() -> None:
-            while (job := end.next()) is not None:
+            while (job := end.next(int)) is not None:
                 found.append(bytes(job[0]))
 
         worker = threading.Thread(target=work)
@@ -92,7 +92,7 @@ def test_a_descriptor_comes_with_its_job_short_or_long() -> None:
             body = in_memory(b"the body")
             assert line.add(job, body)
             os.close(body)
-            found = end.next()
+            found = end.next(int)
             assert found is not None
             assert bytes(found[0]) == job
             with open(found[1].pop(), "rb") as file:
@@ -129,6 +129,6 @@ def test_when_the_server_lets_go_the_worker_finds_the_end_after_the_last_job() -
         line.add(b"the last one", None)
         line.close()
         assert taken(end) == b"the last one"
-        assert end.next() is None
+        assert end.next(int) is None
         assert line.take_back() == 0
         assert not line.add(b"too late", None)

@@ -252,8 +252,8 @@ async def test_a_worker_has_its_own_descriptors_only(write: Any, serve: Any) -> 
     write("fds.py", "import os\nprint(len([fd for fd in os.listdir('/proc/self/fd')]))")
     async with serve(sandbox="off") as site:
         counts = {int((await site.get("/fds")).text) for _ in range(3)}
-    # In, out, err, the two sockets, the file for a stack, and the listing itself.
-    assert counts == {7}
+    # In, out, err, the two sockets, the shared memory as a file and as mapped, and the listing itself.
+    assert counts == {8}
 
 
 @pytest_twisted.ensureDeferred

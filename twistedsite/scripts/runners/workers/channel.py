@@ -1,12 +1,14 @@
-"""The worker's end of its sockets: blocking, one frame at a time, whichever of the script's threads sends."""
+"""The worker's way to the server: blocking, one frame at a time, whichever of the script's threads sends."""
 
 from __future__ import annotations
 
 import array
+import mmap
 import socket
 import threading
 from typing import Final
 
+from twistedsite.scripts.runners.workers import answers
 from twistedsite.scripts.runners.workers.frames import (
     FROM_SERVER,
     MAX_LOG,
@@ -21,13 +23,23 @@ from twistedsite.scripts.runners.workers.frames import (
 
 _DESCRIPTOR: Final = array.array("i").itemsize
 _AT_ONCE: Final = 64 * 1024
+_BELL: Final = frame(Kind.BELL, b"")
+RING_AFTER: Final = 0.0002
+"""Seconds for which the end of a script may stand in the memory before the server is told, while others follow."""
 
 
 class Channel:
-    """Frames to and from the server."""
+    """Frames to and from the server, and the ends of scripts."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, memory: mmap.mmap) -> None:
+        """`memory`: see `answers`."""
         self._connection = connection
+        self._memory = memory
+        self.sent = 0
+        """How many frames have been sent."""
+        self._unheard = False
+        """There is an end in the memory for which the bell has not been rung."""
+        self._rung_at = 0.0
         self._reader = FrameReader(FROM_SERVER)
         self._descriptors: list[int] = []
         self._sending = threading.Lock()
@@ -49,7 +61,29 @@ class Channel:
     def send(self, kind: Kind, payload: bytes) -> None:
         """Send one frame; waits while the server does not read."""
         with self._sending:
-            self._connection.sendall(frame(kind, payload))
+            self._send(frame(kind, payload))
+
+    def end(self, number: int, payload: bytes, now: float) -> None:
+        """Leave the end of job `number`, of which no other frame has been sent; `now`, in seconds, is when it ended.
+
+        The server may not be told before `ring`, or before another frame.
+        """
+        if len(payload) > answers.LONGEST:
+            self.send(Kind.END, payload)
+            return
+        answers.put(self._memory, number, payload)
+        if not self._unheard:
+            self._unheard = True
+            self._rung_at = now
+        elif now - self._rung_at > RING_AFTER:
+            self.ring()
+
+    def ring(self) -> None:
+        """Tell the server of the ends that it does not know of."""
+        if self._unheard:
+            with self._sending:
+                self._unheard = False
+                self._connection.sendall(_BELL)
 
     def log(self, text: str) -> None:
         """Send `text` for the server's log."""
@@ -62,10 +96,18 @@ class Channel:
         if not self._sending.acquire(blocking=False):
             return False
         try:
-            self._connection.sendall(frame(kind, payload))
+            self._send(frame(kind, payload))
         finally:
             self._sending.release()
         return True
+
+    def _send(self, data: bytes) -> None:
+        # What came before it has to be heard before it.
+        if self._unheard:
+            self._unheard = False
+            data = _BELL + data
+        self.sent += 1
+        self._connection.sendall(data)
 
     def _receive(self) -> bytes | None:
         while (taken := self._reader.take()) is None:

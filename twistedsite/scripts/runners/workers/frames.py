@@ -58,6 +58,8 @@ class Kind(enum.IntEnum):
     """From the worker: text written to standard error."""
     STACK = 15
     """From the worker: where the script stands, after it was asked."""
+    BELL = 16
+    """From the worker: there are ends of scripts in the memory that it shares with the server (`answers`)."""
 
 
 FROM_WORKER: Final[Mapping[int, int]] = {
@@ -67,6 +69,7 @@ FROM_WORKER: Final[Mapping[int, int]] = {
     Kind.CALL: LARGE,
     Kind.LOG: MAX_LOG,
     Kind.STACK: LARGE,
+    Kind.BELL: 0,
 }
 """Kind -> bytes of its longest payload."""
 FROM_SERVER: Final[Mapping[int, int]] = {Kind.ANSWER: 2**31}

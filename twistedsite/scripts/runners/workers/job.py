@@ -154,11 +154,8 @@ class ScriptJob:
                 self._log_late(decode(payload, FailureReport).frames)
             return
         match kind:
-            case Kind.END if self.state is State.RUNNING:
-                self._end(decode(payload, End))
             case Kind.END:
-                # The question may have cut short what it was doing: nobody knows what such an answer is worth.
-                self._stop(self._timeout_error())
+                self.end(payload)
             case Kind.CALL:
                 self._call(payload)
             case Kind.BEGIN if self._outflow is None:
@@ -175,6 +172,14 @@ class ScriptJob:
                     self._time_is_up()
             case _:
                 raise FrameError(f"a frame of kind {kind} out of turn")
+
+    def end(self, payload: bytes) -> None:
+        """Take the end of the script from the worker; raises FrameError where it is malformed."""
+        if self.state is State.RUNNING:
+            self._end(decode(payload, End))
+        elif self.state is not State.LATE:
+            # The question may have cut short what it was doing: nobody knows what such an answer is worth.
+            self._stop(self._timeout_error())
 
     def lost(self, message: str) -> None:
         """The worker is dead, or has sent what it must not."""

@@ -11,6 +11,7 @@ import array
 import mmap
 import os
 import socket
+from collections.abc import Callable
 from typing import Final
 
 LONGEST: Final = 64 * 1024
@@ -83,9 +84,16 @@ class LineEnd:
         # Not a bytearray: of this, only what is received ever takes up memory.
         self._buffer = memoryview(mmap.mmap(-1, LONGEST, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
-    def next(self) -> tuple[bytes | memoryview, list[int]] | None:
-        """Wait for a job: encoded, good until the next one, and the descriptors that came with it; None at the end."""
-        count, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _SPACE)
+    def next(self, before_waiting: Callable[[], object]) -> tuple[bytes | memoryview, list[int]] | None:
+        """Wait for a job: encoded, good until the next one, and the descriptors that came with it; None at the end.
+
+        `before_waiting` is called where there is none yet.
+        """
+        try:
+            count, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _SPACE, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            before_waiting()
+            count, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _SPACE)
         if not count:
             return None
         job = self._buffer[:count]

@@ -177,6 +177,10 @@ class WorkerLink:
         self._deliver()
         return True
 
+    def refuse(self, error: FrameError) -> None:
+        """The worker has done what it must not: close, and say so."""
+        self._lose(str(error) or "a frame out of turn")
+
     def doWrite(self) -> None:
         try:
             sent = self._connection.send(self._unsent)
@@ -203,7 +207,7 @@ class WorkerLink:
             while self._open and not self._paused and (taken := self._reader.take()) is not None:
                 self._receiver.received(*taken)
         except FrameError as error:
-            self._lose(str(error) or "a frame out of turn")
+            self.refuse(error)
 
     def _lose(self, reason: str) -> None:
         if self._open:

@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.runners import RunnerBusyError
+from twistedsite.scripts.runners.workers import answers
 from twistedsite.scripts.runners.workers.job import ScriptJob
 from twistedsite.scripts.runners.workers.pace import Pace
 from twistedsite.scripts.runners.workers.places import Workers
@@ -27,7 +28,7 @@ TURN: Final = 0.1
 """Seconds for which a site may go on using a place that another site waits for."""
 AHEAD: Final = 0.001
 """Seconds of work that a worker may have before it, for one more script to be given to it."""
-_MOST_AHEAD: Final = 32
+_MOST_AHEAD: Final = answers.PLACES
 """Scripts that a worker may have before it."""
 _LOOK_EVERY: Final = 8
 """Jobs between two looks at the memory of a worker that has used half of what it may have."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import fcntl
+import mmap
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from twisted.logger import Logger
 from twistedsite.scripts.failures import FrameReport
 from twistedsite.scripts.log_text import Allowance
 from twistedsite.scripts.runners.deadlines import Deadline
+from twistedsite.scripts.runners.workers import answers
 from twistedsite.scripts.runners.workers.frames import FROM_WORKER, FrameError, Kind
 from twistedsite.scripts.runners.workers.line import Line
 from twistedsite.scripts.runners.workers.link import WorkerLink
@@ -85,14 +87,19 @@ class WorkerProcess:
         self._watch: Deadline | None = None
         """When to look whether it has stalled, while scripts wait for its turn."""
         self._done_before = 0
+        self._collected = 0
+        """Number of the first job whose end has not been looked for in the shared memory, or has not been there."""
         # First: it may fail, and then nothing else is held.
         self._folder = workers.folders.make(pool.policy.uid)
         self.line = Line()
         ours, theirs = socket.socketpair()
-        self._stack_file = _make_stack_file()
+        shared = _make_shared_file()
+        self._shared = mmap.mmap(shared, answers.SIZE + _STACK_FILE, access=mmap.ACCESS_READ)
+        """Ends of scripts (`answers`), then its last stack."""
         self.link = WorkerLink(workers.links, ours, FROM_WORKER, self)
         policy = msgspec.structs.replace(pool.policy, temporary=self._folder)
-        workers.spawner.spawn(self, policy, theirs, self.line, self._stack_file)
+        workers.spawner.spawn(self, policy, theirs, self.line, shared)
+        os.close(shared)
 
     def give(self, job: ScriptJob) -> bool:
         """Have it run `job`, after those that it has. False: it does not take it, and has seen nothing of it."""
@@ -128,19 +135,23 @@ class WorkerProcess:
             self.jobs.append(back.pop(0))
             self.expected = self.jobs[0].expected
             self.jobs[0].start(self)
-        # What it has begun after the first one, it has begun because that has ended: this is in the socket.
+        # What it has begun after the first one, it has begun because that has ended: its end is somewhere.
         for _ in range(_READS):
+            self._collect_now()
             if len(self.jobs) < 2 or not self.link.read():
                 break
         self.pool.put_back(job for job in back if job is not unwanted)
 
     def kill(self, knows: ScriptJob | None = None) -> None:
         """End it now. It gets no more frames, and the job that `knows` of its end hears nothing of it."""
+        if self.state is not State.GONE:
+            self.state = State.DOOMED
         back = [job for job in self._take_back() if job is not knows]
+        if self.jobs and self.jobs[0] is not knows:
+            self._collect_now()
         lost, self.jobs = [job for job in self.jobs if job is not knows], deque()
         self._close()
         if self.state is not State.GONE:
-            self.state = State.DOOMED
             self._killed = True
             # Even to end takes a turn of the processor.
             self.pool.workers.precedence.restore(self)
@@ -156,7 +167,7 @@ class WorkerProcess:
 
     def last_stack(self, root: str) -> list[FrameReport]:
         """What stands in its file: no more than names and lines, as the worker may have written anything there."""
-        text = os.pread(self._stack_file, _STACK_FILE, 0).split(b"\0", 1)[0] if self._stack_file >= 0 else b""
+        text = b"" if self._shared.closed else self._shared[answers.SIZE :].split(b"\0", 1)[0]
         frames: list[FrameReport] = []
         for found in reversed(_STACK_LINE.findall(text)[:60]):
             name, line, function = (part.decode("utf-8", "replace") for part in found)
@@ -188,7 +199,9 @@ class WorkerProcess:
 
     def received(self, kind: int, payload: bytes) -> None:
         """See `Receiver`."""
-        if kind == Kind.LOG:
+        if kind == Kind.BELL:
+            self._collect()
+        elif kind == Kind.LOG:
             self._log_text(payload)
         elif not self.jobs:
             raise FrameError(f"a frame of kind {kind} without a job")
@@ -228,8 +241,6 @@ class WorkerProcess:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
-        os.close(self._stack_file)
-        self._stack_file = -1
         self.pool.workers.folders.remove(self._folder)
         self.pool.workers.precedence.forget(self)
         self.pool.exited(self, was_killed)
@@ -238,14 +249,32 @@ class WorkerProcess:
 
     def _tell_jobs(self) -> None:
         back = self._take_back()
+        self._collect_now()
         lost, self.jobs = list(self.jobs), deque()
         self._close()
+        self._shared.close()
         if self.pid is not None and not self.jobs_done and not lost:
             # It could not even begin: the next one would end as this one.
             lost, back = [*lost, *back], []
         for job in lost:
             job.lost(f"the worker process has ended: {_ending(self._status)}")
         self.pool.put_back(back)
+
+    def _collect(self) -> None:
+        """Take the ends of scripts out of the shared memory. Raises FrameError."""
+        while self.jobs and self._collected <= self.jobs_done:
+            payload = answers.find(self._shared, self.jobs_done)
+            if payload is None:
+                return
+            self._collected = self.jobs_done + 1
+            self.jobs[0].end(payload)
+
+    def _collect_now(self) -> None:
+        """The same, where nothing has come by the socket."""
+        try:
+            self._collect()
+        except FrameError as error:
+            self.link.refuse(error)
 
     def _take_back(self) -> list[ScriptJob]:
         """The jobs that it has not begun, which are its own no longer."""
@@ -292,9 +321,10 @@ class WorkerProcess:
             self._log.info("{site}: {script}: {text}", site=self.pool.name, script=script, text=text)
 
 
-def _make_stack_file() -> int:
-    descriptor = os.memfd_create("stack", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(descriptor, _STACK_FILE)
+def _make_shared_file() -> int:
+    descriptor = os.memfd_create("shared", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(descriptor, answers.SIZE + _STACK_FILE)
+    os.lseek(descriptor, answers.SIZE, os.SEEK_SET)  # what is written, not mapped, is a stack
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
     return descriptor
 

@@ -31,7 +31,11 @@ class RemoteBroker:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._closed = False
-        self.sessions = RemoteSessions(self)
+
+    @property
+    def sessions(self) -> RemoteSessions:
+        """See `Broker.sessions`. Made when it is asked for: together they would be a ring of garbage."""
+        return RemoteSessions(self)
 
     def storage(self, request: ScriptRequest) -> RemoteStorage:
         """See `Broker.storage`."""

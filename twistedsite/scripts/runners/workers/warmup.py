@@ -5,6 +5,7 @@ So a worker's first page is as quick as its next ones, and the memory for all of
 
 from __future__ import annotations
 
+import mmap
 import os
 import socket
 import sys
@@ -17,6 +18,7 @@ from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.importing.own_builtins import make_spare
+from twistedsite.scripts.runners.workers import answers
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.compact import code_used, fill_gaps, gather
 from twistedsite.scripts.runners.workers.frames import Job, encode
@@ -55,7 +57,8 @@ def _run(rounds: int) -> None:
     far, near = socket.socketpair()
     line = Line()
     jobs = socket.socket(fileno=line.duplicate())
-    with far, near, jobs, tempfile.TemporaryDirectory() as folder:
+    memory = mmap.mmap(-1, answers.SIZE)
+    with far, near, jobs, memory, tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "warmup.py"), "w", encoding="ascii") as file:
             file.write(_NEIGHBOUR)
         for dialect, text in _SCRIPTS.items():
@@ -63,13 +66,13 @@ def _run(rounds: int) -> None:
                 file.write(text)
         for _ in range(rounds):
             _rehearse_start(folder)
-            worker = Worker(Channel(near), LineEnd(jobs), Interpreters(CodeCache()))
+            worker = Worker(Channel(near, memory), LineEnd(jobs), Interpreters(CodeCache()))
             for dialect in _SCRIPTS:
                 job = Job(_request(folder, dialect), b"", 256 * 1024)
                 line.add(encode(job), None)
                 worker.serve_one()
-                far.recv(256 * 1024)
             worker.close()
+            far.recv(256 * 1024)
         line.close()
     restore_main()
     restore_streams()

@@ -5,9 +5,9 @@ Called by the zygote in the new process. When the server closes the socket, the 
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import io
+import mmap
 import os
 import signal
 import socket
@@ -25,6 +25,7 @@ from twistedsite.scripts.failures import FailureReport, report_stack
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.log_text import LogText
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
+from twistedsite.scripts.runners.workers import answers
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, decode, encode
 from twistedsite.scripts.runners.workers.line import LineEnd
@@ -39,14 +40,15 @@ _MAX_LAST: Final = LARGE // 2
 """Bytes of a response that go into the last frame."""
 
 
-def serve(connection: socket.socket, jobs: socket.socket, stack_file: int, interpreters: Interpreters) -> None:
-    """Run what comes by `jobs` until that is closed. `stack_file`: descriptor for a stack, past all help."""
-    channel = Channel(connection)
+def serve(connection: socket.socket, jobs: socket.socket, shared: int, interpreters: Interpreters) -> None:
+    """Run what comes by `jobs` until that is closed. `shared`: descriptor of a file that the server reads too, of ends
+    (`answers`) and, where it stands, for a stack, past all help."""
+    channel = Channel(connection, mmap.mmap(shared, answers.SIZE))
     worker = Worker(channel, LineEnd(jobs), interpreters)
     sys.stdout = sys.stderr = LogText(channel.log)
     signal.signal(STACK_SIGNAL, worker.tell_stack)
     # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
-    faulthandler.register(STACK_SIGNAL, file=stack_file, all_threads=False, chain=True)
+    faulthandler.register(STACK_SIGNAL, file=shared, all_threads=False, chain=True)
     while worker.serve_one():
         pass
 
@@ -59,10 +61,12 @@ class Worker:
         self._line = line
         self._interpreters = interpreters
         self._request: ScriptRequest | None = None
+        self._number = 0
+        """Of the job at hand; that of its first one is 0."""
 
     def serve_one(self) -> bool:
         """Wait for a job and do it; False when the server has gone."""
-        received = self._line.next()
+        received = self._line.next(self._channel.ring)
         if received is None:
             return False
         encoded, descriptors = received
@@ -70,6 +74,7 @@ class Worker:
         body: BinaryIO = io.BytesIO(job.body or b"") if job.body is not None else os.fdopen(descriptors.pop(), "rb")
         with body:
             copy_context().run(self._run, job, body)
+        self._number += 1
         return True
 
     def close(self) -> None:
@@ -77,19 +82,26 @@ class Worker:
         self._interpreters.close()
 
     def _run(self, job: Job, body: BinaryIO) -> None:
-        outlet = WorkerOutlet(self._channel)
-        begun = time.perf_counter()
-        broker = RemoteBroker(self._channel)
+        channel = self._channel
+        outlet = WorkerOutlet(channel)
+        sent, begun = channel.sent, time.perf_counter()
+        broker = RemoteBroker(channel)
         self._request = job.request
         exchange = Exchange(job.request, body, outlet, broker, job.buffer)
-        outcome = Outcome(Ending.STOPPED)
-        with contextlib.suppress(ScriptStop):
+        try:
             outcome = run_script(exchange, self._interpreters)
+        except ScriptStop:
+            outcome = Outcome(Ending.STOPPED)
         outcome = finish_script(exchange, outcome)
         self._request = None
         broker.close()
         sys.stderr.flush()
-        outlet.send_end(outcome, time.perf_counter() - begun)
+        now = time.perf_counter()
+        end = encode(outlet.end_of(outcome, _is_worn(), now - begun))
+        if channel.sent == sent:
+            channel.end(self._number, end, now)
+        else:
+            channel.send(Kind.END, end)
 
     def tell_stack(self, number: int, frame: FrameType | None) -> None:
         """Handle STACK_SIGNAL."""
@@ -129,11 +141,11 @@ class WorkerOutlet:
             body = b""
         self._last = (head, body)
 
-    def send_end(self, outcome: Outcome, seconds: float) -> None:
-        """Send what `end` was given, and how the script has ended: the server then takes the worker for free."""
+    def end_of(self, outcome: Outcome, worn: bool, seconds: float) -> End:
+        """What `end` was given, and how the script has ended: with that, the server takes the worker for free."""
         if outcome.report is not None:
             outcome.report = _bounded(outcome.report)
-        self._channel.send(Kind.END, encode(End(outcome, *self._last, _is_worn(), seconds)))
+        return End(outcome, *self._last, worn, seconds)
 
 
 def _is_worn() -> bool:

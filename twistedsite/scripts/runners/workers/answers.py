@@ -1,0 +1,44 @@
+"""The ends of quick scripts, in memory that a worker shares with the server: what a worker writes there outlives it.
+
+A message for each would cost more than the rest of its way. So a worker leaves the end of a script here, takes the next
+job, and rings once for several. There are as many places as jobs that a worker can have at a time, and each job has its
+place by its number: a place is used again only after the server has taken out what was there, or else it would not have
+given a further job. So neither waits for the other. What the server finds is a worker's word: it is copied before it is
+looked at, and holds only with its checksum and the number that is expected, whenever it is looked for.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import zlib
+from typing import Final
+
+PLACES: Final = 32
+_PLACE: Final = 512
+SIZE: Final = PLACES * _PLACE
+"""Bytes of all places."""
+_CHECKSUM: Final = struct.Struct("=I")
+_ABOUT: Final = struct.Struct("=QI")
+"""The number of the job, and the bytes that follow."""
+_START: Final = _CHECKSUM.size + _ABOUT.size
+LONGEST: Final = _PLACE - _START
+"""Bytes of the longest end that has room."""
+
+
+def put(memory: mmap.mmap, number: int, payload: bytes) -> None:
+    """Leave `payload`, at most `LONGEST` bytes, as the end of job `number`."""
+    entry = _ABOUT.pack(number, len(payload)) + payload
+    start = number % PLACES * _PLACE
+    memory[start : start + _CHECKSUM.size + len(entry)] = _CHECKSUM.pack(zlib.crc32(entry)) + entry
+
+
+def find(memory: mmap.mmap, number: int) -> bytes | None:
+    """The end of job `number`, if it is there."""
+    start = number % PLACES * _PLACE
+    place = memory[start : start + _PLACE]
+    found, length = _ABOUT.unpack_from(place, _CHECKSUM.size)
+    if found != number or length > LONGEST:
+        return None
+    entry = place[_CHECKSUM.size : _START + length]
+    return entry[_ABOUT.size :] if _CHECKSUM.unpack_from(place)[0] == zlib.crc32(entry) else None
