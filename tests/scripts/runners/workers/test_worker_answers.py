@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,10 +79,15 @@ def test_whatever_stands_there_does_no_harm(content: bytes) -> None:
 TURN = """
 import os, time
 what = environ["QUERY_STRING"]
+if what == "wait":
+    while not os.path.exists(GO): time.sleep(0.001)
 if what == "leave":
     os._exit(3)
+if what == "cheat":
+    os.write(3, b"no frame")
+    time.sleep(1000)
 if what == "hang":
-    while not os.path.exists(GO): time.sleep(0.01)
+    while os.path.exists(GO): time.sleep(0.001)
 if what == "long":
     print("x" * 1000)
 if what == "loud":
@@ -114,13 +118,15 @@ def turn(runner: Any, root: Path, what: str) -> Deferred[str]:
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("quiet")
-async def test_ends_outlive_their_worker(pools: Pools) -> None:
+@pytest.mark.parametrize("last", ["leave", "cheat"])
+async def test_ends_outlive_their_worker(pools: Pools, last: str) -> None:
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         await known(runner, root)
-        asked = [turn(runner, root, what) for what in ("1", "2", "3", "leave", "5")]
+        asked = [turn(runner, root, what) for what in ("wait", "2", "3", last, "5")]
+        (root / "go").touch()
         with pytest.raises(ScriptCrashedError):
             await asked.pop(3)
-        assert await gatherResults(asked) == ["1\n", "2\n", "3\n", "5\n"]
+        assert await gatherResults(asked) == ["wait\n", "2\n", "3\n", "5\n"]
 
 
 @pytest_twisted.ensureDeferred
@@ -142,9 +148,9 @@ async def test_an_end_is_not_kept_by_a_script_that_takes_long_after_it(
     monkeypatch.setattr(channel, "RING_AFTER", FOREVER)
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         await known(runner, root)
-        first, second = turn(runner, root, "1"), turn(runner, root, "hang")
-        assert await first == "1\n"
-        assert not second.called
+        first, second = turn(runner, root, "wait"), turn(runner, root, "hang")
         (root / "go").touch()
+        assert await first == "wait\n"
+        assert not second.called
+        (root / "go").unlink()
         assert await second == "hang\n"
-        os.remove(root / "go")

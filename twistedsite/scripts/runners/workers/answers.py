@@ -18,11 +18,11 @@ PLACES: Final = 32
 _PLACE: Final = 512
 SIZE: Final = PLACES * _PLACE
 """Bytes of all places."""
+_HEAD: Final = struct.Struct("=IQI")
+"""Checksum of what follows, number of the job, length of its end in bytes."""
 _CHECKSUM: Final = struct.Struct("=I")
 _ABOUT: Final = struct.Struct("=QI")
-"""The number of the job, and the bytes that follow."""
-_START: Final = _CHECKSUM.size + _ABOUT.size
-LONGEST: Final = _PLACE - _START
+LONGEST: Final = _PLACE - _HEAD.size
 """Bytes of the longest end that has room."""
 
 
@@ -36,9 +36,8 @@ def put(memory: mmap.mmap, number: int, payload: bytes) -> None:
 def find(memory: mmap.mmap, number: int) -> bytes | None:
     """The end of job `number`, if it is there."""
     start = number % PLACES * _PLACE
-    place = memory[start : start + _PLACE]
-    found, length = _ABOUT.unpack_from(place, _CHECKSUM.size)
+    checksum, found, length = _HEAD.unpack_from(memory, start)
     if found != number or length > LONGEST:
         return None
-    entry = place[_CHECKSUM.size : _START + length]
-    return entry[_ABOUT.size :] if _CHECKSUM.unpack_from(place)[0] == zlib.crc32(entry) else None
+    entry = memory[start + _CHECKSUM.size : start + _HEAD.size + length]
+    return entry[_ABOUT.size :] if zlib.crc32(entry) == checksum else None

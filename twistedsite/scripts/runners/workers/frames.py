@@ -328,11 +328,15 @@ class FrameReader:
 
 
 _TOKEN: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PLAIN: Final = ResponseHead(200, [(b"content-type", b"text/html; charset=utf-8")])
+"""What most scripts send."""
 _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def checked_head(head: ResponseHead) -> ResponseHead:
     """`head`; raises FrameError where it could not be sent as it is (RFC 9110, 5.1, 5.5 and 15)."""
+    if head == _PLAIN:
+        return head
     if not 200 <= head.status <= 599:
         raise FrameError(f"status {head.status}")
     for name, value in head.headers:

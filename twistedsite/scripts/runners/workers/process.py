@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import fcntl
 import mmap
 import os
@@ -39,14 +38,17 @@ _READS: Final = 8
 """How often a worker's socket is read for the end of a script that must be there: it might go on sending for ever."""
 
 
-class State(enum.Enum):
-    """What a worker is doing."""
+class State:
+    """What a worker is doing.
 
-    IDLE = "idle"
-    BUSY = "busy"
-    DOOMED = "doomed"
+    Not an Enum: on Python 3.11 a look at a member of one costs four times as much, and each request takes many.
+    """
+
+    IDLE: Final = "idle"
+    BUSY: Final = "busy"
+    DOOMED: Final = "doomed"
     """Killed, or about to be: it gets no job any more."""
-    GONE = "gone"
+    GONE: Final = "gone"
 
 
 class WorkerProcess:
@@ -57,7 +59,7 @@ class WorkerProcess:
     def __init__(self, pool: SitePool) -> None:
         workers = pool.workers
         self.pool = pool
-        self.state = State.IDLE
+        self.state: str = State.IDLE
         self.jobs: deque[ScriptJob] = deque()
         """The one that runs, or will in a moment, and those that the worker finds when that has ended."""
         self.expected = 0.0
@@ -120,7 +122,9 @@ class WorkerProcess:
         self.expected = self.expected - job.expected if self.jobs else 0.0
         self.jobs_done += 1
         self.stalled = False
-        self.worn |= worn or (self.level is not Level.QUICK and not self.pool.workers.precedence.restore(self))
+        self.worn |= worn
+        if self.level:
+            self.worn |= not self.pool.workers.precedence.restore(self)
         self._allowance = None
         self.pool.pace.note(job.filename, seconds)
         self.pool.freed(self)
@@ -144,14 +148,11 @@ class WorkerProcess:
 
     def kill(self, knows: ScriptJob | None = None) -> None:
         """End it now. It gets no more frames, and the job that `knows` of its end hears nothing of it."""
-        if self.state is not State.GONE:
-            self.state = State.DOOMED
         back = [job for job in self._take_back() if job is not knows]
-        if self.jobs and self.jobs[0] is not knows:
-            self._collect_now()
         lost, self.jobs = [job for job in self.jobs if job is not knows], deque()
         self._close()
         if self.state is not State.GONE:
+            self.state = State.DOOMED
             self._killed = True
             # Even to end takes a turn of the processor.
             self.pool.workers.precedence.restore(self)
@@ -212,6 +213,8 @@ class WorkerProcess:
         """See `Receiver`."""
         if reason:
             self._log.error("{site}: a worker has sent {reason}; it is killed", site=self.pool.name, reason=reason)
+            # Those that have ended well before have not sent it.
+            self._collect_now()
         if reason and self.jobs:
             job = self.jobs[0]
             self.kill(job)
