@@ -133,7 +133,7 @@ def test_a_syntax_error_is_told_with_its_line(site: TemplateSite) -> None:
     site.write("sub/page.jinja", "one\ntwo\n{% if %}\n")
     page = site.ask("sub/page.jinja")
     assert page.outcome is not None
-    assert page.outcome.ending is Ending.FAILED
+    assert page.outcome.ending == Ending.FAILED
     assert page.fault == "TemplateSyntaxError: Expected an expression, got 'end of statement block' at sub/page.jinja:3"
     assert page.outcome.report is not None
     assert (3, "{% if %}") in page.outcome.report.frames[-1].source

@@ -42,7 +42,7 @@ def test_a_missing_name_is_told_with_its_line(site: TemplateSite) -> None:
     site.write("sub/hello.tpl", "one\r\ntwo $here\r\nthree $ther $gone\n")
     page = site.ask("sub/hello.tpl", "here=1")
     assert page.outcome is not None
-    assert page.outcome.ending is Ending.FAILED
+    assert page.outcome.ending == Ending.FAILED
     assert page.body == b""
     assert page.fault == (
         "TemplateFault: nothing was sent for $ther: neither the query string nor the form has this name"

@@ -191,7 +191,7 @@ class ScriptJob:
             self.result.errback(ScriptCrashedError(message))
 
     def _end(self, end: End) -> None:
-        done = end.outcome.ending is Ending.DONE
+        done = end.outcome.ending == Ending.DONE
         begun = self._outflow is not None
         if done and (end.head is None) is not begun:
             raise FrameError("a response without a head, or with two")
