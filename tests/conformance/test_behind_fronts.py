@@ -17,11 +17,12 @@ import pytest
 import pytest_twisted
 from corpus import CORPUS, Case
 from fronts import FRONTS
-from ports import free_port, wait_for
+from ports import wait_for
 from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from benchmarks.process import free_port
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
