@@ -7,7 +7,6 @@ left behind, and ends. When it is killed itself, its workers end with it.
 
 from __future__ import annotations
 
-import array
 import contextlib
 import gc
 import importlib
@@ -28,6 +27,7 @@ from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.workers.compact import settle
 from twistedsite.scripts.runners.workers.confine import adopt_orphans, close_to_others, confine, hear_of_parents_end
+from twistedsite.scripts.runners.workers.descriptors import receive
 from twistedsite.scripts.runners.workers.frames import (
     MAX_LOG,
     MAX_MESSAGE,
@@ -52,8 +52,8 @@ DATA: Final = 3
 STACK: Final = 4
 JOBS: Final = 5
 """A worker's only descriptors beside the standard ones."""
-_SENT: Final = 3 * array.array("i").itemsize
-"""Bytes of the descriptors that come with a Spawn."""
+_SENT: Final = 3
+"""So many descriptors come with a Spawn."""
 DESCRIPTORS: Final = 256
 """More are never open here: so many are closed after a fork."""
 
@@ -104,10 +104,9 @@ class Zygote:
                 return
 
     def _obey(self) -> bool:
-        message, ancillary, _, _ = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(_SENT), socket.MSG_CMSG_CLOEXEC)
+        message, descriptors = receive(self._control, MAX_MESSAGE, _SENT)
         if not message:
             return False
-        descriptors = [fd for _, _, content in ancillary for fd in array.array("i", content)]
         spawn: Spawn = decode(message, Spawn)
         with contextlib.suppress(OSError):
             seccomp.prepare(spawn.policy)  # kept: the next worker with these grants need not build it
@@ -177,8 +176,7 @@ class Zygote:
                     os.kill(child, signal.SIGKILL)
 
     def _tell(self, message: Spawned | Exited | SpawnFailed, *descriptors: int) -> None:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-        self._control.sendmsg([encode(message)], rights)
+        socket.send_fds(self._control, [encode(message)], descriptors)
 
 
 def _load_installed() -> None:
