@@ -44,10 +44,6 @@ from twistedsite.scripts.runners.workers.warmup import warm_up
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL, serve
 from twistedsite.scripts.sandbox import seccomp
 
-_set_handler: Final = importlib.import_module("_signal").signal
-"""`signal.signal` without its search for a name of the last handler: a function has none, and each worker that looked
-for it would write to 40 pages of memory."""
-_DEFAULT: Final = int(signal.SIG_DFL)
 DATA: Final = 3
 STACK: Final = 4
 JOBS: Final = 5
@@ -131,7 +127,7 @@ class Zygote:
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM):
-                _set_handler(number, _DEFAULT)
+                signal.signal(number, signal.SIG_DFL)
             _take(connection, stack_file, jobs)
             os.chdir(spawn.policy.root)
             os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
