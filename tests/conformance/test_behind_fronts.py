@@ -78,7 +78,7 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Front]:
 
     back = Counting()
     site = Site(back, limits=HttpLimits(), max_body=100_000, reactor=reactor)
-    listening = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
+    listening = reactor.listenTCP(0, site, interface="127.0.0.1")
     port = free_port()
     process = subprocess.Popen(
         FRONTS[request.param](tmp_path, port, listening.getHost().port),

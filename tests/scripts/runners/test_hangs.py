@@ -23,7 +23,7 @@ async def until_idle(site: ServedSite) -> None:
         sites = json.loads((await site.get(HEALTH)).body)["sites"].values()
         if not any(told["scripts"]["running"] or told["scripts"].get("lost") for told in sites):
             return
-        await deferLater(reactor, 0.01)  # type: ignore[arg-type]  # the module is the reactor
+        await deferLater(reactor, 0.01)
 
 
 # A script that is interrupted may not come to closing what it has opened.

@@ -90,7 +90,7 @@ def pools(tmp_path: Path) -> Pools:
 
         store = MemoryStore(SessionSettings(), lambda: 0.0)
         own = WorkerSettings(**settings)
-        workers = Workers(reactor, own, 256 * 1024, sandbox)  # type: ignore[arg-type]  # the module is the reactor
+        workers = Workers(reactor, own, 256 * 1024, sandbox)  # type: ignore[arg-type]  # mypy's reactor has no threads
         sites = []
         for number in range(count):
             root = tmp_path / f"site{number}"
@@ -98,7 +98,7 @@ def pools(tmp_path: Path) -> Pools:
             (root / "page.py").write_text(f"print({number})")
             (root / "pid.py").write_text("import os\nprint(os.getpid())")
             (root / "nap.py").write_text("import os, time\ntime.sleep(0.02)\nprint(os.getpid())")
-            files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), reactor)  # type: ignore[arg-type]  # see above
+            files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), reactor)
             requests = SiteBackground(f"site{number}", BackgroundSettings(), InFlight(1), reactor)
             sites.append(
                 (WorkerRunner(workers, f"site{number}", str(root), DirectBroker(store, files, requests)), root)

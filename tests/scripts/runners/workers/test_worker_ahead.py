@@ -268,7 +268,7 @@ async def nothing() -> None:
     from twisted.internet import reactor
 
     turn: Deferred[None] = Deferred()
-    reactor.callLater(0, turn.callback, None)  # type: ignore[attr-defined]  # the module is the reactor
+    reactor.callLater(0, turn.callback, None)
     await turn
 
 

@@ -82,7 +82,7 @@ async def test_a_slow_client_does_not_use_up_the_scripts_time(write: Any, serve:
         waited: Deferred[None] = Deferred()
         from twisted.internet import reactor
 
-        reactor.callLater(1.5, waited.callback, None)  # type: ignore[attr-defined]  # the module is the reactor
+        reactor.callLater(1.5, waited.callback, None)
         await waited
         connection.resume()
         assert (await connection.everything()).endswith(b"end\r\n0\r\n\r\n")
@@ -99,7 +99,7 @@ async def test_the_start_of_a_process_does_not_use_up_the_scripts_time(write: An
         from twisted.internet import reactor
 
         # Most of the time is over before there is a process, which then has less left than it takes.
-        reactor.callLater(2.5, os.kill, zygote, signal.SIGCONT)  # type: ignore[attr-defined]  # the module is the reactor
+        reactor.callLater(2.5, os.kill, zygote, signal.SIGCONT)
         page = await site.get("/brief/nap")
     assert (page.status, page.text) == (200, "well\n")
 

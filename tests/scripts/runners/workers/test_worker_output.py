@@ -317,7 +317,7 @@ async def test_spooled_answers_of_clients_that_went_away_are_gone_from_the_disk(
         for _ in range(500):
             if not spooled(str(tmp_path)):
                 break
-            await deferLater(reactor, 0.01)  # type: ignore[arg-type]  # the module is the reactor
+            await deferLater(reactor, 0.01)
         assert spooled(str(tmp_path)) == 0
 
 
