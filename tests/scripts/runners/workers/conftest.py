@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jobs import Pools
+from jobs import HANGS_NOW, Pools
 from twisted.logger import formatEvent, globalLogPublisher
 
 from twistedsite.origins.local import LocalOrigin
@@ -26,10 +26,11 @@ from twistedsite.settings.server import (
     StorageSettings,
     WorkerSettings,
 )
-from twistedsite.testing.site import ServedSite, serving
+from twistedsite.testing.site import Response, ServedSite, serving
 
 Write = Callable[[str, str], None]
 Serve = Callable[..., AbstractAsyncContextManager[ServedSite]]
+Hung = Callable[..., Awaitable[Response]]
 
 
 @pytest.fixture
@@ -63,6 +64,23 @@ def impatient(write: Write) -> str:
     """The name of a folder whose scripts have 0.3 seconds."""
     write("impatient/_folder.toml", "timeout = '0.3s'")
     return "impatient"
+
+
+@pytest.fixture
+def hung(write: Write, impatient: str, logged: list[str]) -> Hung:
+    """`await hung(site, **asked)`: the answer for `hang.py` in the folder `impatient` when its time was up, and it had
+    logged that it would hang now. On a busy machine it is asked again, and has more time, until it gets as far as that.
+    """
+
+    async def hung(site: ServedSite, **asked: Any) -> Response:
+        for seconds in (0.3, 1, 3, 10, 30):
+            write(f"{impatient}/_folder.toml", f"timeout = '{seconds}s'")
+            answer = await site.get(f"/{impatient}/hang?{seconds}", **asked)
+            if any(f"{HANGS_NOW} {seconds}" in line for line in logged):
+                break
+        return answer
+
+    return hung
 
 
 @pytest.fixture

@@ -276,7 +276,7 @@ async def test_a_slow_client_makes_the_worker_wait_where_no_more_may_be_held_and
         assert (await site.get("/impatient/well")).status == 503
         connection.resume()
         answer = await connection.everything()
-        assert (await site.get("/impatient/well")).text == "well\n"
+        assert (await site.get("/ready")).text == "ready\n"
     assert answer.count(b"z") == 600 * 50_000
     assert answer.endswith(b"end\n\r\n0\r\n\r\n")
 
