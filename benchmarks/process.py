@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,6 +21,9 @@ SERVER_CORE, *_, LOAD_CORE = sorted(os.sched_getaffinity(0)) * 2
 
 START_DEADLINE = 20.0
 STOP_DEADLINE = 10.0
+
+FIRST_PORT = 10_000
+"""Below are the ports of well-known services, and others that a page may name."""
 
 
 class NotMeasuredError(Exception):
@@ -48,9 +52,18 @@ def get(port: int, path: str, headers: Mapping[str, str] | None = None) -> Answe
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A TCP port on which nobody listens, for a server that has to be told its own.
+
+    It is none of those that the kernel hands out by itself, unless it hands out all: one of these may be a client's
+    before the server listens, and then the server is refused it. Even who only looks whether it listens may be handed
+    that very port, and is then connected to himself.
+    """
+    first_handed_out = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(FIRST_PORT, first_handed_out) if first_handed_out > FIRST_PORT else 0
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("", port))
+            return int(found.getsockname()[1])
 
 
 class Server:

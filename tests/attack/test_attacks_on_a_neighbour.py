@@ -89,7 +89,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     (folder / "site" / "page.py").write_text("print('hello')")
     (folder / "site" / "linked").symlink_to("../neighbour")
     (folder / "site" / "impatient").mkdir()
-    (folder / "site" / "impatient" / "_folder.toml").write_text("timeout = '0.3s'")
     (folder / "neighbour" / "secret").write_text(cell.SECRET)
     (folder / "neighbour" / "visits.py").write_text(VISITS)
     (folder / "neighbour" / "pid.py").write_text("import os\nprint(os.getpid())")
@@ -166,8 +165,13 @@ def test_no_assault_succeeds(place: Place, name: str) -> None:
         script = script.replace(word, value)
     path = "impatient/assault" if assault.impatient else "assault"
     (place.folder / "site" / f"{path}.py").write_text(script)
-    begun = len(place.log)
-    status, text = place.ask("attacker", path)
+    for seconds in (0.3, 1, 3, 10):
+        (place.folder / "site" / "impatient" / "_folder.toml").write_text(f"timeout = '{seconds}s'")
+        begun = len(place.log)
+        status, text = place.ask("attacker", path)
+        # On a busy machine it may have had no turn, and then nothing was there to be cut.
+        if status != 504 or assault.outcome != "cut":
+            break
     outcome = text.strip() if status == 200 else "cut" if status == 0 else str(status)
     assert outcome in assault.outcome.split("|")
     assert not assault.logged or place.logged(assault.logged, begun)

@@ -49,10 +49,10 @@ def main() -> None:
     descriptors = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
     site = Site(Page(), limits=LIMITS, max_body=1_000_000, reactor=reactor)
-    listening = reactor.listenTCP(0, site, interface="127.0.0.1", backlog=1024)  # type: ignore[attr-defined]
+    listening = reactor.listenTCP(0, site, interface="127.0.0.1", backlog=1024)
     sys.stdout.write(f"{listening.getHost().port}\n")
     sys.stdout.flush()
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.run()
 
 
 if __name__ == "__main__":

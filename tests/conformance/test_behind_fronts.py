@@ -17,11 +17,12 @@ import pytest
 import pytest_twisted
 from corpus import CORPUS, Case
 from fronts import FRONTS
-from ports import free_port, wait_for
+from ports import wait_for
 from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from benchmarks.process import free_port
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
@@ -77,7 +78,7 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Front]:
 
     back = Counting()
     site = Site(back, limits=HttpLimits(), max_body=100_000, reactor=reactor)
-    listening = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
+    listening = reactor.listenTCP(0, site, interface="127.0.0.1")
     port = free_port()
     process = subprocess.Popen(
         FRONTS[request.param](tmp_path, port, listening.getHost().port),

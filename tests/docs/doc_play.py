@@ -22,8 +22,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from doc_pages import ROOT, Block
-from ports import free_port
 from server_process import BIN, PATIENCE, clean_environment
+
+from benchmarks.process import free_port
 
 _PORT = re.compile(r"(?<![\w.])(8080|8081|8443)\b")
 _TELLS_THAT_IT_LISTENS = re.compile(r"Serving | starting on ")

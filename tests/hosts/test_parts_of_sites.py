@@ -112,8 +112,8 @@ async def test_each_site_sends_as_many_as_it_may(tmp_path: Path, isolation: str)
 async def test_private_addresses_are_granted_to_one_site(tmp_path: Path, isolation: str) -> None:
     from twisted.internet import reactor
 
-    other, loop = Asked(), reactor
-    port: Any = loop.listenTCP(0, TwistedSite(other), interface="127.0.0.1")  # type: ignore[attr-defined]
+    other = Asked()
+    port: Any = reactor.listenTCP(0, TwistedSite(other), interface="127.0.0.1")
     tables = sites(tmp_path, isolation, free={"background": {"private": True}}, held={})
     for name in tables:
         write(tmp_path / name, "page.txt", "x")

@@ -25,7 +25,7 @@ def serve() -> Iterator[Serve]:
     def start(resource: IResource, **settings: Any) -> tuple[Site, int]:
         settings = {"limits": HttpLimits(), "max_body": 1024 * 1024, "reactor": reactor, **settings}
         site = Site(resource, **settings)
-        port = reactor.listenTCP(0, site, interface="127.0.0.1")  # type: ignore[attr-defined]
+        port = reactor.listenTCP(0, site, interface="127.0.0.1")
         ports.append(port)
         sites.append(site)
         return site, port.getHost().port

@@ -44,7 +44,7 @@ class Hello(Resource):
 async def test_each_response_is_one_line(serve: Serve, tmp_path: Path) -> None:
     from twisted.internet import reactor
 
-    log = AccessLog(str(tmp_path / "log"), reactor)  # type: ignore[arg-type]
+    log = AccessLog(str(tmp_path / "log"), reactor)  # type: ignore[arg-type]  # mypy's reactor has no threads
     site, port = serve(Hello(), access_log=log)
     site.fast = lambda head, batch: FastResponse(b"HTTP/1.1 200 OK\r\n", b"fast") if head.path == b"/fast" else None
     client = await RawClient.connect(
@@ -80,7 +80,7 @@ async def test_a_client_that_goes_away_is_logged_with_499(serve: Serve, tmp_path
             self.arrived.callback(None)
             return NOT_DONE_YET
 
-    log = AccessLog(str(tmp_path / "log"), reactor)  # type: ignore[arg-type]
+    log = AccessLog(str(tmp_path / "log"), reactor)  # type: ignore[arg-type]  # mypy's reactor has no threads
     _, port = serve(Never(), access_log=log)
     client = await RawClient.connect(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await Never.arrived

@@ -6,7 +6,6 @@ import gc
 import hashlib
 import io
 import os
-from pathlib import Path
 
 import pytest
 import pytest_twisted
@@ -66,7 +65,7 @@ async def turn() -> None:
     from twisted.internet import reactor
 
     soon: Deferred[None] = Deferred()
-    reactor.callLater(0, soon.callback, None)  # type: ignore[attr-defined]
+    reactor.callLater(0, soon.callback, None)
     await soon
 
 
@@ -166,10 +165,10 @@ async def test_content_is_checked_while_it_comes(serve: Serve) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_refused_upload_is_logged_once(serve: Serve, tmp_path: Path) -> None:
+async def test_a_refused_upload_is_logged_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     site, port = serve(Digest(), max_body=10)
     said: list[str] = []
-    site._complaints._log.info = lambda text, **values: said.append(text.format(**values))  # type: ignore[method-assign]
+    monkeypatch.setattr(site._complaints._log, "info", lambda text, **values: said.append(text.format(**values)))
     for _ in range(3):
         client = await RawClient.connect(port, post(b"x" * 11))
         await client.until(b"413")

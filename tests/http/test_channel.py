@@ -93,7 +93,7 @@ async def _turn() -> None:
     from twisted.internet import reactor
 
     turn: Deferred[None] = Deferred()
-    reactor.callLater(0, turn.callback, None)  # type: ignore[attr-defined]
+    reactor.callLater(0, turn.callback, None)
     await turn
 
 

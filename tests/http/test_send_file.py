@@ -68,7 +68,7 @@ async def turn() -> None:
     from twisted.internet import reactor
 
     soon: Deferred[None] = Deferred()
-    reactor.callLater(0, soon.callback, None)  # type: ignore[attr-defined]
+    reactor.callLater(0, soon.callback, None)
     await soon
 
 

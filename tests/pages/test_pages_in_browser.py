@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from gallery import PAGES
 from playwright.sync_api import Browser
@@ -25,8 +27,10 @@ CONTRAST = """() => {
 
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_fits_its_window_and_can_be_read(browser: Browser, width: int, scheme: str) -> None:
-    with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:  # type: ignore[arg-type]
+def test_every_page_fits_its_window_and_can_be_read(
+    browser: Browser, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    with browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme) as context:
         page = context.new_page()
         for name, html in PAGES.items():
             page.set_content(html)

@@ -9,7 +9,7 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
-from twistedsite.origins.interface import Entry, GoneError, Kind
+from twistedsite.origins.interface import Entry, GoneError, Kind, Origin
 from twistedsite.resources.error import OWN_PAGE_LIMIT, HttpProblem, send_problem
 from twistedsite.scripts.failures import FailureReport, FrameReport
 
@@ -209,14 +209,14 @@ class FarOrigin:
 
 @pytest_twisted.ensureDeferred
 async def test_an_own_page_may_come_from_far_away(site: ProblemSite) -> None:
-    site.site.origin = FarOrigin(b"<p>from afar")  # type: ignore[assignment]
+    site.site.origin = cast(Origin, FarOrigin(b"<p>from afar"))
     assert (await site.ask(accept=BROWSER)).body == b"<p>from afar"
 
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize("fault", [GoneError("404.html"), OSError(5, "broken disk")])
 async def test_an_origin_that_fails_leaves_the_built_in_page(site: ProblemSite, fault: Exception) -> None:
-    site.site.origin = FarOrigin(fault)  # type: ignore[assignment]
+    site.site.origin = cast(Origin, FarOrigin(fault))
     answer = await site.ask(accept=BROWSER)
     assert (answer.status, b"<h1>Not Found</h1>" in answer.body) == (404, True)
 
@@ -301,7 +301,7 @@ async def test_a_client_that_goes_while_its_page_is_fetched_costs_nothing(site: 
         asked.callback(request)
         return NOT_DONE_YET
 
-    site.site.origin = SlowOrigin()  # type: ignore[assignment]
+    site.site.origin = cast(Origin, SlowOrigin())
     site.render = render
     client = socket.create_connection(("127.0.0.1", site.port))
     client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nAccept: text/html\r\n\r\n")

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from problem_site import BROWSER, ProblemSite, answering
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from twistedsite.origins.interface import Entry, Kind
+from twistedsite.origins.interface import Entry, Kind, Origin
 from twistedsite.origins.local import LocalFolder, LocalOrigin
 from twistedsite.pages.render import LISTING_CSP
 
@@ -258,6 +259,6 @@ async def test_a_far_folder_is_asked_on_the_reactors_thread(site: ProblemSite) -
             reactor.callLater(0, later.callback, [Entry(("far.txt",), Kind.FILE, 3, 1e9)])
             return later
 
-    site.site.origin = Far()  # type: ignore[assignment]
+    site.site.origin = cast(Origin, Far())
     assert await names(site) == ["far.txt"]
     assert asked_in == [threading.main_thread()]

@@ -143,9 +143,14 @@ class SlowUsers(Users):
         return password == "right"
 
 
+def with_room_for(waiting: int) -> Passwords:
+    """Checks of passwords of which so many may wait."""
+    return Passwords(waiting, reactor)  # type: ignore[arg-type]  # mypy's reactor has no threads
+
+
 @pytest_twisted.ensureDeferred
 async def test_those_who_ask_the_same_at_the_same_time_share_one_check() -> None:
-    passwords, slow = Passwords(64, reactor), SlowUsers()  # type: ignore[arg-type]
+    passwords, slow = with_room_for(64), SlowUsers()
     digest = passwords.digest("in", "ann", "right")
     asked = [passwords.verify(slow, "ann", "right", digest, 60) for _ in range(5)]
     # One who goes away takes nobody with him.
@@ -162,7 +167,7 @@ async def test_those_who_ask_the_same_at_the_same_time_share_one_check() -> None
 
 @pytest_twisted.ensureDeferred
 async def test_a_wrong_password_and_a_failing_check_are_not_remembered() -> None:
-    passwords, slow = Passwords(64, reactor), SlowUsers()  # type: ignore[arg-type]
+    passwords, slow = with_room_for(64), SlowUsers()
     slow.go_on.set()
     assert await passwords.verify(slow, "ann", "wrong", b"1", 60) is False
     with pytest.raises(OSError, match="no memory"):
@@ -173,7 +178,7 @@ async def test_a_wrong_password_and_a_failing_check_are_not_remembered() -> None
 
 @pytest_twisted.ensureDeferred
 async def test_only_so_many_passwords_wait() -> None:
-    passwords, slow = Passwords(3, reactor), SlowUsers()  # type: ignore[arg-type]
+    passwords, slow = with_room_for(3), SlowUsers()
     asked = [passwords.verify(slow, "ann", "right", b"%d" % number, 60) for number in range(3)]
     with pytest.raises(TooManyWaitError):
         passwords.verify(slow, "ann", "right", b"4", 60)
@@ -184,6 +189,6 @@ async def test_only_so_many_passwords_wait() -> None:
 
 
 def test_two_servers_make_different_digests() -> None:
-    one, other = (Passwords(64, reactor) for _ in range(2))  # type: ignore[arg-type]
+    one, other = (with_room_for(64) for _ in range(2))
     assert one.digest("a", "b") != other.digest("a", "b")
     assert one.digest("a", "b") == one.digest("a", "b") != one.digest("ab", "")

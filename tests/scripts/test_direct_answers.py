@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -55,8 +56,8 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     made: list[bytes] = []
     make = Channel.make_request
 
-    def make_request(self: Channel, head: object, content: object) -> Request:
-        request = make(self, head, content)  # type: ignore[arg-type]
+    def make_request(self: Channel, head: Any, content: Any) -> Request:
+        request = make(self, head, content)
         made.append(request.path)
         return request
 

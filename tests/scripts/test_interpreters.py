@@ -6,6 +6,7 @@ import importlib
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -275,9 +276,10 @@ def test_outside_of_scripts_main_is_the_programs_own() -> None:
 
     def script() -> None:
         be_main({"own": 1})
-        seen.append(sys.modules["__main__"].own)  # type: ignore[attr-defined]  # what be_main has given it
-        sys.modules["__main__"].other = 2  # type: ignore[attr-defined]
-        del sys.modules["__main__"].other  # type: ignore[attr-defined]
+        main: Any = sys.modules["__main__"]
+        seen.append(main.own)
+        main.other = 2
+        del main.other
 
     thread = threading.Thread(target=script)
     thread.start()

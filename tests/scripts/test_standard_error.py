@@ -102,4 +102,4 @@ async def told(log: object, *expected: str) -> None:
     """Wait until the log has all of `expected`: a worker's lines may come a moment after its answer."""
     assert callable(log)
     while not all(text in log() for text in expected):
-        await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+        await deferLater(reactor, 0.01)

@@ -192,7 +192,7 @@ async def test_a_coroutine_is_cancelled_when_its_time_is_up_or_its_client_goes_a
         await connection.until(b"begun")
         await connection.close()
         while len(json.loads((await site.get("/x.py/ended")).body)) < 2:
-            await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+            await deferLater(reactor, 0.01)
         assert (await site.get("/x.py/ended")).text == '["late","gone"]'
     assert b"begun" in late
     assert not late.endswith(b"0\r\n\r\n")

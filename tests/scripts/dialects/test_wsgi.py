@@ -44,7 +44,7 @@ async def environ_at(site: ServedSite, path: str, **request: Any) -> dict[str, A
 async def gone(site: ServedSite) -> None:
     """Wait until no script is at work."""
     while json.loads((await site.get("/.well-known/scriptsite-health")).body)["scripts"]["running"]:
-        await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+        await deferLater(reactor, 0.01)
 
 
 PATHS = [

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+FEEL: Final = "len('')"
+"""Where a thread feels, after a call that has failed, that it was to stop meanwhile.
+
+Python raises what a thread has been sent at the next call that begins in Python, or has ended well in C. Without this
+that is the `__exit__` by which a `with` block is left, and what it closes stays open: a ResourceWarning.
+"""
+
 ANYWHERE: Final = {
     "a loop": "while True: pass",
     "a loop that catches all": "while True:\n    try:\n        while True: int()\n    except BaseException: continue",
@@ -11,12 +18,17 @@ ANYWHERE: Final = {
     "a sleep": "import time\ntime.sleep(SECONDS)",
     "a lock": "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire(timeout=SECONDS)",
     "an empty queue": "import queue\nqueue.Queue().get(timeout=SECONDS)",
-    "a socket": "import socket\na, b = socket.socketpair()\nwith a, b:\n    a.settimeout(SECONDS)\n    a.recv(1)",
+    "a socket": (
+        "import socket\na, b = socket.socketpair()\n"
+        "with a, b:\n    a.settimeout(SECONDS)\n"
+        "    try: a.recv(1)\n    except TimeoutError: FEEL"
+    ),
     "a locked database": (
         "import sqlite3, tempfile\n"
         "with tempfile.TemporaryDirectory() as folder:\n"
         "    one, other = [sqlite3.connect(folder + '/db', timeout=SECONDS, isolation_level=None) for _ in '12']\n"
-        "    one.execute('begin exclusive')\n    try: other.execute('begin exclusive')\n"
+        "    one.execute('begin exclusive')\n"
+        "    try: other.execute('begin exclusive')\n    except sqlite3.OperationalError: FEEL\n"
         "    finally: one.close(), other.close()"
     ),
     "endless output": "import time\nwhile True:\n    print('x' * 10_000)\n    time.sleep(0.001)",
@@ -47,8 +59,13 @@ PROCESSES_ONLY: Final = {
 }
 """What would freeze the whole server from one of its threads, so that only a watchdog helps; or change its signals."""
 
+
+def _ready(script: str, seconds: int) -> str:
+    return script.replace("SECONDS", str(seconds)).replace("FEEL", FEEL)
+
+
 WAYS: Final = [
-    *[("threads", how, script.replace("SECONDS", "3")) for how, script in ANYWHERE.items()],
-    *[("workers", how, script.replace("SECONDS", "1000")) for how, script in (ANYWHERE | PROCESSES_ONLY).items()],
+    *[("threads", how, _ready(script, 3)) for how, script in ANYWHERE.items()],
+    *[("workers", how, _ready(script, 1000)) for how, script in (ANYWHERE | PROCESSES_ONLY).items()],
 ]
 """Where, what, and the script."""

@@ -23,11 +23,11 @@ async def until_idle(site: ServedSite) -> None:
         sites = json.loads((await site.get(HEALTH)).body)["sites"].values()
         if not any(told["scripts"]["running"] or told["scripts"].get("lost") for told in sites):
             return
-        await deferLater(reactor, 0.01)  # type: ignore[arg-type]  # the module is the reactor
+        await deferLater(reactor, 0.01)
 
 
-# A script that is interrupted may not come to closing what it has opened.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+# A script that is interrupted once more, while it closes what it has opened, does not come to an end with that.
+@pytest.mark.filterwarnings("ignore:(?s).*ResourceWarning:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("where", "how", "script"), WAYS, ids=[f"{where}-{how}" for where, how, _ in WAYS])
 @pytest_twisted.ensureDeferred
 async def test_a_script_that_hangs(tmp_path: Path, where: str, how: str, script: str) -> None:
@@ -36,7 +36,6 @@ async def test_a_script_that_hangs(tmp_path: Path, where: str, how: str, script:
         write(root, "well.py", f"print('well, {root.name}')")
     write(own, "hang.py", script)
     write(own, "impatient/hang.py", script)
-    write(own, "impatient/_folder.toml", "timeout = '0.3s'")
     sites = {
         name: {"hosts": [f"{name}.example.org"], "root": str(tmp_path / name), "isolation": where}
         for name in ("own", "other")
@@ -55,8 +54,14 @@ async def test_a_script_that_hangs(tmp_path: Path, where: str, how: str, script:
         await hanging.close()
         # Its time is up.
         raw = b"GET /impatient/hang HTTP/1.1\r\nHost: own.example.org\r\nConnection: close\r\n\r\n"
-        told = await site.raw(raw)
-        if "endless" in how and "output" in how:
+        begins = "endless" in how and "output" in how
+        for seconds in (0.3, 1, 3, 10):
+            write(own, "impatient/_folder.toml", f"timeout = '{seconds}s'")
+            told = await site.raw(raw)
+            # On a busy machine it may have had no turn, and then there is no output.
+            if not begins or told.startswith(b"HTTP/1.1 200 "):
+                break
+        if begins:
             # What has been sent cannot be taken back: the answer breaks off, its last chunk is missing.
             assert told.startswith(b"HTTP/1.1 200 ")
             assert not told.endswith(b"\r\n0\r\n\r\n")

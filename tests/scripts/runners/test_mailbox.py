@@ -15,7 +15,7 @@ from twistedsite.scripts.runners.mailbox import Mailbox
 
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
-    made = Mailbox(reactor)  # type: ignore[arg-type]  # a module stands for the reactor
+    made = Mailbox(reactor)
     yield made
     made.close()
 
@@ -58,7 +58,7 @@ async def test_no_wake_up_is_lost_however_many_threads_hammer(mailbox: Mailbox) 
     hammers = [threading.Thread(target=send, daemon=True) for _ in range(senders)]
     for hammer in hammers:
         hammer.start()
-    await finished.addTimeout(30, reactor)  # type: ignore[arg-type]
+    await finished.addTimeout(30, reactor)
     for hammer in hammers:
         hammer.join()
 
@@ -80,7 +80,7 @@ async def test_a_flood_of_calls_leaves_the_reactor_its_other_work(mailbox: Mailb
 
     def first() -> None:
         order.append("first")
-        reactor.callLater(0, order.append, "other work")  # type: ignore[attr-defined]
+        reactor.callLater(0, order.append, "other work")
 
     mailbox.callFromThread(first)
     for _ in range(5000):
@@ -92,7 +92,7 @@ async def test_a_flood_of_calls_leaves_the_reactor_its_other_work(mailbox: Mailb
 
 
 def test_a_call_after_the_end_is_dropped_and_touches_no_other_file() -> None:
-    mailbox = Mailbox(reactor)  # type: ignore[arg-type]
+    mailbox = Mailbox(reactor)
     mailbox.close()
     mailbox.close()
     reading, writing = os.pipe()

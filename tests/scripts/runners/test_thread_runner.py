@@ -37,7 +37,7 @@ async def health(site: ServedSite) -> dict[str, int]:
 async def until_idle(site: ServedSite) -> dict[str, int]:
     """Wait until no script is at work and no thread is lost; what the server says then."""
     while (counts := await health(site))["running"] or counts["lost"]:
-        await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+        await deferLater(reactor, 0.01)
     return counts
 
 

@@ -325,7 +325,7 @@ def test_so_many_requests_wait_for_a_lock_and_no_more(site: Callable[..., SiteSt
 class FarOrigin(LocalOrigin):
     """Answers on the reactor's thread only, and later."""
 
-    near = False  # type: ignore[misc,assignment]  # that it is another is the point
+    near = False  # type: ignore[misc]  # that it is another is the point
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
@@ -336,7 +336,7 @@ class FarOrigin(LocalOrigin):
             from twisted.internet import reactor
 
             assert threading.current_thread() is threading.main_thread()
-            return deferLater(reactor, 0, found, *args)  # type: ignore[arg-type]  # the module is the reactor
+            return deferLater(reactor, 0, found, *args)
 
         return later
 

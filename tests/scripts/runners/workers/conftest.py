@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from jobs import Pools
+from jobs import HANGS_NOW, Pools
 from twisted.logger import formatEvent, globalLogPublisher
 
 from twistedsite.origins.local import LocalOrigin
@@ -26,10 +26,11 @@ from twistedsite.settings.server import (
     StorageSettings,
     WorkerSettings,
 )
-from twistedsite.testing.site import ServedSite, serving
+from twistedsite.testing.site import Response, ServedSite, serving
 
 Write = Callable[[str, str], None]
 Serve = Callable[..., AbstractAsyncContextManager[ServedSite]]
+Hung = Callable[..., Awaitable[Response]]
 
 
 @pytest.fixture
@@ -66,6 +67,23 @@ def impatient(write: Write) -> str:
 
 
 @pytest.fixture
+def hung(write: Write, impatient: str, logged: list[str]) -> Hung:
+    """`await hung(site, **asked)`: the answer for `hang.py` in the folder `impatient` when its time was up, and it had
+    logged that it would hang now. On a busy machine it is asked again, and has more time, until it gets as far as that.
+    """
+
+    async def hung(site: ServedSite, **asked: Any) -> Response:
+        for seconds in (0.3, 1, 3, 10, 30):
+            write(f"{impatient}/_folder.toml", f"timeout = '{seconds}s'")
+            answer = await site.get(f"/{impatient}/hang?{seconds}", **asked)
+            if any(f"{HANGS_NOW} {seconds}" in line for line in logged):
+                break
+        return answer
+
+    return hung
+
+
+@pytest.fixture
 def logged() -> Iterator[list[str]]:
     """What the server's log gets while the test runs."""
     lines: list[str] = []
@@ -90,7 +108,7 @@ def pools(tmp_path: Path) -> Pools:
 
         store = MemoryStore(SessionSettings(), lambda: 0.0)
         own = WorkerSettings(**settings)
-        workers = Workers(reactor, own, 256 * 1024, sandbox)  # type: ignore[arg-type]  # the module is the reactor
+        workers = Workers(reactor, own, 256 * 1024, sandbox)  # type: ignore[arg-type]  # mypy's reactor has no threads
         sites = []
         for number in range(count):
             root = tmp_path / f"site{number}"
@@ -98,7 +116,7 @@ def pools(tmp_path: Path) -> Pools:
             (root / "page.py").write_text(f"print({number})")
             (root / "pid.py").write_text("import os\nprint(os.getpid())")
             (root / "nap.py").write_text("import os, time\ntime.sleep(0.02)\nprint(os.getpid())")
-            files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), reactor)  # type: ignore[arg-type]  # see above
+            files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), reactor)
             requests = SiteBackground(f"site{number}", BackgroundSettings(), InFlight(1), reactor)
             sites.append(
                 (WorkerRunner(workers, f"site{number}", str(root), DirectBroker(store, files, requests)), root)

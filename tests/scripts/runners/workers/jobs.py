@@ -14,6 +14,10 @@ from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
 from twistedsite.scripts.runners.workers.places import Workers
 from twistedsite.scripts.runners.workers.runner import WorkerRunner
 
+HANGS_NOW = "hangs when it is asked"
+SAYS_SO = f"print({HANGS_NOW!r}, environ['QUERY_STRING'], file=__import__('sys').stderr)"
+"""What a script for the fixture `hung` does just before it hangs, in the same line where that line matters."""
+
 Pools = Callable[..., AbstractAsyncContextManager[tuple[Workers, list[tuple[WorkerRunner, Path]]]]]
 
 

@@ -20,6 +20,8 @@ from twistedsite.scripts.runners.workers.link import WorkerLink
 from twistedsite.scripts.runners.workers.pace import Pace
 
 FOREVER = 3600.0
+IN_A_WHILE = 2.0
+"""Seconds in which a script has begun on a busy machine too."""
 TURN = """
 import os, pathlib, sys, time
 what = environ["QUERY_STRING"]
@@ -137,7 +139,7 @@ async def test_a_deadline_is_the_hanging_ones_only_moved_before_or_not(
     monkeypatch.setattr(process, "STALL", stall)
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
-        hanging = turn(runner, root, "hang", timeout=0.3)
+        hanging = turn(runner, root, "hang", timeout=IN_A_WHILE)
         asked = [turn(runner, root, f"{number}") for number in range(5)]
         with pytest.raises(ScriptTimeoutError):
             await hanging
@@ -187,7 +189,7 @@ async def test_a_worker_that_sends_for_ever_does_not_keep_the_server(
 ) -> None:
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         await known(runner, root, tmp_path)
-        asked = [turn(runner, root, "hang", timeout=0.3), turn(runner, root, "1")]
+        asked = [turn(runner, root, "hang"), turn(runner, root, "1")]
         # As if it had taken both from its socket, which scripts can.
         with monkeypatch.context() as taken:
             taken.setattr(Line, "take_back", lambda line: 0)
@@ -219,7 +221,7 @@ async def test_a_script_that_reaches_no_worker_is_refused_and_the_next_one_runs(
 async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: Path, ran: Any) -> None:
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
-        hanging = turn(runner, root, "hang", timeout=0.3)
+        hanging = turn(runner, root, "hang", timeout=IN_A_WHILE)
         asked = [turn(runner, root, f"{number}") for number in range(5)]
         asked[2].cancel()
         with pytest.raises(CancelledError):
@@ -268,7 +270,7 @@ async def nothing() -> None:
     from twisted.internet import reactor
 
     turn: Deferred[None] = Deferred()
-    reactor.callLater(0, turn.callback, None)  # type: ignore[attr-defined]  # the module is the reactor
+    reactor.callLater(0, turn.callback, None)
     await turn
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from jobs import SAYS_SO
 from processes import ended
 from twisted.internet.defer import Deferred
 
@@ -15,14 +16,13 @@ from twistedsite.scripts.runners.workers import job
 
 
 @pytest_twisted.ensureDeferred
-async def test_the_killed_process_is_gone(write: Any, serve: Any, impatient: str, tmp_path: Any) -> None:
-    write(
-        f"{impatient}/hang.py",
-        f"import os\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nwhile True: pass",
-    )
-    async with serve(sandbox="off") as site:
-        assert (await site.get("/impatient/hang")).status == 504
-        await ended(int((tmp_path / "pid").read_text()))
+async def test_the_killed_process_is_gone(write: Any, serve: Any, hung: Any) -> None:
+    write("pid.py", "import os\nprint(os.getpid())")
+    write("impatient/hang.py", f"{SAYS_SO}\nwhile True: pass")
+    async with serve(workers={"max_workers": 1}) as site:
+        pid = int((await site.get("/pid")).text)
+        assert (await hung(site)).status == 504
+        await ended(pid)
 
 
 @pytest_twisted.ensureDeferred
@@ -44,11 +44,13 @@ async def test_the_next_script_need_not_wait_for_a_worker_that_does_not_tell_whe
     "line", ["while True: pass", "import re; re.match('(a+)+$', 'a' * 50 + 'b')", "import time; time.sleep(1000)"]
 )
 async def test_the_line_that_hung_is_shown_with_its_variables(
-    write: Any, serve: Any, impatient: str, line: str
+    write: Any, serve: Any, hung: Any, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
-    write(f"{impatient}/hang.py", f"def deeper(fruit):\n    {line}\ndeeper('quin' + 'ce')")
+    # A worker that has no turn just now tells later where it stands.
+    monkeypatch.setattr(job, "STACK_WAIT_DEBUG", 30.0)
+    write("impatient/hang.py", f"def deeper(fruit):\n    {SAYS_SO}\n    {line}\ndeeper('quin' + 'ce')")
     async with serve(debug=True) as site:
-        page = await site.get("/impatient/hang", headers={"Accept": "text/html"})
+        page = await hung(site, headers={"Accept": "text/html"})
     assert page.status == 504
     assert "deeper" in page.text
     assert "quince" in page.text
@@ -56,33 +58,34 @@ async def test_the_line_that_hung_is_shown_with_its_variables(
 
 @pytest_twisted.ensureDeferred
 async def test_the_line_is_shown_even_where_the_interpreter_never_gets_its_turn(
-    write: Any, serve: Any, impatient: str
+    write: Any, serve: Any, hung: Any
 ) -> None:
     write(
-        f"{impatient}/hang.py",
-        "import ctypes\ndef deeper():\n    ctypes.PyDLL(None).usleep(50_000_000)\nwhile True: deeper()",
+        "impatient/hang.py",
+        f"import ctypes\ndef deeper():\n    {SAYS_SO}; ctypes.PyDLL(None).usleep(50_000_000)\nwhile True: deeper()",
     )
     async with serve(debug=True) as site:
-        page = await site.get("/impatient/hang", headers={"Accept": "text/plain"})
+        page = await hung(site, headers={"Accept": "text/plain"})
     assert page.status == 504
     assert 'File "impatient/hang.py", line 3, in deeper' in page.text
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_slow_client_does_not_use_up_the_scripts_time(write: Any, serve: Any, impatient: str) -> None:
+async def test_a_slow_client_does_not_use_up_the_scripts_time(write: Any, serve: Any) -> None:
+    write("brief/_folder.toml", "timeout = '1s'")
     write(
-        f"{impatient}/long.py",
+        "brief/long.py",
         "import sys\nfor n in range(160): sys.stdout.write('x' * 50_000)\nsys.stdout.write('end')",
     )
     async with serve(workers={"output": "100K"}) as site:
         connection = await site.connect()
-        connection.send(b"GET /impatient/long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        connection.send(b"GET /brief/long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         await connection.until(b"xxx")
         connection.pause()
         waited: Deferred[None] = Deferred()
         from twisted.internet import reactor
 
-        reactor.callLater(1.5, waited.callback, None)  # type: ignore[attr-defined]  # the module is the reactor
+        reactor.callLater(1.5, waited.callback, None)
         await waited
         connection.resume()
         assert (await connection.everything()).endswith(b"end\r\n0\r\n\r\n")
@@ -99,7 +102,7 @@ async def test_the_start_of_a_process_does_not_use_up_the_scripts_time(write: An
         from twisted.internet import reactor
 
         # Most of the time is over before there is a process, which then has less left than it takes.
-        reactor.callLater(2.5, os.kill, zygote, signal.SIGCONT)  # type: ignore[attr-defined]  # the module is the reactor
+        reactor.callLater(2.5, os.kill, zygote, signal.SIGCONT)
         page = await site.get("/brief/nap")
     assert (page.status, page.text) == (200, "well\n")
 

@@ -268,7 +268,7 @@ async def test_a_server_that_has_stopped_leaves_nothing_open(write: Any, serve: 
     for _ in range(500):
         if open_descriptors() <= before:
             break
-        await deferLater(reactor, 0.01)  # type: ignore[arg-type]  # the module is the reactor
+        await deferLater(reactor, 0.01)
     assert open_descriptors() <= before
 
 

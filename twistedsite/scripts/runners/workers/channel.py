@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import array
 import mmap
 import socket
 import threading
 from typing import Final
 
 from twistedsite.scripts.runners.workers import answers
+from twistedsite.scripts.runners.workers.descriptors import receive
 from twistedsite.scripts.runners.workers.frames import (
     FROM_SERVER,
     MAX_LOG,
@@ -21,7 +21,6 @@ from twistedsite.scripts.runners.workers.frames import (
     frame,
 )
 
-_DESCRIPTOR: Final = array.array("i").itemsize
 _AT_ONCE: Final = 64 * 1024
 _BELL: Final = frame(Kind.BELL, b"")
 RING_AFTER: Final = 0.0002
@@ -111,9 +110,8 @@ class Channel:
 
     def _receive(self) -> bytes | None:
         while (taken := self._reader.take()) is None:
-            data, ancillary, _, _ = self._connection.recvmsg(_AT_ONCE, socket.CMSG_SPACE(_DESCRIPTOR))
-            for _, _, content in ancillary:
-                self._descriptors.extend(array.array("i", content[:_DESCRIPTOR]))
+            data, descriptors = receive(self._connection, _AT_ONCE, 1)
+            self._descriptors += descriptors
             if not data:
                 return None
             self._reader.feed(data)

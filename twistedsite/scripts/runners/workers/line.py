@@ -7,12 +7,13 @@ script that takes long holds up nobody, and one that kills its worker takes no o
 
 from __future__ import annotations
 
-import array
 import mmap
 import os
 import socket
 from collections.abc import Callable
 from typing import Final
+
+from twistedsite.scripts.runners.workers.descriptors import descriptors_in, receive, room_for
 
 LONGEST: Final = 64 * 1024
 """Bytes of the longest message; what is longer goes into a file in memory, whose descriptor is sent in its place."""
@@ -20,7 +21,7 @@ _IN_FILE: Final = b"\0"
 """Such a message: no msgpack array begins so."""
 _DESCRIPTORS: Final = 2
 """At most: a body's file and a long job's."""
-_SPACE: Final = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
+_ROOM: Final = room_for(_DESCRIPTORS)
 
 
 class Line:
@@ -58,10 +59,10 @@ class Line:
         count = 0
         while self._theirs.fileno() >= 0:
             try:
-                data, ancillary, _, _ = self._theirs.recvmsg(1, _SPACE, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
+                data, descriptors = receive(self._theirs, 1, _DESCRIPTORS, socket.MSG_DONTWAIT)
             except OSError:
                 break
-            _close_all(_descriptors(ancillary))
+            _close_all(descriptors)
             if not data:
                 break
             count += 1
@@ -73,7 +74,7 @@ class Line:
         self._theirs.close()
 
     def _send_with(self, descriptors: list[int], message: bytes) -> None:
-        self._ours.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))])
+        socket.send_fds(self._ours, [message], descriptors)
 
 
 class LineEnd:
@@ -90,16 +91,16 @@ class LineEnd:
         `before_waiting` is called where there is none yet.
         """
         try:
-            count, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _SPACE, socket.MSG_DONTWAIT)
+            count, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _ROOM, socket.MSG_DONTWAIT)
         except BlockingIOError:
             before_waiting()
-            count, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _SPACE)
+            count, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _ROOM)
         if not count:
             return None
         job = self._buffer[:count]
         if not ancillary:
             return job, []
-        descriptors = _descriptors(ancillary)
+        descriptors = descriptors_in(ancillary)
         if job.tobytes() != _IN_FILE:
             return job, descriptors
         with open(descriptors.pop(), "rb") as file:
@@ -117,11 +118,6 @@ def in_memory(data: bytes) -> int:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
-    size = array.array("i").itemsize
-    return [fd for _, _, content in ancillary for fd in array.array("i", content[: len(content) // size * size])]
 
 
 def _close_all(descriptors: list[int]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import os
 import select
 import socket
@@ -126,8 +125,7 @@ class WorkerLink:
                 if descriptor is None:
                     sent = self._connection.send(data)
                 else:
-                    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [descriptor]))]
-                    sent = self._connection.sendmsg([data], rights)
+                    sent = socket.send_fds(self._connection, [data], [descriptor])
             except BlockingIOError:
                 if descriptor is not None:
                     return False

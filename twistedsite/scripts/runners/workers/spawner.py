@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import contextlib
 import itertools
 import os
@@ -20,6 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from twistedsite.scripts.runners.shared import IThreadReactor
+from twistedsite.scripts.runners.workers.descriptors import receive
 from twistedsite.scripts.runners.workers.frames import (
     MAX_MESSAGE,
     Exited,
@@ -105,9 +105,8 @@ class Spawner:
         """Send what waits, as far as the socket takes it."""
         while self._unsent and self._control is not None:
             _, message, descriptors = self._unsent[0]
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
             try:
-                self._control.sendmsg([message], rights)
+                socket.send_fds(self._control, [message], descriptors)
             except BlockingIOError:
                 self._reactor.addWriter(self)
                 return
@@ -122,14 +121,11 @@ class Spawner:
         """Hear what has become of the workers."""
         while self._control is not None:
             try:
-                message, ancillary, _, _ = self._control.recvmsg(
-                    MAX_MESSAGE, socket.CMSG_SPACE(8), socket.MSG_CMSG_CLOEXEC
-                )
+                message, descriptors = receive(self._control, MAX_MESSAGE, 1)
             except BlockingIOError:
                 return
             except OSError:
-                message, ancillary = b"", []
-            descriptors = [fd for _, _, content in ancillary for fd in array.array("i", content)]
+                message, descriptors = b"", []
             if not message:
                 self._died()
                 return

@@ -7,7 +7,6 @@ left behind, and ends. When it is killed itself, its workers end with it.
 
 from __future__ import annotations
 
-import array
 import contextlib
 import gc
 import importlib
@@ -34,6 +33,7 @@ from twistedsite.scripts.runners.workers.confine import (
     hear_of_parents_end,
     leave_terminal,
 )
+from twistedsite.scripts.runners.workers.descriptors import receive
 from twistedsite.scripts.runners.workers.frames import (
     MAX_LOG,
     MAX_MESSAGE,
@@ -50,16 +50,12 @@ from twistedsite.scripts.runners.workers.warmup import warm_up
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL, serve
 from twistedsite.scripts.sandbox import seccomp
 
-_set_handler: Final = importlib.import_module("_signal").signal
-"""`signal.signal` without its search for a name of the last handler: a function has none, and each worker that looked
-for it would write to 40 pages of memory."""
-_DEFAULT: Final = int(signal.SIG_DFL)
 DATA: Final = 3
 STACK: Final = 4
 JOBS: Final = 5
 """A worker's only descriptors beside the standard ones."""
-_SENT: Final = 3 * array.array("i").itemsize
-"""Bytes of the descriptors that come with a Spawn."""
+_SENT: Final = 3
+"""So many descriptors come with a Spawn."""
 DESCRIPTORS: Final = 256
 """More are never open here: so many are closed after a fork."""
 
@@ -110,10 +106,9 @@ class Zygote:
                 return
 
     def _obey(self) -> bool:
-        message, ancillary, _, _ = self._control.recvmsg(MAX_MESSAGE, socket.CMSG_SPACE(_SENT), socket.MSG_CMSG_CLOEXEC)
+        message, descriptors = receive(self._control, MAX_MESSAGE, _SENT)
         if not message:
             return False
-        descriptors = [fd for _, _, content in ancillary for fd in array.array("i", content)]
         spawn: Spawn = decode(message, Spawn)
         with contextlib.suppress(OSError):
             seccomp.prepare(spawn.policy)  # kept: the next worker with these grants need not build it
@@ -138,7 +133,7 @@ class Zygote:
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM):
-                _set_handler(number, _DEFAULT)
+                signal.signal(number, signal.SIG_DFL)
             _take(connection, stack_file, jobs)
             os.chdir(spawn.policy.root)
             os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
@@ -183,8 +178,7 @@ class Zygote:
                     os.kill(child, signal.SIGKILL)
 
     def _tell(self, message: Spawned | Exited | SpawnFailed, *descriptors: int) -> None:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-        self._control.sendmsg([encode(message)], rights)
+        socket.send_fds(self._control, [encode(message)], descriptors)
 
 
 def _load_installed() -> None:
