@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 import select
-import signal
-import threading
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import pytest_twisted
+from jobs import Pools, answer, later
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock, deferLater
 
 from twistedsite.scripts.runners.deadlines import Deadlines
+from twistedsite.scripts.runners.workers import precedence as precedence_module
 from twistedsite.scripts.runners.workers import priority
 from twistedsite.scripts.runners.workers.precedence import LOOK, Precedence
 from twistedsite.scripts.runners.workers.priority import Level
@@ -27,6 +28,23 @@ QUICK = 0.01
 NICE = os.getpriority(os.PRIO_PROCESS, 0)
 
 
+PROGRAM = """
+import signal, sys, threading, time
+from twistedsite.scripts.runners.workers.priority import begin_quick
+from twistedsite.scripts.sandbox.kernel import prctl
+prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+begin_quick()
+def spin():
+    while True: time.monotonic()
+threads = int(sys.argv[1])
+for _ in range(threads - 1):
+    threading.Thread(target=spin).start()
+print("there", flush=True)
+while not threads: signal.pause()
+spin()
+"""
+
+
 class Process:
     """What `Precedence` has to do with of a worker: a process of its own that computes, or sleeps."""
 
@@ -34,22 +52,9 @@ class Process:
     level = Level.QUICK
     jobs_done = 0
 
-    def __init__(self, threads: int) -> None:
-        """Of `threads` threads, all of which compute; none: it sleeps."""
+    def __init__(self, pid: int) -> None:
         self.jobs = ["a job"]
-        reader, writer = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            priority.begin_quick()
-            for _ in range(threads - 1):
-                threading.Thread(target=_spin).start()
-            os.write(writer, b"!")
-            while not threads:
-                signal.pause()
-            _spin()
-        os.read(reader, 1)
-        os.close(reader)
-        os.close(writer)
+        self.pid = pid
 
     def alive(self) -> bool:
         return True
@@ -71,17 +76,23 @@ class Process:
         return os.getpriority(os.PRIO_PROCESS, self.pid) - NICE
 
 
-def _spin() -> None:
-    while True:
-        time.monotonic()
+@contextlib.contextmanager
+def running(threads: int) -> Iterator[Process]:
+    """A process of `threads` threads, all of which compute; none: it sleeps."""
+    command = [sys.executable, "-c", PROGRAM, str(threads)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "there\n"
+            yield Process(process.pid)
+        finally:
+            process.kill()
 
 
 @pytest.fixture
 def process(request: pytest.FixtureRequest) -> Iterator[Process]:
-    process = Process(getattr(request, "param", 1))
-    yield process
-    os.kill(process.pid, signal.SIGKILL)
-    os.waitpid(process.pid, 0)
+    with running(getattr(request, "param", 1)) as process:
+        yield process
 
 
 @pytest.fixture
@@ -112,10 +123,24 @@ def test_a_script_is_quick_until_it_has_used_its_time(clock: Clock, process: Pro
     assert (process.level, process.policies, process.nice) == (Level.LONG, {os.SCHED_BATCH}, 10)
 
 
+def test_several_that_are_long_have_no_more_together(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precedence_module, "_ENDLESS", 10**6)
+    with contextlib.ExitStack() as processes:
+        three = [processes.enter_context(running(1)) for _ in range(3)]
+        precedence = Precedence(Deadlines(clock), QUICK)
+        for process in three:
+            precedence.watch(process)  # type: ignore[arg-type]  # it stands for a worker
+        clock.advance(LOOK)
+        for process in three:
+            process.use(QUICK)
+        clock.pump([LOOK] * 2)
+        assert [process.level for process in three if process.nice == 15] == [Level.LONG] * 3
+
+
 @pytest.mark.parametrize("process", [3], indirect=True)
 def test_one_that_goes_on_is_endless_with_all_its_threads(clock: Clock, process: Process) -> None:
     watching(clock, process)
-    process.use(20 * QUICK)
+    process.use(5 * QUICK)
     clock.advance(LOOK)
     assert (process.level, process.policies) == (Level.ENDLESS, {os.SCHED_IDLE})
 
@@ -175,7 +200,7 @@ def test_a_worker_is_put_ahead_again_where_the_server_may_do_that(clock: Clock, 
 def test_where_it_may_not_scripts_have_ten_times_as_long(
     clock: Clock, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def put(pid: int, level: Level) -> None:
+    def put(pid: int, level: Level, many: int) -> None:
         if level is Level.QUICK:
             raise PermissionError
 
@@ -195,7 +220,7 @@ def test_where_it_may_not_scripts_have_ten_times_as_long(
 def test_where_it_may_do_nothing_it_looks_no_more(
     clock: Clock, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def put(pid: int, level: Level) -> None:
+    def put(pid: int, level: Level, many: int) -> None:
         raise PermissionError
 
     monkeypatch.setattr(priority, "put", put)
@@ -236,9 +261,16 @@ async def test_a_page_that_computes_for_long_goes_behind_until_its_end(write: An
 
 
 @pytest_twisted.ensureDeferred
-async def test_one_whose_time_is_up_tells_where_it_stands_even_so(write: Any, serve: Any, logged: list[str]) -> None:
-    write("spin.py", "while True:\n    pass\n")
-    write("_folder.toml", "timeout = '1s'")
-    async with serve(workers={"quick": "1ms"}) as site:
-        assert (await site.get("/spin")).status == 504
-    assert any(re.search(r'File "spin.py", line [12]\b', line) for line in logged), logged
+async def test_one_that_is_asked_where_it_stands_may_answer_at_once(pools: Pools) -> None:
+    async with pools(1, sandbox="off", quick=0.001) as (_, [(runner, root)]):
+        (root / "spin.py").write_text("while True: pass")
+        answered = later(answer(runner, root, "spin.py"))
+        (worker,) = runner._pool.members
+        while worker.level is not Level.ENDLESS:
+            await deferLater(reactor, 0.01)
+        worker.ask_for_stack()
+        if may_put_ahead():
+            assert os.sched_getscheduler(worker.pid) == os.SCHED_BATCH
+        answered.addErrback(lambda failure: failure.trap(CancelledError))
+        answered.cancel()
+        await answered

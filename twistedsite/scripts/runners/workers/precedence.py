@@ -22,7 +22,7 @@ LOOK: Final = 0.025
 """Seconds between two looks at a worker."""
 _FEWEST: Final = 40
 """Looks of which only one is made at a worker that sleeps, or whose script has been found to be endless."""
-_ENDLESS: Final = 20
+_ENDLESS: Final = 5
 """How many times longer than a quick script one computes that gets only what is left."""
 _NOTHING: Final = 0.001
 """Seconds of the processor that are nothing, between two looks."""
@@ -111,7 +111,7 @@ class Precedence:
         if lately < _NOTHING and not process.jobs:
             return False
         level = self._level(now - use.since)
-        # Again at each look: it may have begun further threads.
+        # Again at each look: it may have begun further threads, and there may be more or fewer workers like it.
         if level is not Level.QUICK and not self._put(process, level):
             self._log.info("long scripts are not put behind quick ones: the server may not do that (CAP_SYS_NICE)")
             self._quick = math.inf
@@ -128,8 +128,9 @@ class Precedence:
     def _put(self, process: WorkerProcess, level: Level) -> bool:
         if process.pid is None or not process.alive():
             return False
+        many = sum(other.level is Level.LONG for other in self._uses if other is not process) + 1
         try:
-            priority.put(process.pid, level)
+            priority.put(process.pid, level, many)
         except OSError:
             return False
         process.level = level
