@@ -19,18 +19,17 @@ _PLACE: Final = 512
 SIZE: Final = PLACES * _PLACE
 """Bytes of all places."""
 _HEAD: Final = struct.Struct("=IQI")
-"""Checksum of what follows, number of the job, length of its end in bytes."""
-_CHECKSUM: Final = struct.Struct("=I")
-_ABOUT: Final = struct.Struct("=QI")
+"""Checksum of the end, begun with the number of its job plus one; that number; the end's length in bytes."""
 LONGEST: Final = _PLACE - _HEAD.size
 """Bytes of the longest end that has room."""
 
 
 def put(memory: mmap.mmap, number: int, payload: bytes) -> None:
     """Leave `payload`, at most `LONGEST` bytes, as the end of job `number`."""
-    entry = _ABOUT.pack(number, len(payload)) + payload
     start = number % PLACES * _PLACE
-    memory[start : start + _CHECKSUM.size + len(entry)] = _CHECKSUM.pack(zlib.crc32(entry)) + entry
+    _HEAD.pack_into(memory, start, zlib.crc32(payload, number + 1), number, len(payload))
+    start += _HEAD.size
+    memory[start : start + len(payload)] = payload
 
 
 def find(memory: mmap.mmap, number: int) -> bytes | None:
@@ -39,5 +38,6 @@ def find(memory: mmap.mmap, number: int) -> bytes | None:
     checksum, found, length = _HEAD.unpack_from(memory, start)
     if found != number or length > LONGEST:
         return None
-    entry = memory[start + _CHECKSUM.size : start + _HEAD.size + length]
-    return entry[_ABOUT.size :] if zlib.crc32(entry) == checksum else None
+    start += _HEAD.size
+    payload = memory[start : start + length]
+    return payload if zlib.crc32(payload, number + 1) == checksum else None

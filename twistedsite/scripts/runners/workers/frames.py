@@ -87,7 +87,8 @@ class Job(msgspec.Struct, array_like=True):
 class End(msgspec.Struct, array_like=True):
     """How a script has ended, and the last piece of its response."""
 
-    outcome: Outcome
+    outcome: Outcome | None
+    """None: well, as nearly all do."""
     head: ResponseHead | None
     body: bytes
     worn: bool = False

@@ -105,7 +105,6 @@ class ScriptJob:
         self._request = request
         self._body = body
         self._sink = sink
-        self._clock = pool.workers.reactor.seconds
         self._worker: WorkerProcess | None = None
         self._deadline = self._expire_in(request.timeout)
 
@@ -122,7 +121,7 @@ class ScriptJob:
         self.state = State.RUNNING
         self._worker = worker
         if worker.pid is None:
-            self._left = self._deadline.due + STACK_LEAD - self._clock()
+            self._left = self._deadline.due + STACK_LEAD - self._now()
         return True
 
     def worker_started(self) -> None:
@@ -191,7 +190,8 @@ class ScriptJob:
             self.result.errback(ScriptCrashedError(message))
 
     def _end(self, end: End) -> None:
-        done = end.outcome.ending == Ending.DONE
+        error = None if end.outcome is None else _error(end.outcome)
+        done = error is None
         begun = self._outflow is not None
         if done and (end.head is None) is not begun:
             raise FrameError("a response without a head, or with two")
@@ -200,7 +200,6 @@ class ScriptJob:
         assert worker is not None
         self._release()
         worker.ended(self, end.seconds, end.worn)
-        error = _error(end.outcome)
         if error is not None:
             self._drop_output()
             self.result.errback(error)
@@ -233,7 +232,7 @@ class ScriptJob:
         # With that it may have ended: its end was there already, behind what is to wait.
         if self._worker is not None:
             self._worker.link.pause()
-            self._paused_at = self._clock()
+            self._paused_at = self._now()
 
     def _resume(self) -> None:
         self._note_waiting()
@@ -243,9 +242,12 @@ class ScriptJob:
 
     def _note_waiting(self) -> None:
         if self._paused_at is not None:
-            now = self._clock()
+            now = self._now()
             self._waited += now - self._paused_at
             self._paused_at = now
+
+    def _now(self) -> float:
+        return self._pool.workers.reactor.seconds()
 
     def _expire_in(self, seconds: float) -> Deadline:
         return self._pool.workers.deadlines.add(max(0.0, seconds - STACK_LEAD), self._expired)
@@ -271,7 +273,7 @@ class ScriptJob:
         elif self.state is State.RUNNING:
             self.state = State.ASKED
             worker.ask_for_stack()
-            left = max(0.0, self._deadline.due + STACK_LEAD - self._clock())
+            left = max(0.0, self._deadline.due + STACK_LEAD - self._now())
             self._deadline = self._pool.workers.deadlines.add(left, self._time_is_up)
 
     def _time_is_up(self) -> None:

@@ -135,7 +135,9 @@ class Workers:
 
     def others_wait(self, pool: SitePool) -> bool:
         """Whether another site needs the place of a worker of `pool`."""
-        return not self.has_place() and any(other is not pool and other.could_grow for other in self._waiting)
+        if not self._waiting or self.has_place():
+            return False
+        return any(other is not pool and other.could_grow for other in self._waiting)
 
     def rest(self, process: WorkerProcess) -> None:
         """`process` has nothing to do."""

@@ -52,8 +52,10 @@ class RemoteBroker:
 
     def close(self) -> None:
         """Answer no call from now on; waits for the one under way."""
-        with self._channel.calling:
-            self._closed = True
+        self._closed = True
+        if self._channel.calling.locked():
+            with self._channel.calling:
+                pass
 
 
 class RemoteSessions:

@@ -147,6 +147,8 @@ class WorkerOutlet:
 
     def end_of(self, outcome: Outcome, worn: bool, seconds: float) -> End:
         """What `end` was given, and how the script has ended: with that, the server takes the worker for free."""
+        if outcome.ending == Ending.DONE:
+            return End(None, *self._last, worn, seconds)
         if outcome.report is not None:
             outcome.report = _bounded(outcome.report)
         return End(outcome, *self._last, worn, seconds)
