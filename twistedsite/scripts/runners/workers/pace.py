@@ -26,8 +26,6 @@ class Pace:
     def note(self, script: str, seconds: float) -> None:
         """`script` has taken `seconds`."""
         before = self._seconds.get(script)
-        if before is not None and abs(seconds - before) < before / 8:
-            return  # as usual
         if before is None:
             if len(self._seconds) >= _MOST:
                 self._seconds.clear()
