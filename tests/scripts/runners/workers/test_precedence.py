@@ -51,13 +51,14 @@ class Process:
     watched = False
     level = Level.QUICK
     jobs_done = 0
+    gone = False
 
     def __init__(self, pid: int) -> None:
         self.jobs = ["a job"]
         self.pid = pid
 
     def alive(self) -> bool:
-        return True
+        return not self.gone
 
     def use(self, seconds: float) -> None:
         """Wait until it has used so much more of the processor."""
@@ -195,6 +196,20 @@ def test_a_worker_is_put_ahead_again_where_the_server_may_do_that(clock: Clock, 
     clock.advance(LOOK)
     assert precedence.restore(process) is may_put_ahead()  # type: ignore[arg-type]  # it stands for a worker
     assert process.nice == (0 if may_put_ahead() else 10)
+
+
+def test_one_that_has_ended_is_not_put_anywhere(clock: Clock, process: Process) -> None:
+    precedence = watching(clock, process)
+    process.use(QUICK)
+    clock.advance(LOOK)
+    process.gone = True
+    assert precedence.restore(process)  # type: ignore[arg-type]  # it stands for a worker
+    assert process.nice == 10
+    process.gone, process.level = False, Level.QUICK  # as if it were another
+    clock.advance(LOOK)
+    process.use(QUICK)
+    clock.advance(LOOK)
+    assert process.level is not Level.QUICK
 
 
 def test_where_it_may_not_scripts_have_ten_times_as_long(

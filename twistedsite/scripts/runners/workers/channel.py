@@ -38,7 +38,7 @@ class Channel:
         """How many frames have been sent."""
         self._unheard = False
         """There is an end in the memory for which the bell has not been rung."""
-        self._rung_at = 0.0
+        self._unheard_since = 0.0
         self._reader = FrameReader(FROM_SERVER)
         self._descriptors: list[int] = []
         self._sending = threading.Lock()
@@ -73,8 +73,8 @@ class Channel:
         answers.put(self._memory, number, payload)
         if not self._unheard:
             self._unheard = True
-            self._rung_at = now
-        elif now - self._rung_at > RING_AFTER:
+            self._unheard_since = now
+        elif now - self._unheard_since > RING_AFTER:
             self.ring()
 
     def ring(self) -> None:

@@ -178,7 +178,7 @@ class ScriptJob:
         """Take the end of the script from the worker; raises FrameError where it is malformed."""
         if self.state is State.RUNNING:
             self._end(decode(payload, End))
-        elif self.state is not State.LATE:
+        elif self.state not in (State.LATE, State.OVER):
             # The question may have cut short what it was doing: nobody knows what such an answer is worth.
             self._stop(self._timeout_error())
 

@@ -74,14 +74,14 @@ class Precedence:
 
     def restore(self, process: WorkerProcess) -> bool:
         """Let `process` be with the quick ones again; False: it cannot be, from now on."""
-        if process.level is Level.QUICK:
+        if process.level is Level.QUICK or not process.alive():
             return True
         use = self._uses.get(process)
         if use is not None:
             use.jobs_done = -1
         if self._put(process, Level.QUICK):
             return True
-        if self._reversible and process.pid is not None:
+        if self._reversible:
             self._reversible = False
             self._quick *= _IRREVERSIBLE
         return False
@@ -103,6 +103,8 @@ class Precedence:
         try:
             now = priority.used(process.pid)
         except OSError:
+            return False
+        if not process.alive():
             return False
         if not same:
             use.jobs_done, use.since, use.last, use.pause = process.jobs_done, now, now, 0
@@ -126,7 +128,7 @@ class Precedence:
         return Level.LONG if used < _ENDLESS * self._quick else Level.ENDLESS
 
     def _put(self, process: WorkerProcess, level: Level) -> bool:
-        if process.pid is None or not process.alive():
+        if process.pid is None:
             return False
         many = sum(other.level is Level.LONG for other in self._uses if other is not process) + 1
         try:

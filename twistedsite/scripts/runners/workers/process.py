@@ -90,18 +90,20 @@ class WorkerProcess:
         """When to look whether it has stalled, while scripts wait for its turn."""
         self._done_before = 0
         self._collected = 0
-        """Number of the first job whose end has not been looked for in the shared memory, or has not been there."""
+        """Of the jobs below this number, no end is to be taken out of the shared memory."""
         # First: it may fail, and then nothing else is held.
         self._folder = workers.folders.make(pool.policy.uid)
         self.line = Line()
         ours, theirs = socket.socketpair()
         shared = _make_shared_file()
-        self._shared = mmap.mmap(shared, answers.SIZE + _STACK_FILE, access=mmap.ACCESS_READ)
-        """Ends of scripts (`answers`), then its last stack."""
-        self.link = WorkerLink(workers.links, ours, FROM_WORKER, self)
-        policy = msgspec.structs.replace(pool.policy, temporary=self._folder)
-        workers.spawner.spawn(self, policy, theirs, self.line, shared)
-        os.close(shared)
+        try:
+            self._shared = mmap.mmap(shared, answers.SIZE + _STACK_FILE, access=mmap.ACCESS_READ)
+            """Ends of scripts (`answers`), then its last stack."""
+            self.link = WorkerLink(workers.links, ours, FROM_WORKER, self)
+            policy = msgspec.structs.replace(pool.policy, temporary=self._folder)
+            workers.spawner.spawn(self, policy, theirs, self.line, shared)
+        finally:
+            os.close(shared)
 
     def give(self, job: ScriptJob) -> bool:
         """Have it run `job`, after those that it has. False: it does not take it, and has seen nothing of it."""
