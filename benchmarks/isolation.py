@@ -31,7 +31,7 @@ WORKERS = 4
 """Processes that one site may have."""
 SETTLED = 8
 """Seconds after which scripts that spin on one core together have all been found to be endless."""
-ROUNDS = 5
+ROUNDS = 11
 """Of which the median counts, where a p99 is compared: each lasts as long as the caller says."""
 
 
