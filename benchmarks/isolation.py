@@ -40,7 +40,7 @@ def measure(work: Path, times: int, seconds: int, say: Callable[[str], None]) ->
     late, after = Amounts("kill", "504 after the deadline (p99)", "ms"), Amounts("heir", "Next answer (p99)", "ms")
     spawn, memory = Amounts("spawn", "New process to answer (p99)", "ms"), Amounts("private", "Idle worker", "MB")
     beginning = Amounts("beginning", "p99 when a neighbour has just begun to spin, against undisturbed", "times")
-    neighbour = Amounts("neighbour", "p99 while a neighbour spins, against undisturbed", "times")
+    neighbour = Amounts("neighbour", f"p99 while a neighbour spins, from {SETTLED} s on, against undisturbed", "times")
     say(f"{ISOLATION}: kill")
     with _serving(work / "kill", "max_workers = 1") as server:
         lateness, heirs = zip(*(_killed(server.port) for _ in range(times)), strict=True)

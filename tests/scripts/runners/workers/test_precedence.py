@@ -78,7 +78,7 @@ class Process:
 
 
 @contextlib.contextmanager
-def running(threads: int) -> Iterator[Process]:
+def running(threads: int) -> Iterator[Any]:
     """A process of `threads` threads, all of which compute; none: it sleeps."""
     command = [sys.executable, "-c", PROGRAM, str(threads)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -91,7 +91,7 @@ def running(threads: int) -> Iterator[Process]:
 
 
 @pytest.fixture
-def process(request: pytest.FixtureRequest) -> Iterator[Process]:
+def process(request: pytest.FixtureRequest) -> Iterator[Any]:
     with running(getattr(request, "param", 1)) as process:
         yield process
 
@@ -116,7 +116,7 @@ def may_put_ahead() -> bool:
     return bool(int(effective.split()[1], 16) >> 23 & 1)
 
 
-def test_a_script_is_quick_until_it_has_used_its_time(clock: Clock, process: Process) -> None:
+def test_a_script_is_quick_until_it_has_used_its_time(clock: Clock, process: Any) -> None:
     watching(clock, process)
     assert (process.level, process.policies, process.nice) == (Level.QUICK, {os.SCHED_BATCH}, 0)
     process.use(QUICK)
@@ -130,7 +130,7 @@ def test_several_that_are_long_have_no_more_together(clock: Clock, monkeypatch: 
         three = [processes.enter_context(running(1)) for _ in range(3)]
         precedence = Precedence(Deadlines(clock), QUICK)
         for process in three:
-            precedence.watch(process)  # type: ignore[arg-type]  # it stands for a worker
+            precedence.watch(process)
         clock.advance(LOOK)
         for process in three:
             process.use(QUICK)
@@ -139,7 +139,7 @@ def test_several_that_are_long_have_no_more_together(clock: Clock, monkeypatch: 
 
 
 @pytest.mark.parametrize("process", [3], indirect=True)
-def test_one_that_goes_on_is_endless_with_all_its_threads(clock: Clock, process: Process) -> None:
+def test_one_that_goes_on_is_endless_with_all_its_threads(clock: Clock, process: Any) -> None:
     watching(clock, process)
     process.use(5 * QUICK)
     clock.advance(LOOK)
@@ -147,14 +147,14 @@ def test_one_that_goes_on_is_endless_with_all_its_threads(clock: Clock, process:
 
 
 @pytest.mark.parametrize("process", [0], indirect=True)
-def test_one_that_sleeps_stays_where_it_is(clock: Clock, process: Process) -> None:
+def test_one_that_sleeps_stays_where_it_is(clock: Clock, process: Any) -> None:
     watching(clock, process)
     clock.pump([LOOK] * 200)
     assert (process.level, process.policies, process.watched) == (Level.QUICK, {os.SCHED_BATCH}, True)
 
 
 @pytest.mark.parametrize("process", [0], indirect=True)
-def test_nobody_looks_at_a_worker_that_does_nothing(clock: Clock, process: Process) -> None:
+def test_nobody_looks_at_a_worker_that_does_nothing(clock: Clock, process: Any) -> None:
     watching(clock, process)
     process.jobs.clear()
     process.jobs_done += 1
@@ -163,7 +163,7 @@ def test_nobody_looks_at_a_worker_that_does_nothing(clock: Clock, process: Proce
     assert clock.getDelayedCalls() == []
 
 
-def test_what_a_script_has_left_running_goes_behind_too(clock: Clock, process: Process) -> None:
+def test_what_a_script_has_left_running_goes_behind_too(clock: Clock, process: Any) -> None:
     watching(clock, process)
     process.jobs.clear()
     process.jobs_done += 1
@@ -173,7 +173,7 @@ def test_what_a_script_has_left_running_goes_behind_too(clock: Clock, process: P
     assert (process.level, process.watched) == (Level.LONG, True)
 
 
-def test_each_script_has_its_own_time(clock: Clock, process: Process) -> None:
+def test_each_script_has_its_own_time(clock: Clock, process: Any) -> None:
     watching(clock, process)
     for _ in range(3):
         process.use(QUICK)
@@ -182,7 +182,7 @@ def test_each_script_has_its_own_time(clock: Clock, process: Process) -> None:
     assert process.level is Level.QUICK
 
 
-def test_nothing_is_long_where_that_is_the_setting(clock: Clock, process: Process) -> None:
+def test_nothing_is_long_where_that_is_the_setting(clock: Clock, process: Any) -> None:
     watching(clock, process, quick=0)
     process.use(QUICK)
     clock.advance(LOOK)
@@ -190,20 +190,20 @@ def test_nothing_is_long_where_that_is_the_setting(clock: Clock, process: Proces
     assert clock.getDelayedCalls() == []
 
 
-def test_a_worker_is_put_ahead_again_where_the_server_may_do_that(clock: Clock, process: Process) -> None:
+def test_a_worker_is_put_ahead_again_where_the_server_may_do_that(clock: Clock, process: Any) -> None:
     precedence = watching(clock, process)
     process.use(QUICK)
     clock.advance(LOOK)
-    assert precedence.restore(process) is may_put_ahead()  # type: ignore[arg-type]  # it stands for a worker
+    assert precedence.restore(process) is may_put_ahead()
     assert process.nice == (0 if may_put_ahead() else 10)
 
 
-def test_one_that_has_ended_is_not_put_anywhere(clock: Clock, process: Process) -> None:
+def test_one_that_has_ended_is_not_put_anywhere(clock: Clock, process: Any) -> None:
     precedence = watching(clock, process)
     process.use(QUICK)
     clock.advance(LOOK)
     process.gone = True
-    assert precedence.restore(process)  # type: ignore[arg-type]  # it stands for a worker
+    assert precedence.restore(process)
     assert process.nice == 10
     process.gone, process.level = False, Level.QUICK  # as if it were another
     clock.advance(LOOK)
@@ -213,7 +213,7 @@ def test_one_that_has_ended_is_not_put_anywhere(clock: Clock, process: Process) 
 
 
 def test_where_it_may_not_scripts_have_ten_times_as_long(
-    clock: Clock, process: Process, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, process: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def put(pid: int, level: Level, many: int) -> None:
         if level is Level.QUICK:
@@ -224,7 +224,7 @@ def test_where_it_may_not_scripts_have_ten_times_as_long(
     process.use(QUICK)
     clock.advance(LOOK)
     assert process.level is Level.LONG
-    assert not precedence.restore(process)  # type: ignore[arg-type]  # it stands for a worker
+    assert not precedence.restore(process)
     process.level = Level.QUICK  # as if it were another
     clock.advance(LOOK)
     process.use(5 * QUICK)
@@ -232,9 +232,7 @@ def test_where_it_may_not_scripts_have_ten_times_as_long(
     assert process.level is Level.QUICK
 
 
-def test_where_it_may_do_nothing_it_looks_no_more(
-    clock: Clock, process: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_it_may_do_nothing_it_looks_no_more(clock: Clock, process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def put(pid: int, level: Level, many: int) -> None:
         raise PermissionError
 
@@ -243,8 +241,8 @@ def test_where_it_may_do_nothing_it_looks_no_more(
     process.use(QUICK)
     clock.advance(LOOK)
     assert process.level is Level.QUICK
-    precedence.forget(process)  # type: ignore[arg-type]  # it stands for a worker
-    precedence.watch(process)  # type: ignore[arg-type]  # it stands for a worker
+    precedence.forget(process)
+    precedence.watch(process)
     clock.advance(LOOK)
     assert clock.getDelayedCalls() == []
 
@@ -282,6 +280,7 @@ async def test_one_that_is_asked_where_it_stands_may_answer_at_once(pools: Pools
         answered = later(answer(runner, root, "spin.py"))
         (worker,) = runner._pool.members
         while worker.level is not Level.ENDLESS:
+            assert not answered.called
             await deferLater(reactor, 0.01)
         worker.ask_for_stack()
         if may_put_ahead():
