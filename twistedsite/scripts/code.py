@@ -16,6 +16,8 @@ import msgspec
 from twistedsite.origins.version import local_version
 from twistedsite.scripts.toplevel import made_by_calls, prints
 
+_parsing: Final = threading.Lock()
+_PARSE_ATTEMPTS: Final = 10
 _TICK_NS: Final = 20_000_000
 """Linux before 6.13 stamps files by a clock that moves every 1 to 10 ms only: two writes can look like one."""
 
@@ -64,7 +66,7 @@ class CodeCache:
         with open(filename, "rb") as file:
             settled = is_settled(os.fstat(file.fileno()))
             source = file.read()
-        tree = ast.parse(source, filename)
+        tree = _parse(source, filename)
         code = compile(tree, filename, "exec", dont_inherit=True)
         compiled = Compiled(code, frozenset(_names(code)), source_digest(source), outline(tree))
         if settled:
@@ -123,6 +125,21 @@ def outline(tree: ast.Module) -> Outline:
             case _:
                 waiting.extend(ast.iter_child_nodes(node))
     return Outline(functions, frozenset(classes), frozenset(bound), made_by_calls(tree), prints(tree, bound))
+
+
+def _parse(source: bytes, filename: str) -> ast.Module:
+    """`ast.parse`, for any thread.
+
+    CPython counts how deep a tree is in one place for all threads, and raises SystemError where two have disturbed each
+    other's count. So ours take turns; against code of a site, or of a library, that parses too, it is tried again.
+    """
+    with _parsing:
+        for _ in range(_PARSE_ATTEMPTS - 1):
+            try:
+                return ast.parse(source, filename)
+            except SystemError:
+                continue
+        return ast.parse(source, filename)
 
 
 def _names(code: CodeType) -> set[str]:

@@ -85,7 +85,7 @@ def also_known(name: str, namespace: dict[str, Any]) -> Iterator[None]:
 
 def restore_main() -> None:
     """Put back the program's own `__main__`, and take away the other stand-ins."""
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         if type(module) is StandIn:
             if name == _MAIN:
                 sys.modules[name] = object.__getattribute__(module, "_original")

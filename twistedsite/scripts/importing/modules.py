@@ -126,8 +126,8 @@ class ModuleTable:
         if not self.loaded:
             return False
         with self._lock:
-            # Copies, because other threads go on loading.
-            loaded = list(self.loaded.items())
+            # Copies, because other threads go on loading; a list of pairs would be made with them, not at once.
+            loaded = self.loaded.copy().items()
             changed = [name for name, source in loaded if source.has_changed(filename, version)]
             plain = bool(self.plain) and any(name.partition(".")[0] in self.plain for name in changed)
             if plain:

@@ -78,7 +78,7 @@ def owner_of(name: str) -> PlainNames | None:
 
 def forget_names(table: ModuleTable) -> None:
     """Take the plain names of `table` back, and let go of Django where it has imported any of them."""
-    tops = {top for top, owner in list(_owners.items()) if owner.table is table}
+    tops = {top for top, owner in _owners.copy().items() if owner.table is table}
     for top in tops:
         del _owners[top]
     table.plain.clear()
@@ -101,7 +101,7 @@ def other_django_project(table: ModuleTable) -> str | None:
 def _built_on(library: str) -> set[str]:
     """The top-level names of installed packages that hold classes, functions or modules of `library`."""
     found = set()
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():
         top = name.partition(".")[0]
         if top not in sys.stdlib_module_names and top not in found and top != "twistedsite":
             values = list(vars(module).values()) if isinstance(module, ModuleType) else []
