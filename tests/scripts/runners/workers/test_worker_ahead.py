@@ -192,7 +192,7 @@ async def test_a_worker_that_sends_for_ever_does_not_keep_the_server(
         asked = [turn(runner, root, "hang"), turn(runner, root, "1")]
         # As if it had taken both from its socket, which scripts can.
         with monkeypatch.context() as taken:
-            taken.setattr(Line, "take_back", lambda line: 0)
+            taken.setattr(Line, "take_back", lambda line, first, count: 0)
             taken.setattr(WorkerLink, "read", lambda link: True)
             asked[1].cancel()
         with pytest.raises(CancelledError):

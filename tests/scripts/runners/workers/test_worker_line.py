@@ -1,33 +1,60 @@
-"""The jobs in a worker's own socket: each is read once, by the worker or by the server."""
+"""The jobs in a worker's own socket: each is read once, by the worker or by the server, alone or with others."""
 
 from __future__ import annotations
 
+import mmap
 import os
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from twistedsite.scripts.runners.workers.line import LONGEST, Line, LineEnd, in_memory
+import pytest
+
+from twistedsite.scripts.runners.workers import claims
+from twistedsite.scripts.runners.workers.claims import Claims
+from twistedsite.scripts.runners.workers.line import LONGEST, MOST_TOGETHER, Line, LineEnd, in_memory
+
+
+class End:
+    """The worker's side, which counts its jobs as a worker does."""
+
+    def __init__(self, connection: socket.socket, words: memoryview) -> None:
+        self.line = LineEnd(connection, words)
+        self.number = 0
+        self.waits = 0
+
+    def next(self) -> tuple[bytes, list[int]] | None:
+        """The next job, and its descriptors."""
+        found = self.line.next(self.number, self.wait)
+        if found is None:
+            return None
+        self.number += 1
+        return bytes(found[0]), found[1]
+
+    def taken(self) -> bytes:
+        """The next job, which has no descriptors."""
+        found = self.next()
+        assert found is not None
+        assert found[1] == []
+        return found[0]
+
+    def wait(self) -> None:
+        """It has to wait for the next one."""
+        self.waits += 1
 
 
 @contextmanager
-def lines() -> Iterator[tuple[Line, LineEnd]]:
+def lines(together: bool = True) -> Iterator[tuple[Line, End]]:
     """Both sides of one."""
-    line = Line()
-    with socket.socket(fileno=line.duplicate()) as connection:
-        try:
-            yield line, LineEnd(connection)
-        finally:
-            line.close()
-
-
-def taken(end: LineEnd) -> bytes:
-    """The next job, which has no descriptors."""
-    found = end.next(int)
-    assert found is not None
-    assert found[1] == []
-    return bytes(found[0])
+    with mmap.mmap(-1, claims.END) as memory, claims.words(memory) as words:
+        line = Line(Claims(words) if together else None)
+        with socket.socket(fileno=line.duplicate()) as connection:
+            try:
+                yield line, End(connection, words)
+            finally:
+                line.close()
 
 
 def open_descriptors() -> int:
@@ -35,45 +62,108 @@ def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_jobs_come_in_their_order() -> None:
-    with lines() as (line, end):
+@pytest.mark.parametrize("together", [True, False])
+def test_jobs_come_in_their_order(together: bool) -> None:
+    with lines(together) as (line, end):
         assert all(line.add(b"job %d" % number, None) for number in range(10))
-        assert [taken(end) for _ in range(10)] == [b"job %d" % number for number in range(10)]
+        assert [end.taken() for _ in range(10)] == [b"job %d" % number for number in range(10)]
+
+
+def test_what_is_held_is_sent_together_and_before_what_is_added_later() -> None:
+    with lines() as (line, end):
+        line.add(b"0", None)
+        assert [line.hold(b"%d" % number) for number in range(1, 5)] == [True] * 4
+        assert line.held == 4
+        line.add(b"5", None)
+        assert line.held == 0
+        line.hold(b"6")
+        assert line.send_held()
+        assert [end.taken() for _ in range(7)] == [b"%d" % number for number in range(7)]
+        assert end.waits == 0
+
+
+def test_no_more_are_held_than_one_message_takes_nor_a_long_one() -> None:
+    with lines() as (line, end):
+        longest = b"x" * (LONGEST // MOST_TOGETHER)
+        assert not line.hold(longest + b"x")
+        assert [line.hold(longest) for _ in range(MOST_TOGETHER + 1)] == [True] * MOST_TOGETHER + [False]
+        assert line.send_held()
+        assert [end.taken() for _ in range(MOST_TOGETHER)] == [longest] * MOST_TOGETHER
+
+
+def test_without_claims_none_is_held_and_a_single_one_is_taken_by_one() -> None:
+    with lines(together=False) as (line, end):
+        assert not line.hold(b"job")
+        assert line.send_held()
+        line.add(b"0", None)
+        assert line.take_back(0, 1) == 1
+        line.add(b"1", None)
+        assert end.taken() == b"1"
+        assert line.take_back(0, 1) == 0
 
 
 def test_what_has_not_been_taken_can_be_taken_back() -> None:
     with lines() as (line, end):
         for number in range(5):
             line.add(b"job %d" % number, None)
-        assert taken(end) == b"job 0"
-        assert line.take_back() == 4
-        assert line.take_back() == 0
+        assert end.taken() == b"job 0"
+        assert line.take_back(0, 5) == 4
+        assert line.take_back(0, 1) == 0
         line.add(b"another", None)
-        assert taken(end) == b"another"
+        assert end.taken() == b"another"
+
+
+def test_what_has_been_taken_with_others_and_not_been_begun_can_be_taken_back_too() -> None:
+    with lines() as (line, end):
+        for number in range(5):
+            line.hold(b"job %d" % number)
+        line.send_held()
+        assert [end.taken(), end.taken()] == [b"job 0", b"job 1"]
+        line.hold(b"job 5")
+        line.send_held()
+        line.hold(b"job 6")
+        # Two in its hands that it has begun, three that it has not, one in the socket, one that is held.
+        assert line.take_back(0, 7) == 5
+        assert line.take_back(0, 2) == 0
+        line.add(b"another", None)
+        assert end.taken() == b"another"
 
 
 def test_of_two_who_take_at_the_same_time_each_job_is_one_ones() -> None:
-    count = 2000
+    count = 4000
     with lines() as (line, end):
         found: list[bytes] = []
+        given: list[bytes] = []
+        back: list[bytes] = []
 
         def work() -> None:
-            while (job := end.next(int)) is not None:
-                found.append(bytes(job[0]))
+            while (job := end.next()) is not None:
+                found.append(job[0])
+
+        def take_back() -> None:
+            ended = len(found)
+            number = line.take_back(ended, len(given) - ended)
+            if number:
+                back.extend(given[-number:])
+                del given[-number:]
 
         worker = threading.Thread(target=work)
         worker.start()
-        back = 0
         for number in range(count):
-            while not line.add(b"%d" % number, None):
+            job = b"%d" % number
+            while not (line.hold(job) or line.add(job, None)):
                 pass
+            given.append(job)
+            if number % 5 == 0:
+                line.send_held()
             if number % 7 == 0:
-                back += line.take_back()
-        back += line.take_back()
+                take_back()
+        take_back()
         line.close()
         worker.join(timeout=60)
-        assert len(found) + back == count
-        assert found == sorted(set(found), key=int)
+        assert found == given
+        assert Counter(found + back) == Counter(b"%d" % number for number in range(count))
+        assert len(back) > count / 100
 
 
 def test_a_long_job_comes_whole() -> None:
@@ -82,7 +172,7 @@ def test_a_long_job_comes_whole() -> None:
         for size in (LONGEST, LONGEST + 1, 10 * 1024 * 1024):
             job = os.urandom(size)
             assert line.add(job, None)
-            assert taken(end) == job
+            assert end.taken() == job
     assert open_descriptors() == before
 
 
@@ -92,9 +182,9 @@ def test_a_descriptor_comes_with_its_job_short_or_long() -> None:
             body = in_memory(b"the body")
             assert line.add(job, body)
             os.close(body)
-            found = end.next(int)
+            found = end.next()
             assert found is not None
-            assert bytes(found[0]) == job
+            assert found[0] == job
             with open(found[1].pop(), "rb") as file:
                 assert file.read() == b"the body"
             assert found[1] == []
@@ -107,7 +197,7 @@ def test_nothing_stays_open_of_what_is_taken_back() -> None:
             body = in_memory(b"the body")
             assert line.add(job, body)
             os.close(body)
-        assert line.take_back() == 2
+        assert line.take_back(0, 2) == 2
         with_both_ends = 3
         assert open_descriptors() == before + with_both_ends
     assert open_descriptors() == before
@@ -120,15 +210,15 @@ def test_a_full_socket_takes_no_more_and_nothing_is_lost() -> None:
         while line.add(job, None):
             count += 1
         assert count > 1
-        assert taken(end) == job
-        assert line.take_back() == count - 1
+        assert end.taken() == job
+        assert line.take_back(0, count) == count - 1
 
 
 def test_when_the_server_lets_go_the_worker_finds_the_end_after_the_last_job() -> None:
     with lines() as (line, end):
         line.add(b"the last one", None)
         line.close()
-        assert taken(end) == b"the last one"
-        assert end.next(int) is None
-        assert line.take_back() == 0
+        assert end.taken() == b"the last one"
+        assert end.next() is None
+        assert line.take_back(1, 0) == 0
         assert not line.add(b"too late", None)

@@ -113,7 +113,7 @@ class ScriptJob:
         content, descriptor = _content(self._body)
         try:
             job = Job(self._request, content, self._pool.workers.output_buffer)
-            if not worker.line.add(encode(job), descriptor):
+            if not worker.send(encode(job), descriptor):
                 return False
         finally:
             if descriptor is not None:

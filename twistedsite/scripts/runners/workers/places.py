@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twistedsite.scripts.runners.deadlines import Deadline, Deadlines
 from twistedsite.scripts.runners.mailbox import Mailbox
 from twistedsite.scripts.runners.shared import IThreadReactor
+from twistedsite.scripts.runners.workers import claims
 from twistedsite.scripts.runners.workers.broker import BrokerThreads
 from twistedsite.scripts.runners.workers.folders import TemporaryFolders
 from twistedsite.scripts.runners.workers.link import Links
@@ -54,6 +55,8 @@ class Workers:
         take_short_turns()
         self.spawner = Spawner(reactor, sandbox)
         self.holds = holds
+        self.claims = claims.possible()
+        """What a worker has not begun can be taken back, so it may have several scripts before it."""
         self.folders = TemporaryFolders(reactor)
         self.deadlines = Deadlines(reactor)
         self.precedence = Precedence(self.deadlines, settings.quick)

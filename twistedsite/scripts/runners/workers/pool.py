@@ -63,7 +63,7 @@ class SitePool:
         """Members that are being killed because of their scripts: their places are free."""
         self._last: WorkerProcess | None = None
         """The one that was given a script ahead last; the next one goes there too, while it fits."""
-        self._most_ahead = 0 if settings.reuse == "per-request" else _MOST_AHEAD
+        self._most_ahead = 0 if settings.reuse == "per-request" or not workers.claims else _MOST_AHEAD
         self._crashes = 0
         self._pause: IDelayedCall | None = None
         """While it runs no worker is made: the last ones have died at once."""

@@ -17,9 +17,10 @@ from twisted.logger import Logger
 from twistedsite.scripts.failures import FrameReport
 from twistedsite.scripts.log_text import Allowance
 from twistedsite.scripts.runners.deadlines import Deadline
-from twistedsite.scripts.runners.workers import answers
+from twistedsite.scripts.runners.workers import answers, claims
+from twistedsite.scripts.runners.workers.claims import Claims
 from twistedsite.scripts.runners.workers.frames import FROM_WORKER, FrameError, Kind
-from twistedsite.scripts.runners.workers.line import Line
+from twistedsite.scripts.runners.workers.line import MOST_TOGETHER, Line
 from twistedsite.scripts.runners.workers.link import WorkerLink
 from twistedsite.scripts.runners.workers.priority import Level
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL
@@ -93,12 +94,13 @@ class WorkerProcess:
         """Of the jobs below this number, no end is to be taken out of the shared memory."""
         # First: it may fail, and then nothing else is held.
         self._folder = workers.folders.make(pool.policy.uid)
-        self.line = Line()
         ours, theirs = socket.socketpair()
         shared = _make_shared_file()
         try:
-            self._shared = mmap.mmap(shared, answers.SIZE + _STACK_FILE, access=mmap.ACCESS_READ)
-            """Ends of scripts (`answers`), then its last stack."""
+            self._shared = mmap.mmap(shared, claims.END + _STACK_FILE)
+            """Ends of scripts (`answers`), who runs what (`claims`), then its last stack."""
+            self._claims = Claims(claims.words(self._shared)) if workers.claims else None
+            self.line = Line(self._claims)
             self.link = WorkerLink(workers.links, ours, FROM_WORKER, self)
             policy = msgspec.structs.replace(pool.policy, temporary=self._folder)
             workers.spawner.spawn(self, policy, theirs, self.line, shared)
@@ -117,6 +119,22 @@ class WorkerProcess:
         if len(self.jobs) > 1 and self._watch is None:
             self._watch_it()
         return True
+
+    def send(self, job: bytes, descriptor: int | None) -> bool:
+        """Send it an encoded job; while it has something to do, in a moment, with others. False: it does not get it."""
+        line = self.line
+        if not self.jobs or descriptor is not None or not line.hold(job):
+            return line.add(job, descriptor)
+        if line.held == 1:
+            self.pool.workers.reactor.callLater(0, self._send_held)
+        elif line.held == MOST_TOGETHER:
+            self._send_held()
+        return True
+
+    def _send_held(self) -> None:
+        if not self.line.send_held():
+            self.worn = True
+            self.recall()
 
     def ended(self, job: ScriptJob, seconds: float, worn: bool) -> None:
         """`job`, the first one, has ended well; it has run for `seconds`. `worn`: see `End`."""
@@ -138,9 +156,11 @@ class WorkerProcess:
             return
         back = self._take_back()
         if back and not self.jobs:
-            self.jobs.append(back.pop(0))
-            self.expected = self.jobs[0].expected
-            self.jobs[0].start(self)
+            if back[0].start(self):
+                self.jobs.append(back.pop(0))
+                self.expected = self.jobs[0].expected
+            else:
+                self.pool.workers.dismiss(self)
         # What it has begun after the first one, it has begun because that has ended: its end is somewhere.
         for _ in range(_READS):
             self._collect_now()
@@ -170,7 +190,7 @@ class WorkerProcess:
 
     def last_stack(self, root: str) -> list[FrameReport]:
         """What stands in its file: no more than names and lines, as the worker may have written anything there."""
-        text = b"" if self._shared.closed else self._shared[answers.SIZE :].split(b"\0", 1)[0]
+        text = b"" if self._shared.closed else self._shared[claims.END :].split(b"\0", 1)[0]
         frames: list[FrameReport] = []
         for found in reversed(_STACK_LINE.findall(text)[:60]):
             name, line, function = (part.decode("utf-8", "replace") for part in found)
@@ -257,6 +277,8 @@ class WorkerProcess:
         self._collect_now()
         lost, self.jobs = list(self.jobs), deque()
         self._close()
+        if self._claims is not None:
+            self._claims.close()
         self._shared.close()
         if self.pid is not None and not self.jobs_done and not lost:
             # It could not even begin: the next one would end as this one.
@@ -283,7 +305,8 @@ class WorkerProcess:
 
     def _take_back(self) -> list[ScriptJob]:
         """The jobs that it has not begun, which are its own no longer."""
-        back = [self.jobs.pop() for _ in range(min(self.line.take_back(), len(self.jobs)))][::-1]
+        count = self.line.take_back(self.jobs_done, len(self.jobs))
+        back = [self.jobs.pop() for _ in range(min(count, len(self.jobs)))][::-1]
         self.expected = sum(job.expected for job in self.jobs)
         for job in back:
             job.taken_back()
@@ -328,8 +351,8 @@ class WorkerProcess:
 
 def _make_shared_file() -> int:
     descriptor = os.memfd_create("shared", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(descriptor, answers.SIZE + _STACK_FILE)
-    os.lseek(descriptor, answers.SIZE, os.SEEK_SET)  # what is written, not mapped, is a stack
+    os.ftruncate(descriptor, claims.END + _STACK_FILE)
+    os.lseek(descriptor, claims.END, os.SEEK_SET)  # what is written, not mapped, is a stack
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
     return descriptor
 

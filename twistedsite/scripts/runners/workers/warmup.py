@@ -18,7 +18,7 @@ from twistedsite.scripts.exchange import ScriptRequest
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.importing.own_builtins import make_spare
-from twistedsite.scripts.runners.workers import answers
+from twistedsite.scripts.runners.workers import claims
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.compact import code_used, fill_gaps, gather
 from twistedsite.scripts.runners.workers.frames import Job, encode
@@ -57,8 +57,8 @@ def _run(rounds: int) -> None:
     far, near = socket.socketpair()
     line = Line()
     jobs = socket.socket(fileno=line.duplicate())
-    memory = mmap.mmap(-1, answers.SIZE)
-    with far, near, jobs, memory, tempfile.TemporaryDirectory() as folder:
+    memory = mmap.mmap(-1, claims.END)
+    with far, near, jobs, memory, claims.words(memory) as words, tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "warmup.py"), "w", encoding="ascii") as file:
             file.write(_NEIGHBOUR)
         for dialect, text in _SCRIPTS.items():
@@ -66,7 +66,7 @@ def _run(rounds: int) -> None:
                 file.write(text)
         for _ in range(rounds):
             _rehearse_start(folder)
-            worker = Worker(Channel(near, memory), LineEnd(jobs), Interpreters(CodeCache()))
+            worker = Worker(Channel(near, memory), LineEnd(jobs, words), Interpreters(CodeCache()))
             for dialect in _SCRIPTS:
                 job = Job(_request(folder, dialect), b"", 256 * 1024)
                 line.add(encode(job), None)

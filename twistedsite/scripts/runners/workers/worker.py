@@ -26,7 +26,7 @@ from twistedsite.scripts.failures import FailureReport, report_stack
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.log_text import LogText
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
-from twistedsite.scripts.runners.workers import answers
+from twistedsite.scripts.runners.workers import claims
 from twistedsite.scripts.runners.workers.channel import Channel
 from twistedsite.scripts.runners.workers.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, decode, encode
 from twistedsite.scripts.runners.workers.line import LineEnd
@@ -46,9 +46,10 @@ _MAX_LAST: Final = LARGE // 2
 
 def serve(connection: socket.socket, jobs: socket.socket, shared: int, interpreters: Interpreters) -> None:
     """Run what comes by `jobs` until that is closed. `shared`: descriptor of a file that the server reads too, of ends
-    (`answers`) and, where it stands, for a stack, past all help."""
-    channel = Channel(connection, mmap.mmap(shared, answers.SIZE))
-    worker = Worker(channel, LineEnd(jobs), interpreters)
+    (`answers`), claims and, where it stands, for a stack, past all help."""
+    memory = mmap.mmap(shared, claims.END)
+    channel = Channel(connection, memory)
+    worker = Worker(channel, LineEnd(jobs, claims.words(memory)), interpreters)
     sys.stdout = sys.stderr = LogText(channel.log)
     signal.signal(STACK_SIGNAL, worker.tell_stack)
     # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
@@ -70,7 +71,7 @@ class Worker:
 
     def serve_one(self) -> bool:
         """Wait for a job and do it; False when the server has gone."""
-        received = self._line.next(self._channel.ring)
+        received = self._line.next(self._number, self._channel.ring)
         if received is None:
             return False
         encoded, descriptors = received

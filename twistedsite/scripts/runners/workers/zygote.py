@@ -25,6 +25,7 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.dialects import DIALECTS, load_dialect
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.installed import installed_handlers
+from twistedsite.scripts.runners.workers.claims import take_part
 from twistedsite.scripts.runners.workers.compact import settle
 from twistedsite.scripts.runners.workers.confine import (
     adopt_orphans,
@@ -137,6 +138,7 @@ class Zygote:
             _take(connection, stack_file, jobs)
             os.chdir(spawn.policy.root)
             os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
+            take_part()
             confine(spawn.policy, spawn.sandbox, self._pid)
             gc.enable()
             serve(socket.socket(fileno=DATA), socket.socket(fileno=JOBS), STACK, self._interpreters)
