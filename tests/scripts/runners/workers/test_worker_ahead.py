@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from jobs import Pools, Sink, answer, later, request_for
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
 from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError, ScriptTimeoutError
-from twistedsite.scripts.runners.workers import pool, process
+from twistedsite.scripts.runners.workers import claims, pool, process
 from twistedsite.scripts.runners.workers.line import Line
 from twistedsite.scripts.runners.workers.link import WorkerLink
 from twistedsite.scripts.runners.workers.pace import Pace
@@ -75,6 +76,21 @@ def turn(runner: Any, root: Path, what: str, **changes: Any) -> Deferred[str]:
     return later(answer(runner, root, "turn.py", query=what, **changes))
 
 
+@pytest.fixture(params=["alone", "together"])
+def before(request: pytest.FixtureRequest) -> Callable[[Any, Path], list[str]]:
+    """`before(runner, root)` has a script begin, or not: the worker has something to do then, and what it is given next
+    is sent together, so it takes all of that at once. Returns with which query.
+    """
+
+    def before(runner: Any, root: Path) -> list[str]:
+        if request.param == "alone":
+            return []
+        turn(runner, root, "before")
+        return ["before"]
+
+    return before
+
+
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
 async def test_scripts_that_are_known_to_be_quick_share_a_worker(pools: Pools, tmp_path: Path, ran: Any) -> None:
@@ -114,9 +130,12 @@ async def test_slow_scripts_do_not_wait_where_a_worker_is_to_be_had(pools: Pools
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("wary")
 @pytest.mark.parametrize("what", ["hang", "regex"])
-async def test_who_waits_for_one_that_hangs_is_moved(pools: Pools, tmp_path: Path, ran: Any, what: str) -> None:
+async def test_who_waits_for_one_that_hangs_is_moved(
+    pools: Pools, tmp_path: Path, ran: Any, before: Any, what: str
+) -> None:
     async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
+        first = before(runner, root)
         hanging = turn(runner, root, what)
         asked = [turn(runner, root, f"{number}") for number in range(10)]
         others = set(await gatherResults(asked))
@@ -124,7 +143,7 @@ async def test_who_waits_for_one_that_hangs_is_moved(pools: Pools, tmp_path: Pat
         assert len(others) == 1
         assert worker not in others
         assert await turn(runner, root, "later") in others
-        assert ran() == Counter(["first", what, *map(str, range(10)), "later"])
+        assert ran() == Counter(["first", *first, what, *map(str, range(10)), "later"])
         hanging.cancel()
         with pytest.raises(CancelledError):
             await hanging
@@ -134,32 +153,34 @@ async def test_who_waits_for_one_that_hangs_is_moved(pools: Pools, tmp_path: Pat
 @pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("stall", [process.STALL, FOREVER])
 async def test_a_deadline_is_the_hanging_ones_only_moved_before_or_not(
-    pools: Pools, tmp_path: Path, ran: Any, monkeypatch: pytest.MonkeyPatch, stall: float
+    pools: Pools, tmp_path: Path, ran: Any, before: Any, monkeypatch: pytest.MonkeyPatch, stall: float
 ) -> None:
     monkeypatch.setattr(process, "STALL", stall)
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
+        first = before(runner, root)
         hanging = turn(runner, root, "hang", timeout=IN_A_WHILE)
         asked = [turn(runner, root, f"{number}") for number in range(5)]
         with pytest.raises(ScriptTimeoutError):
             await hanging
         assert worker not in await gatherResults(asked)
-        assert ran() == Counter(["first", "hang", *map(str, range(5))])
+        assert ran() == Counter(["first", *first, "hang", *map(str, range(5))])
 
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
 async def test_a_worker_that_leaves_takes_the_request_of_its_script_only_with_it(
-    pools: Pools, tmp_path: Path, ran: Any
+    pools: Pools, tmp_path: Path, ran: Any, before: Any
 ) -> None:
     async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
+        first = before(runner, root)
         leaving = turn(runner, root, "leave")
         asked = [turn(runner, root, f"{number}", method="POST") for number in range(5)]
         with pytest.raises(ScriptCrashedError, match="exit status 3"):
             await leaving
         assert worker not in await gatherResults(asked)
-        assert ran() == Counter(["first", "leave", *map(str, range(5))])
+        assert ran() == Counter(["first", *first, "leave", *map(str, range(5))])
 
 
 @pytest_twisted.ensureDeferred
@@ -218,9 +239,39 @@ async def test_a_script_that_reaches_no_worker_is_refused_and_the_next_one_runs(
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
-async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: Path, ran: Any) -> None:
+async def test_what_a_worker_cannot_be_sent_is_run_by_another(pools: Pools, tmp_path: Path, ran: Any) -> None:
+    async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        first = turn(runner, root, "before")
+        asked = [turn(runner, root, f"{number}") for number in range(5)]
+        (process,) = runner._pool.members
+        process.line._ours.shutdown(socket.SHUT_WR)
+        assert await first
+        assert worker not in await gatherResults(asked)
+        assert ran() == Counter(["first", "before", *map(str, range(5))])
+        while process in runner._pool.members:
+            await nothing()
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_where_nothing_can_be_taken_back_none_waits_in_a_worker(
+    pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "possible", lambda: False)
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
+        asked = [turn(runner, root, f"{number}") for number in range(5)]
+        assert [len(process.jobs) for process in runner._pool.members] == [1]
+        assert set(await gatherResults(asked)) == {worker}
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: Path, ran: Any, before: Any) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        first = before(runner, root)
         hanging = turn(runner, root, "hang", timeout=IN_A_WHILE)
         asked = [turn(runner, root, f"{number}") for number in range(5)]
         asked[2].cancel()
@@ -230,14 +281,17 @@ async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: 
         with pytest.raises(ScriptTimeoutError):
             await hanging
         assert worker not in await gatherResults([asked[0], asked[1], asked[3], asked[4]])
-        assert ran() == Counter(["first", "hang", "0", "1", "3", "4"])
+        assert ran() == Counter(["first", *first, "hang", "0", "1", "3", "4"])
 
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
-async def test_when_the_first_ones_client_goes_the_others_are_answered(pools: Pools, tmp_path: Path, ran: Any) -> None:
+async def test_when_the_first_ones_client_goes_the_others_are_answered(
+    pools: Pools, tmp_path: Path, ran: Any, before: Any
+) -> None:
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
+        first = before(runner, root)
         hanging = turn(runner, root, "hang")
         asked = [turn(runner, root, f"{number}") for number in range(5)]
         while "hang" not in ran():
@@ -246,7 +300,7 @@ async def test_when_the_first_ones_client_goes_the_others_are_answered(pools: Po
         with pytest.raises(CancelledError):
             await hanging
         assert worker not in await gatherResults(asked)
-        assert ran() == Counter(["first", "hang", *map(str, range(5))])
+        assert ran() == Counter(["first", *first, "hang", *map(str, range(5))])
 
 
 @pytest_twisted.ensureDeferred

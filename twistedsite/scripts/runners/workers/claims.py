@@ -20,8 +20,8 @@ from twistedsite.scripts.runners.workers import answers
 from twistedsite.scripts.sandbox.kernel import MACHINE, syscall
 
 _BEGUN, _EDITION, _FIRST, _SETTLED = range(4)
-"""The worker's word: the number of the job begun last, plus one, and the edition that it came with. The server's: how often it has taken back;
-the first job that it has taken back the last time; how often it has said which that is."""
+"""The worker's word: the number of the job begun last, plus one, and the edition that it came with. The server's: how
+often it has taken back; the first job that it has taken back the last time; how often it has said which that is."""
 _WORD: Final = 8
 _WORDS: Final = 8
 """A line of the processor's cache."""
