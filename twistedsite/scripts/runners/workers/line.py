@@ -51,19 +51,14 @@ class Line:
         """A descriptor of the worker's end, to be closed by the receiver."""
         return os.dup(self._theirs.fileno())
 
-    @property
-    def held(self) -> int:
-        """Jobs that `hold` has kept and that have not been sent."""
-        return len(self._held)
-
-    def hold(self, job: bytes) -> bool:
-        """Keep an encoded job, to be sent by `send_held`, or with the next one of another kind; False: it is not kept,
-        as it is to be sent alone, or there are enough already.
+    def hold(self, job: bytes) -> int:
+        """Keep an encoded job, to be sent by `send_held`, or before the next one that is added. Tells how many are
+        kept; 0: this one is not, as it is to be sent alone, or there are enough already.
         """
         if self._claims is None or len(job) > _SHORT or len(self._held) >= MOST_TOGETHER:
-            return False
+            return 0
         self._held.append(job)
-        return True
+        return len(self._held)
 
     def send_held(self) -> bool:
         """Send what is held. False: that cannot be sent, and is still held."""

@@ -122,12 +122,12 @@ class WorkerProcess:
 
     def send(self, job: bytes, descriptor: int | None) -> bool:
         """Send it an encoded job; while it has something to do, in a moment, with others. False: it does not get it."""
-        line = self.line
-        if not self.jobs or descriptor is not None or not line.hold(job):
-            return line.add(job, descriptor)
-        if line.held == 1:
+        held = self.line.hold(job) if self.jobs and descriptor is None else 0
+        if not held:
+            return self.line.add(job, descriptor)
+        if held == 1:
             self.pool.workers.reactor.callLater(0, self._send_held)
-        elif line.held == MOST_TOGETHER:
+        elif held == MOST_TOGETHER:
             self._send_held()
         return True
 
