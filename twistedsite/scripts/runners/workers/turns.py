@@ -1,0 +1,125 @@
+"""Endless scripts take turns: no more of them want the processor at once than the server has processors.
+
+The kernel gives each of them little of what quick scripts want, but gives it in whole ticks (4 ms at 250 ticks a
+second): every one that waits for the processor is one more that stands in a quick script's way for so long. Together
+they get done no less if most of them are stopped (SIGSTOP), as long as those that are not change.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from twisted.logger import Logger
+
+from twistedsite.scripts.runners.workers import priority
+
+if TYPE_CHECKING:
+    from twistedsite.scripts.runners.workers.process import WorkerProcess
+
+TURN: Final = 4
+"""Looks for which one may run while others are stopped: 0.1 s."""
+_SURE: Final = 4
+"""Looks in a row at which one has wanted the processor, to count among those that take turns. One that waits for a disk,
+a database or its client now and then is seldom stopped: when it waits, the processor would have nobody."""
+_SAMPLES: Final = 8
+"""Workers of which it is found out at one look whether they want the processor: that takes 10 microseconds for each."""
+
+
+class _Turn:
+    """What is known of one worker."""
+
+    __slots__ = ("hungry", "since", "stopped")
+
+    def __init__(self) -> None:
+        self.hungry = 0
+        """How often in a row it has been seen to want the processor."""
+        self.since = 0
+        """Number of the look from which on it has been running as one of those that take turns."""
+        self.stopped = False
+
+
+class Turns:
+    """The workers whose scripts are endless. None stays stopped that is not among them any more."""
+
+    _log = Logger()
+
+    def __init__(self) -> None:
+        self._places = len(os.sched_getaffinity(0))
+        """How many may run at once."""
+        self._members: dict[WorkerProcess, _Turn] = {}
+        """Those that are stopped: in the order of their turns. The others: the one not looked at for longest first."""
+        self._looks = 0
+        self._allowed = True
+
+    def join(self, process: WorkerProcess) -> None:
+        """`process`, from now on or still, takes its turn with others."""
+        if self._allowed and process not in self._members:
+            self._members[process] = _Turn()
+
+    def leave(self, process: WorkerProcess) -> None:
+        """`process` runs when it likes."""
+        turn = self._members.pop(process, None)
+        if turn is not None and turn.stopped:
+            process.go_on()
+
+    def wants_more(self, process: WorkerProcess) -> bool:
+        """Whether `process` would have used the processor, if it had been let."""
+        turn = self._members.get(process)
+        return turn is not None and turn.hungry > 0
+
+    def end(self) -> None:
+        """From now on all run when they like."""
+        self._allowed = False
+        for process in list(self._members):
+            self.leave(process)
+
+    def look(self) -> None:
+        """See who wants the processor, and whose turn it is. To be called at each look at the workers."""
+        self._looks += 1
+        if len(self._members) > self._places:
+            self._sample()
+            try:
+                self._change()
+            except PermissionError:
+                self._log.info("long scripts do not take turns: the server may not stop their processes")
+                self.end()
+        else:
+            for process, turn in self._members.items():
+                turn.hungry = 0
+                self._go_on(process, turn)
+
+    def _sample(self) -> None:
+        """Look at some of those that are not stopped: at all of them in turn where they are many."""
+        for process in [process for process, turn in self._members.items() if not turn.stopped][:_SAMPLES]:
+            turn = self._last(process)
+            # By its state: of one that waits in vain, the processor's clock tells nothing, and for how long it has been
+            # waiting (schedstat) the kernel does not say before it runs.
+            if process.pid is None or not priority.wants_processor(process.pid):
+                turn.hungry = 0
+                continue
+            turn.hungry += 1
+            if turn.hungry == _SURE:
+                turn.since = self._looks
+
+    def _change(self) -> None:
+        """Stop those whose turn is over, and let others go on instead. Raises PermissionError."""
+        waiting = [process for process, turn in self._members.items() if turn.stopped]
+        running = [process for process, turn in self._members.items() if not turn.stopped and turn.hungry >= _SURE]
+        running.sort(key=lambda process: self._members[process].since)
+        # Who has just begun to compute takes nobody's turn.
+        running, late = running[: self._places], running[self._places :]
+        over = [process for process in running if self._looks - self._members[process].since >= TURN][: len(waiting)]
+        for process in (*over, *late):
+            self._last(process).stopped = process.pause()
+        for process in waiting[: self._places - len(running) + len(over)]:
+            self._go_on(process, self._last(process))
+
+    def _last(self, process: WorkerProcess) -> _Turn:
+        turn = self._members[process] = self._members.pop(process)
+        return turn
+
+    def _go_on(self, process: WorkerProcess, turn: _Turn) -> None:
+        if turn.stopped:
+            turn.stopped, turn.since = False, self._looks
+            process.go_on()
