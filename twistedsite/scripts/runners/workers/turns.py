@@ -17,10 +17,15 @@ from twistedsite.scripts.runners.workers import priority
 if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.process import WorkerProcess
 
-TURN: Final = 4
-"""Looks for which one may run while others are stopped: 0.1 s."""
+TURN: Final = 0.09
+"""Seconds of the processor that one may use while others are stopped: what it has used after four looks, if it has had
+one for itself."""
+LONGEST: Final = 80
+"""Looks after which its turn is over however little it had, 2 s. The kernel gives whoever comes a tick quite soon, and
+after that none for more than a second: each change costs quick scripts a tick, so it must be seldom while they want all
+of the processor."""
 _SURE: Final = 4
-"""Looks in a row at which one has wanted the processor, to count among those that take turns. One that waits for a disk,
+"""Looks in a row at which one has wanted the processor, to be among those that take turns. One that waits for a disk,
 a database or its client now and then is seldom stopped: when it waits, the processor would have nobody."""
 _SAMPLES: Final = 8
 """Workers of which it is found out at one look whether they want the processor: that takes 10 microseconds for each."""
@@ -29,13 +34,15 @@ _SAMPLES: Final = 8
 class _Turn:
     """What is known of one worker."""
 
-    __slots__ = ("hungry", "since", "stopped")
+    __slots__ = ("hungry", "since", "stopped", "used")
 
     def __init__(self) -> None:
         self.hungry = 0
         """How often in a row it has been seen to want the processor."""
         self.since = 0
         """Number of the look from which on it has been running as one of those that take turns."""
+        self.used = 0.0
+        """Seconds of the processor that it had used by then."""
         self.stopped = False
 
 
@@ -100,7 +107,7 @@ class Turns:
                 continue
             turn.hungry += 1
             if turn.hungry == _SURE:
-                turn.since = self._looks
+                self._begin(process, turn)
 
     def _change(self) -> None:
         """Stop those whose turn is over, and let others go on instead. Raises PermissionError."""
@@ -109,7 +116,7 @@ class Turns:
         running.sort(key=lambda process: self._members[process].since)
         # Who has just begun to compute takes nobody's turn.
         running, late = running[: self._places], running[self._places :]
-        over = [process for process in running if self._looks - self._members[process].since >= TURN][: len(waiting)]
+        over = [process for process in running if self._is_over(process)][: len(waiting)]
         for process in (*over, *late):
             self._last(process).stopped = process.pause()
         for process in waiting[: self._places - len(running) + len(over)]:
@@ -121,5 +128,21 @@ class Turns:
 
     def _go_on(self, process: WorkerProcess, turn: _Turn) -> None:
         if turn.stopped:
-            turn.stopped, turn.since = False, self._looks
+            turn.stopped = False
+            self._begin(process, turn)
             process.go_on()
+
+    def _begin(self, process: WorkerProcess, turn: _Turn) -> None:
+        turn.since, turn.used = self._looks, _used(process)
+
+    def _is_over(self, process: WorkerProcess) -> bool:
+        turn = self._members[process]
+        return self._looks - turn.since >= LONGEST or _used(process) - turn.used >= TURN
+
+
+def _used(process: WorkerProcess) -> float:
+    """Seconds of the processor; 0 where the process has ended, which will be known in a moment."""
+    try:
+        return priority.used(process.pid) if process.pid is not None else 0.0
+    except OSError:
+        return 0.0
