@@ -89,7 +89,7 @@ class Process:
 
 def state_of(pid: int) -> str:
     """The state of the main thread of the process `pid` (proc_pid_stat(5))."""
-    with open(f"/proc/{pid}/stat") as file:
+    with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
         return file.read().rpartition(")")[2].split()[0]
 
 
