@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -23,6 +24,8 @@ from twistedsite.scripts.runners.workers.turns import LONGEST, TURN, Turns
 
 QUICK = 0.01
 """Seconds of the processor."""
+PATIENCE = 60.0
+"""Seconds for the kernel to do what it was told."""
 CERTAIN = 4
 """Looks after which it is known who computes."""
 
@@ -57,8 +60,9 @@ def look(turns: Turns, times: int = 1) -> None:
 
 def settled(process: Any) -> str:
     """The state of `process` when the kernel has done what it was told last: T, or another one."""
-    stopped = process.stopped
-    while (state_of(process.pid) == "T") is not stopped:
+    end = time.monotonic() + PATIENCE
+    while (state_of(process.pid) == "T") is not process.stopped:
+        assert time.monotonic() < end
         select.select([], [], [], 0.001)
     return state_of(process.pid)
 
@@ -110,11 +114,11 @@ def test_no_more_than_there_are_processors_are_left_as_they_are(start: Start) ->
     assert stopped(process) == [False]
 
 
-def test_one_that_sleeps_is_not_stopped_and_takes_no_place(start: Start) -> None:
+def test_one_that_sleeps_is_not_stopped_and_takes_no_place(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module, "TURN", 0.0)
     processes = start(0, 1)
     turns = among(*processes)
-    for _ in range(3):
-        processes[1].use(TURN)
+    for _ in range(3 * CERTAIN):
         look(turns)
         assert stopped(*processes) == [False, False]
 
@@ -145,15 +149,19 @@ def test_when_one_has_ended_the_next_one_goes_on(start: Start) -> None:
     assert sorted(stopped(*processes)) == [False, False, True]  # the first one is not among them any more
 
 
-def test_one_that_begins_to_compute_takes_nobodys_turn(start: Start) -> None:
-    first, late = start(1, 1)
-    turns = among(first)
+def test_one_that_begins_to_compute_takes_nobodys_turn(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module, "TURN", 10**6)
+    *processes, late = start(1, 1, 1)
+    turns = among(*processes)
+    before = stopped(*processes)
     turns.join(late)
     look(turns, CERTAIN)
-    assert stopped(first, late) == [False, True]
-    first.use(TURN)
+    assert stopped(*processes, late) == [*before, True]
+    monkeypatch.setattr(turns_module, "TURN", 0.0)
     look(turns)
-    assert stopped(first, late) == [True, False]
+    assert stopped(*processes, late) == [*before[::-1], True]
+    look(turns)
+    assert stopped(*processes, late) == [True, True, False]
 
 
 def test_where_there_are_fewer_again_all_go_on(start: Start) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,9 @@ PAGES = 3
 
 async def until(what: Callable[[], object]) -> None:
     """Wait until `what()` is true."""
+    end = time.monotonic() + 20
     while not what():
+        assert time.monotonic() < end
         await deferLater(reactor, 0.01)
 
 

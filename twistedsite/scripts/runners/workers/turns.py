@@ -28,7 +28,7 @@ _SURE: Final = 4
 """Looks in a row at which one has wanted the processor, to be among those that take turns. One that waits for a disk,
 a database or its client now and then is seldom stopped: when it waits, the processor would have nobody."""
 _SAMPLES: Final = 4
-"""Workers of which it is found out at one look whether they want the processor: that takes 15 microseconds for each one,
+"""Workers of which it is found out at one look whether they want the processor: that takes 15 microseconds for each,
 and more where it has several threads."""
 
 
