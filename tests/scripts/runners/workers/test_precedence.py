@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import pytest_twisted
+from computing import running
 from jobs import Pools, answer, later
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
@@ -25,69 +23,6 @@ from twistedsite.scripts.runners.workers.priority import Level
 
 QUICK = 0.01
 """Seconds of the processor."""
-NICE = os.getpriority(os.PRIO_PROCESS, 0)
-
-
-PROGRAM = """
-import signal, sys, threading, time
-from twistedsite.scripts.runners.workers.priority import begin_quick
-from twistedsite.scripts.sandbox.kernel import prctl
-prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-begin_quick()
-def spin():
-    while True: time.monotonic()
-threads = int(sys.argv[1])
-for _ in range(threads - 1):
-    threading.Thread(target=spin).start()
-print("there", flush=True)
-while not threads: signal.pause()
-spin()
-"""
-
-
-class Process:
-    """What `Precedence` has to do with of a worker: a process of its own that computes, or sleeps."""
-
-    watched = False
-    level = Level.QUICK
-    jobs_done = 0
-    gone = False
-
-    def __init__(self, pid: int) -> None:
-        self.jobs = ["a job"]
-        self.pid = pid
-
-    def alive(self) -> bool:
-        return not self.gone
-
-    def use(self, seconds: float) -> None:
-        """Wait until it has used so much more of the processor."""
-        until = priority.used(self.pid) + seconds
-        while priority.used(self.pid) < until:
-            select.select([], [], [], 0.001)
-
-    @property
-    def policies(self) -> set[int]:
-        """Of all its threads."""
-        return {os.sched_getscheduler(int(thread)) for thread in os.listdir(f"/proc/{self.pid}/task")}
-
-    @property
-    def nice(self) -> int:
-        """How far it is behind this process."""
-        return os.getpriority(os.PRIO_PROCESS, self.pid) - NICE
-
-
-@contextlib.contextmanager
-def running(threads: int) -> Iterator[Any]:
-    """A process of `threads` threads, all of which compute; none: it sleeps."""
-    command = [sys.executable, "-c", PROGRAM, str(threads)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            assert process.stdout.readline() == "there\n"
-            yield Process(process.pid)
-        finally:
-            process.kill()
 
 
 @pytest.fixture

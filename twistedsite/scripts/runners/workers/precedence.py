@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twistedsite.scripts.runners.deadlines import Deadline, Deadlines
 from twistedsite.scripts.runners.workers import priority
 from twistedsite.scripts.runners.workers.priority import Level
+from twistedsite.scripts.runners.workers.turns import Turns
 
 if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.process import WorkerProcess
@@ -58,6 +59,7 @@ class Precedence:
         self._quick = quick or math.inf
         self._reversible = True
         self._uses: dict[WorkerProcess, _Use] = {}
+        self._turns = Turns()
         self._next: Deadline | None = None
 
     def watch(self, process: WorkerProcess) -> None:
@@ -71,9 +73,11 @@ class Precedence:
     def forget(self, process: WorkerProcess) -> None:
         """`process` is no more."""
         self._uses.pop(process, None)
+        self._turns.leave(process)
 
     def restore(self, process: WorkerProcess) -> bool:
         """Let `process` be with the quick ones again; False: it cannot be, from now on."""
+        self._turns.leave(process)
         if process.level is Level.QUICK or not process.alive():
             return True
         use = self._uses.get(process)
@@ -92,6 +96,7 @@ class Precedence:
                 self._uses.pop(process, None)
                 process.watched = False
                 self.restore(process)
+        self._turns.look()
         self._next = self._deadlines.add(LOOK, self._look_at_all) if self._uses else None
 
     def _look(self, process: WorkerProcess, use: _Use) -> bool:
@@ -110,13 +115,16 @@ class Precedence:
             use.jobs_done, use.since, use.last, use.pause = process.jobs_done, now, now, 0
             return True
         lately, use.last = now - use.last, now
-        if lately < _NOTHING and not process.jobs:
+        if lately < _NOTHING and not process.jobs and not self._turns.wants_more(process):
             return False
         level = self._level(now - use.since)
         # Again at each look: it may have begun further threads, and there may be more or fewer workers like it.
         if level is not Level.QUICK and not self._put(process, level):
             self._log.info("long scripts are not put behind quick ones: the server may not do that (CAP_SYS_NICE)")
             self._quick = math.inf
+            self._turns.end()
+        elif level is Level.ENDLESS:
+            self._turns.join(process)
         if lately < _NOTHING or level is Level.ENDLESS:
             use.pause = min(2 * use.pause + 1, _FEWEST)
         use.skip = use.pause

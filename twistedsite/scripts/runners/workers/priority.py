@@ -28,6 +28,8 @@ _RESET_ON_FORK: Final = 1
 _NICEST: Final = 19
 _STEP: Final = 1.25
 """How many times more of the processor one has that is a step ahead (sched(7), kernel/sched/core.c)."""
+_THREADS: Final = 8
+"""Threads of one process that are looked at."""
 _SCHEDULED: Final = 2
 """include/linux/posix-timers_types.h, CPUCLOCK_SCHED: to the nanosecond."""
 
@@ -92,3 +94,28 @@ def used(pid: int) -> float:
     By its clock, whose number is made as by clock_getcpuclockid(3): one system call, and no file to read.
     """
     return time.clock_gettime(~pid << 3 | _SCHEDULED)
+
+
+def wants_processor(pid: int) -> bool:
+    """Whether a thread of the process `pid` runs on a processor or waits for one: state R of proc_pid_stat(5).
+
+    Of many threads only the first few are looked at, as this is done often.
+    """
+    try:
+        state, threads = _state(f"/proc/{pid}/stat")
+        if state == b"R" or threads == 1:
+            return state == b"R"
+        others = os.listdir(f"/proc/{pid}/task")[1:_THREADS]
+        return any(_state(f"/proc/{pid}/task/{other}/stat")[0] == b"R" for other in others)
+    except (OSError, IndexError, ValueError):
+        return False
+
+
+def _state(path: str) -> tuple[bytes, int]:
+    """State and number of threads. The process's name before them, in parentheses, may contain anything."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fields = os.read(descriptor, 1024).rpartition(b")")[2].split(None, 18)
+    finally:
+        os.close(descriptor)
+    return fields[0], int(fields[17])

@@ -1,0 +1,106 @@
+"""Processes that compute, for tests of who gets the processor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from twistedsite.scripts.runners.workers import priority
+from twistedsite.scripts.runners.workers.priority import Level
+
+NICE = os.getpriority(os.PRIO_PROCESS, 0)
+
+PROGRAM = """
+import os, signal, sys, threading, time
+from twistedsite.scripts.runners.workers.priority import begin_quick
+from twistedsite.scripts.sandbox.kernel import prctl
+prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+begin_quick()
+def spin():
+    while True: time.monotonic()
+threads = int(sys.argv[1])
+for _ in range(threads - 1):
+    threading.Thread(target=spin).start()
+signal.signal(signal.SIGUSR1, lambda *_: os.read(sys.stdin.fileno(), 1))
+print("there", flush=True)
+while not threads: signal.pause()
+spin()
+"""
+
+
+class Process:
+    """What `Precedence` has to do with of a worker: a process of its own that computes, or sleeps."""
+
+    watched = False
+    level = Level.QUICK
+    jobs_done = 0
+    gone = False
+    stopped = False
+    """What it was told last."""
+
+    def __init__(self, pid: int) -> None:
+        self.jobs = ["a job"]
+        self.pid = pid
+
+    def alive(self) -> bool:
+        return not self.gone
+
+    def pause(self) -> bool:
+        os.kill(self.pid, signal.SIGSTOP)
+        self.stopped = True
+        return True
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+        self.stopped = False
+
+    def sleep(self) -> None:
+        """Have it compute no more; return when that is so."""
+        os.kill(self.pid, signal.SIGUSR1)
+        self.wait_for("S")
+
+    def wait_for(self, state: str) -> None:
+        """Return when its main thread is in `state` (proc_pid_stat(5))."""
+        while state_of(self.pid) != state:
+            select.select([], [], [], 0.001)
+
+    def use(self, seconds: float) -> None:
+        """Wait until it has used so much more of the processor."""
+        until = priority.used(self.pid) + seconds
+        while priority.used(self.pid) < until:
+            select.select([], [], [], 0.001)
+
+    @property
+    def policies(self) -> set[int]:
+        """Of all its threads."""
+        return {os.sched_getscheduler(int(thread)) for thread in os.listdir(f"/proc/{self.pid}/task")}
+
+    @property
+    def nice(self) -> int:
+        """How far it is behind this process."""
+        return os.getpriority(os.PRIO_PROCESS, self.pid) - NICE
+
+
+def state_of(pid: int) -> str:
+    """The state of the main thread of the process `pid` (proc_pid_stat(5))."""
+    with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
+@contextlib.contextmanager
+def running(threads: int) -> Iterator[Any]:
+    """A process of `threads` threads, all of which compute; none: it sleeps."""
+    command = [sys.executable, "-c", PROGRAM, str(threads)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "there\n"
+            yield Process(process.pid)
+        finally:
+            process.kill()
