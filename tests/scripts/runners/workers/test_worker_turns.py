@@ -177,7 +177,7 @@ async def test_a_client_that_goes_away_ends_its_script_though_it_is_stopped(writ
 
 
 @pytest_twisted.ensureDeferred
-@pytest.mark.usefixtures("one_processor")
+@pytest.mark.usefixtures("one_processor", "nobody_changes")
 async def test_pages_given_to_a_worker_that_is_stopped_are_answered(write: Any, serve: Any) -> None:
     """It is idle, and computes all the same: a script has left a thread."""
     write(

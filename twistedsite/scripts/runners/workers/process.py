@@ -114,6 +114,9 @@ class WorkerProcess:
         self.state = State.BUSY
         self.jobs.append(job)
         self.expected += job.expected
+        if self.level:
+            # What earlier scripts have left running in it has put it behind.
+            self.worn |= not self.pool.workers.precedence.restore(self)
         if not self.watched:
             self.pool.workers.precedence.watch(self)
         if len(self.jobs) > 1 and self._watch is None:
