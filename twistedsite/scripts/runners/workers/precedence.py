@@ -115,7 +115,7 @@ class Precedence:
             use.jobs_done, use.since, use.last, use.pause = process.jobs_done, now, now, 0
             return True
         lately, use.last = now - use.last, now
-        if lately < _NOTHING and not process.jobs and not self._turns.wants_more(process):
+        if lately < _NOTHING and not process.jobs and not self._wants_more(process):
             return False
         level = self._level(now - use.since)
         # Again at each look: it may have begun further threads, and there may be more or fewer workers like it.
@@ -129,6 +129,12 @@ class Precedence:
             use.pause = min(2 * use.pause + 1, _FEWEST)
         use.skip = use.pause
         return True
+
+    def _wants_more(self, process: WorkerProcess) -> bool:
+        """Whether `process`, which has had nothing of the processor, would have used it: others go before it."""
+        if process.level is Level.QUICK or process.pid is None:
+            return False
+        return self._turns.wants_more(process) or priority.wants_processor(process.pid)
 
     def _level(self, used: float) -> Level:
         if used < self._quick:
