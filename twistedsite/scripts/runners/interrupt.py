@@ -2,11 +2,11 @@
 
 `PyThreadState_SetAsyncExc` raises `ScriptStop` in a thread at the next point where the interpreter looks: at the start
 of a function, at the end of a call, at the jump back of a loop. A well-behaved script ends by it, its `finally` and
-`with` blocks run. One that swallows it is not left alone: `Relentless` has the interpreter call, for every further line
-of the site's own code in that thread, a trace function that makes the exception pending again. That function is in C
-from end to end, because one in Python would be hit by what it raises, and then Python switches tracing off. From Python
-3.12 on `sys.monitoring` does the same in its own way: see `pursuit`. Nothing stops a C call (a sleep, a regular
-expression) before it returns.
+`with` blocks run; but for an `__exit__` in Python that it was about to begin just then, for another reason. One that
+swallows it is not left alone: `Relentless` has the interpreter call, for every further line of the site's own code in
+that thread, a trace function that makes the exception pending again. That function is in C from end to end, because one
+in Python would be hit by what it raises, and then Python switches tracing off. From Python 3.12 on `sys.monitoring`
+does the same in its own way: see `pursuit`. Nothing stops a C call (a sleep, a regular expression) before it returns.
 """
 
 from __future__ import annotations
