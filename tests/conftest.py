@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import signal
-from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, expect, sync_playwright
-from twisted.logger import LogEvent, LogLevel, eventAsText, globalLogPublisher
+from twisted.logger import STDLibLogObserver, globalLogPublisher
 
 # The same examples in every run, and no deadline: how fast this machine is just now is nobody's fault.
 settings.register_profile("project", derandomize=True, deadline=None)
@@ -22,29 +21,8 @@ expect.set_options(timeout=30_000)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_warnings: deque[LogEvent] = deque(maxlen=20)
-"""What the servers in this process have logged during the test at hand, from warnings on."""
-
-
-def _keep_warning(event: LogEvent) -> None:
-    if event.get("log_level", LogLevel.info) >= LogLevel.warn:
-        _warnings.append(event)
-
-
-globalLogPublisher.addObserver(_keep_warning)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say with a test that failed what the log says: the answer to a client tells a reference only."""
-    report = yield
-    if report.failed and _warnings:
-        title = f"the log, from warnings on; failed after {report.duration:.1f} s"
-        report.sections.append((title, "\n".join(map(eventAsText, _warnings))))
-    if report.when == "teardown":
-        _warnings.clear()
-    return report
-
+# With a test that fails, pytest shows what was logged: the answer to a client tells a reference only.
+globalLogPublisher.addObserver(STDLibLogObserver())
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",

@@ -11,7 +11,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from twisted.internet.task import Clock
+
+from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.workers import priority
+from twistedsite.scripts.runners.workers.precedence import LOOK, Precedence
 from twistedsite.scripts.runners.workers.priority import Level
 
 NICE = os.getpriority(os.PRIO_PROCESS, 0)
@@ -32,6 +36,10 @@ print("there", flush=True)
 while not threads: signal.pause()
 spin()
 """
+
+
+QUICK = 0.01
+"""Seconds of the processor."""
 
 
 class Process:
@@ -104,3 +112,14 @@ def running(threads: int) -> Iterator[Any]:
             yield Process(process.pid)
         finally:
             process.kill()
+
+
+def seen(clock: Clock, processes: list[Any], used: float) -> Precedence:
+    """A precedence that looks at `processes`, each of which has used so many seconds of the processor since."""
+    precedence = Precedence(Deadlines(clock), QUICK)
+    for process in processes:
+        precedence.watch(process)
+    clock.advance(LOOK)
+    for process in processes:
+        process.use(used)
+    return precedence

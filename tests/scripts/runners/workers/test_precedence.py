@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from computing import running
+from computing import QUICK, running, seen
 from jobs import Pools, answer, later
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
@@ -20,9 +20,6 @@ from twistedsite.scripts.runners.workers import precedence as precedence_module
 from twistedsite.scripts.runners.workers import priority
 from twistedsite.scripts.runners.workers.precedence import LOOK, Precedence
 from twistedsite.scripts.runners.workers.priority import Level
-
-QUICK = 0.01
-"""Seconds of the processor."""
 
 
 @pytest.fixture
@@ -63,12 +60,7 @@ def test_several_that_are_long_have_no_more_together(clock: Clock, monkeypatch: 
     monkeypatch.setattr(precedence_module, "_ENDLESS", 10**6)
     with contextlib.ExitStack() as processes:
         three = [processes.enter_context(running(1)) for _ in range(3)]
-        precedence = Precedence(Deadlines(clock), QUICK)
-        for process in three:
-            precedence.watch(process)
-        clock.advance(LOOK)
-        for process in three:
-            process.use(QUICK)
+        seen(clock, three, QUICK)
         clock.pump([LOOK] * 2)
         assert [process.level for process in three if process.nice == 15] == [Level.LONG] * 3
 

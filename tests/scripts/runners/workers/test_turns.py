@@ -12,18 +12,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from computing import running, state_of
+from computing import QUICK, running, seen, state_of
 from twisted.internet.task import Clock
 
-from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.workers import precedence
 from twistedsite.scripts.runners.workers import turns as turns_module
 from twistedsite.scripts.runners.workers.precedence import LOOK, Precedence
 from twistedsite.scripts.runners.workers.priority import Level
 from twistedsite.scripts.runners.workers.turns import LONGEST, TURN, Turns
 
-QUICK = 0.01
-"""Seconds of the processor."""
 PATIENCE = 60.0
 """Seconds for the kernel to do what it was told."""
 CERTAIN = 4
@@ -216,12 +213,7 @@ def clock() -> Clock:
 
 def all_endless(clock: Clock, *processes: Any) -> Precedence:
     """A precedence that has found all of `processes` to be endless, and has stopped who has to wait."""
-    looking = Precedence(Deadlines(clock), QUICK)
-    for process in processes:
-        looking.watch(process)
-    clock.advance(LOOK)
-    for process in processes:
-        process.use(5 * QUICK)
+    looking = seen(clock, list(processes), 5 * QUICK)
     clock.pump([LOOK] * (CERTAIN + 1))
     assert {process.level for process in processes} == {Level.ENDLESS}
     return looking
@@ -236,12 +228,7 @@ def test_endless_ones_take_turns(start: Start, clock: Clock) -> None:
 def test_long_ones_do_not(start: Start, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precedence, "_ENDLESS", 10**6)
     processes = start(1, 1)
-    looking = Precedence(Deadlines(clock), QUICK)
-    for process in processes:
-        looking.watch(process)
-    clock.advance(LOOK)
-    for process in processes:
-        process.use(QUICK)
+    seen(clock, processes, QUICK)
     clock.pump([LOOK] * 3 * CERTAIN)
     assert [process.level for process in processes] == [Level.LONG] * 2
     assert stopped(*processes) == [False, False]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -295,6 +297,23 @@ async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: 
             await hanging
         assert worker not in await gatherResults([asked[0], asked[1], asked[3], asked[4]])
         assert ran() == Counter(["first", *first, "hang", "0", "1", "3", "4"])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_the_first_one_costs_no_worker_either_as_long_as_it_has_not_begun(
+    pools: Pools, tmp_path: Path, ran: Any
+) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        os.kill(int(worker), signal.SIGSTOP)
+        asked = [turn(runner, root, f"{number}") for number in range(3)]
+        asked[0].cancel()
+        with pytest.raises(CancelledError):
+            await asked[0]
+        os.kill(int(worker), signal.SIGCONT)
+        assert await gatherResults(asked[1:]) == [worker, worker]
+        assert ran() == Counter(["first", "1", "2"])
 
 
 @pytest_twisted.ensureDeferred

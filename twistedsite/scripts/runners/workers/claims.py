@@ -30,7 +30,7 @@ END: Final = answers.SIZE + _WORDS * _WORD
 _NUMBER: Final = 40
 """Bits of the number of a job; those above are the edition's."""
 _MOMENT: Final = 0.00005
-"""Seconds between two looks for a verdict that the server is about to give."""
+"""Seconds between two looks for a verdict that the server is about to give: on this processor, as it may be."""
 _MEMBARRIER: Final = {"x86_64": 324, "aarch64": 283}.get(MACHINE)
 # include/uapi/linux/membarrier.h: to all processes that have registered for it.
 _QUERY, _GLOBAL_EXPEDITED, _REGISTER = 0, 1 << 1, 1 << 2

@@ -157,7 +157,7 @@ class WorkerProcess:
         self.stalled = True
         if len(self.jobs) < 2:
             return
-        back = self._take_back()
+        back = [job for job in self._take_back() if job is not unwanted]
         if back and not self.jobs:
             if back[0].start(self):
                 self.jobs.append(back.pop(0))
@@ -169,7 +169,7 @@ class WorkerProcess:
             self._collect_now()
             if len(self.jobs) < 2 or not self.link.read():
                 break
-        self.pool.put_back(job for job in back if job is not unwanted)
+        self.pool.put_back(back)
 
     def kill(self, knows: ScriptJob | None = None) -> None:
         """End it now. It gets no more frames, and the job that `knows` of its end hears nothing of it."""

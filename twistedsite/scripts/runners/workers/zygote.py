@@ -50,7 +50,6 @@ from twistedsite.scripts.runners.workers.frames import (
 from twistedsite.scripts.runners.workers.warmup import warm_up
 from twistedsite.scripts.runners.workers.worker import STACK_SIGNAL, serve
 from twistedsite.scripts.sandbox import seccomp
-from twistedsite.scripts.sandbox.kernel import hear_of_ends_only
 
 DATA: Final = 3
 STACK: Final = 4
@@ -90,7 +89,6 @@ class Zygote:
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, lambda number, frame: None)
-        hear_of_ends_only()
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
 
     def run(self) -> None:
