@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from twistedsite.resources.folder import PLACE_ROWS, SEGMENT_ROWS
+from twistedsite.resources.mapping.folder import PLACE_ROWS, SEGMENT_ROWS
 from twistedsite.settings.auth import FolderAuth
 from twistedsite.settings.describe import FieldNote, describe, spell
 from twistedsite.settings.folder import DEFAULT_INDEX, FolderFile

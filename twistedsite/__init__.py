@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from twisted.application.service import IService
     from twisted.web.resource import IResource
 
-    from twistedsite.http.forms import Upload
+    from twistedsite.http.message.forms import Upload
     from twistedsite.scripts.auth import AuthHandler
     from twistedsite.scripts.handlers.handler import RequestHandler
     from twistedsite.scripts.request import Request
@@ -42,7 +42,7 @@ _FOR_SCRIPTS = {
     "RequestHandler": "twistedsite.scripts.handlers.handler",
     "Response": "twistedsite.scripts.results",
     "Template": "twistedsite.scripts.results",
-    "Upload": "twistedsite.http.forms",
+    "Upload": "twistedsite.http.message.forms",
     "redirect": "twistedsite.scripts.results",
 }
 """What scripts import from here, and where it is. None of it imports Twisted."""

@@ -25,7 +25,7 @@ FRAMES = """
 import os, struct
 from twistedsite.scripts.exchange import ResponseHead
 from twistedsite.scripts.run import Ending, Outcome
-from twistedsite.scripts.runners.workers.frames import *
+from twistedsite.scripts.runners.workers.wire.frames import *
 def send(data):
     while data: data = data[os.write(3, data):]
 """
@@ -34,7 +34,7 @@ _BAD_FRAME = "a worker has sent"
 
 _CLAIMS = """
 import os
-from twistedsite.scripts.runners.workers import answers, claims
+from twistedsite.scripts.runners.workers.wire import answers, claims
 for place in range(answers.SIZE, claims.END, 8): os.pwrite(4, b"\\xff" * 8, place)
 """
 
@@ -163,17 +163,17 @@ raise refused
     "a call for a session with a path as its name": _frames("send(frame(Kind.CALL, encode(LoadSession('../' * 200))))"),
     "two calls at once": _frames("send(frame(Kind.CALL, encode(LoadSession('x' * 43))) * 2)"),
     "the victim's session by its id": Assault(
-        "from twistedsite.scripts.runners.workers.frames import LoadSession\n"
+        "from twistedsite.scripts.runners.workers.wire.frames import LoadSession\n"
         "import gc\n"
-        "from twistedsite.scripts.runners.workers.channel import Channel\n"
+        "from twistedsite.scripts.runners.workers.child.channel import Channel\n"
         "channel = next(o for o in gc.get_objects() if isinstance(o, Channel))\n"
         "print(channel.call(LoadSession('SESSION'))[0].data)\n",
         "None",
     ),
     "overwriting the victim's session by its id": Assault(
-        "from twistedsite.scripts.runners.workers.frames import SaveSession\n"
+        "from twistedsite.scripts.runners.workers.wire.frames import SaveSession\n"
         "import gc\n"
-        "from twistedsite.scripts.runners.workers.channel import Channel\n"
+        "from twistedsite.scripts.runners.workers.child.channel import Channel\n"
         "channel = next(o for o in gc.get_objects() if isinstance(o, Channel))\n"
         "answer = channel.call(SaveSession('SESSION', b'{\"stolen\": true}'))\n"
         "print('sent')\n",

@@ -12,8 +12,8 @@ import pytest
 import pytest_twisted
 from server_process import ANY_PORT, SERVE, running
 
-from twistedsite.scripts.runners.workers import check
-from twistedsite.scripts.runners.workers.folders import remove_tree
+from twistedsite.scripts.runners.workers.server import check
+from twistedsite.scripts.runners.workers.server.folders import remove_tree
 from twistedsite.scripts.sandbox.policy import Layer, SandboxReport
 from twistedsite.settings.load import SettingsError
 from twistedsite.testing.site import serving

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from server_process import ANY_PORT, SERVE, TWISTD, Server, run, running
 
-from twistedsite.scripts.runners.workers.users import closed_to
+from twistedsite.scripts.runners.workers.server.users import closed_to
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run processes as other users")
 

@@ -17,7 +17,7 @@ from twistedsite.hosts.registry import MemoryRegistry
 from twistedsite.hosts.sites import Sites
 from twistedsite.hosts.tree import HostTree
 from twistedsite.http.site import Site
-from twistedsite.resources.shared import Shared
+from twistedsite.resources.site.server import Shared
 from twistedsite.sessions.stores import SessionStores
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 
-from twistedsite.http.forms import FormError, body_check, close_all, parse_body
+from twistedsite.http.message.forms import FormError, body_check, close_all, parse_body
 from twistedsite.settings.server import FormLimits
 from twistedsite.settings.units import Size
 

@@ -15,10 +15,10 @@ from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from twistedsite.http import accesslog
-from twistedsite.http.accesslog import AccessLog, combined
-from twistedsite.http.head import printable
-from twistedsite.http.response import FastResponse
+from twistedsite.http import access_log as accesslog
+from twistedsite.http.access_log import AccessLog, combined
+from twistedsite.http.message.head import printable
+from twistedsite.http.message.response import FastResponse
 
 ENTRY = (1_795_405_834.5, b"192.0.2.1", b'"GET / HTTP/1.1"', 200, 5, b'"-" "-"', b"-")
 

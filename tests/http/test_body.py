@@ -16,7 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from twistedsite.http.content import ContentLimits
-from twistedsite.http.head import HeaderFields
+from twistedsite.http.message.head import HeaderFields
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Size
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twistedsite.http.cookies import format_cookie, parse_cookies
+from twistedsite.http.message.cookies import format_cookie, parse_cookies
 
 
 @pytest.mark.parametrize(

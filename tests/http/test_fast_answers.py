@@ -8,9 +8,9 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from twistedsite.http import parser
-from twistedsite.http.head import RequestHead
-from twistedsite.http.response import FastResponse
+from twistedsite.http.message import parser
+from twistedsite.http.message.head import RequestHead
+from twistedsite.http.message.response import FastResponse
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 

@@ -15,8 +15,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from multipart import PushMultipartParser
 
-from twistedsite.http import forms
-from twistedsite.http.forms import body_check, close_all, parse_body
+from twistedsite.http.message import forms
+from twistedsite.http.message.forms import body_check, close_all, parse_body
 
 
 @given(st.lists(st.sampled_from([b"&", b"=", b"%41", b"a", b"bcd", b"+", b"\xff", b";"])), st.lists(st.integers(0)))

@@ -10,7 +10,7 @@ from form_bodies import LIMITS, MULTIPART, SMALL, URLENCODED, fields_of, multipa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twistedsite.http.forms import Form, FormError, body_check, parse_body, parse_query
+from twistedsite.http.message.forms import Form, FormError, body_check, parse_body, parse_query
 from twistedsite.settings.server import FormLimits
 from twistedsite.settings.units import Size
 

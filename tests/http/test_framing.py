@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twistedsite.http import framing
-from twistedsite.http.framing import ChunkedFraming, Framing, LengthFraming
-from twistedsite.http.head import RequestError
+from twistedsite.http.message import framing
+from twistedsite.http.message.framing import ChunkedFraming, Framing, LengthFraming
+from twistedsite.http.message.head import RequestError
 
 AFTER = b"GET /next"
 tokens = st.text("abcXYZ019-_~!#$", min_size=1, max_size=8)

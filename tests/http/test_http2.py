@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThread
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from twistedsite.http.accesslog import AccessLog
+from twistedsite.http.access_log import AccessLog
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from twistedsite.http.media_types import content_type, is_compressible, media_type_of
+from twistedsite.http.message.media_types import content_type, is_compressible, media_type_of
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_charset_that_was_given_is_kept() -> None:
 def test_types_do_not_depend_on_what_the_machine_adds_to_them() -> None:
     program = (
         "import mimetypes; mimetypes.init(); mimetypes.add_type('x/y', '.qqq'); mimetypes.add_type('x/y', '.html')\n"
-        "from twistedsite.http.media_types import media_type_of\n"
+        "from twistedsite.http.message.media_types import media_type_of\n"
         "print(media_type_of('a.qqq'), media_type_of('a.html'))"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

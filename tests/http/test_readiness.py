@@ -17,7 +17,7 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twistedsite.http.readiness import Readiness
+from twistedsite.http.connection.epoll import Readiness
 
 
 class Echo(Protocol):

@@ -15,7 +15,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from twistedsite.http import sendfile
+from twistedsite.http.connection import sendfile
 from twistedsite.http.request import Request
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Duration
@@ -173,7 +173,7 @@ async def test_head_sends_no_file(serve: Serve, tmp_path: Path, content: bytes) 
 async def test_without_a_plain_socket_a_thread_reads(
     serve: Serve, tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twistedsite.http.transports.plain_socket", lambda transport: None)
+    monkeypatch.setattr("twistedsite.http.connection.transports.plain_socket", lambda transport: None)
     resource = Whole(tmp_path / "file", 10, 4_000_000)
     site, port = serve(resource)
     client = await RawClient.connect(port, GET)

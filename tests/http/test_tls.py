@@ -16,8 +16,8 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from twistedsite.http.message.response import FastResponse
 from twistedsite.http.request import Request
-from twistedsite.http.response import FastResponse
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 

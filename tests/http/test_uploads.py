@@ -11,8 +11,8 @@ from descriptors import open_descriptors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twistedsite.http.forms import FormError, parse_body
-from twistedsite.http.uploads import MEMORY, SPOOL_AT, Spool, Upload, close_all, plain_filename
+from twistedsite.http.message.forms import FormError, parse_body
+from twistedsite.http.message.uploads import MEMORY, SPOOL_AT, Spool, Upload, close_all, plain_filename
 from twistedsite.settings.server import FormLimits
 
 BIG = bytes(range(256)) * (SPOOL_AT // 256) + b"end"

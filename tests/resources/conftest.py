@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from twistedsite.resources import folder, place, signatures
+from twistedsite.resources.cache import signatures
+from twistedsite.resources.mapping import folder, place
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from twisted.web.resource import Resource
 from twistedsite.http.site import Site
 from twistedsite.origins.interface import Entry
 from twistedsite.origins.local import LocalOrigin
-from twistedsite.resources.base import SiteContext
-from twistedsite.resources.static import StaticFile
+from twistedsite.resources.kinds.static import StaticFile
+from twistedsite.resources.site.base import SiteContext
 from twistedsite.settings.folder import FolderSettings
 from twistedsite.settings.server import ServerSettings
 

@@ -17,9 +17,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
 from twistedsite.origins.local import LocalOrigin
-from twistedsite.resources.base import SiteContext
-from twistedsite.resources.error import HttpProblem, send_problem
-from twistedsite.resources.listing import Listing
+from twistedsite.resources.kinds.listing import Listing
+from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.site.error import HttpProblem, send_problem
 from twistedsite.settings.folder import FolderSettings
 from twistedsite.settings.server import ServerSettings
 

@@ -10,11 +10,12 @@ import pytest
 import pytest_twisted
 from site_files import next_tick
 
-from twistedsite.http.head import RequestHead, make_head
-from twistedsite.http.response import FastResponse
-from twistedsite.resources import folder, signatures
-from twistedsite.resources.absent import Absences
-from twistedsite.resources.grounds import Grounds
+from twistedsite.http.message.head import RequestHead, make_head
+from twistedsite.http.message.response import FastResponse
+from twistedsite.resources.cache import signatures
+from twistedsite.resources.cache.absent import Absences
+from twistedsite.resources.cache.validity import Grounds
+from twistedsite.resources.mapping import folder
 from twistedsite.testing import Response, ServedSite, serving
 
 PATH = "/a/missing"

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.web.http_headers import Headers
 
-from twistedsite.resources.compression import CODINGS, StreamEncoder, choose_coding, encode, negotiate, preferred
+from twistedsite.resources.content.compression import (
+    CODINGS,
+    StreamEncoder,
+    choose_coding,
+    encode,
+    negotiate,
+    preferred,
+)
 from twistedsite.settings.server import Coding, CompressionSettings
 
 

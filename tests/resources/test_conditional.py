@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twistedsite.resources.conditional import evaluate, format_date, known_by, make_etag, parse_date, range_applies
+from twistedsite.resources.content.conditional import (
+    evaluate,
+    format_date,
+    known_by,
+    make_etag,
+    parse_date,
+    range_applies,
+)
 
 ETAG = b'"abc"'
 MODIFIED = 784111777.25

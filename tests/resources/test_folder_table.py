@@ -14,7 +14,7 @@ import pytest_twisted
 from site_files import logged, write
 
 from twistedsite.origins.local import LocalOrigin
-from twistedsite.resources.folder import PLACE_ROWS, SEGMENT_ROWS
+from twistedsite.resources.mapping.folder import PLACE_ROWS, SEGMENT_ROWS
 from twistedsite.testing import serving
 
 SECRET = b"must not be seen"

@@ -16,8 +16,8 @@ from twisted.internet import reactor
 from twisted.web import server
 from twisted.web.resource import Resource
 
-from twistedsite.resources import signatures
-from twistedsite.resources.tree import build_site
+from twistedsite.resources.cache import signatures
+from twistedsite.resources.mapping.builder import build_site
 from twistedsite.sessions.stores import open_store
 from twistedsite.settings.server import ServerSettings
 from twistedsite.testing import ServedSite, serving

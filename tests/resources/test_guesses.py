@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from twistedsite.resources import guesses
-from twistedsite.resources.guesses import GuessCount
+from twistedsite.resources.auth import guesses
+from twistedsite.resources.auth.guesses import GuessCount
 from twistedsite.settings.auth import AuthSettings
 from twistedsite.settings.units import Duration
 

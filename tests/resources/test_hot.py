@@ -12,12 +12,12 @@ from file_site import TWO_DAYS_AGO, Answer, exchange
 from site_files import next_tick
 from twisted.internet import reactor, threads
 
-from twistedsite.http.head import RequestHead, make_head
-from twistedsite.http.response import FastResponse
+from twistedsite.http.message.head import RequestHead, make_head
+from twistedsite.http.message.response import FastResponse
 from twistedsite.http.site import Site
-from twistedsite.resources import hot, signatures
-from twistedsite.resources.hot import HotResponses
-from twistedsite.resources.tree import build_site
+from twistedsite.resources.cache import hot, signatures
+from twistedsite.resources.cache.hot import HotResponses
+from twistedsite.resources.mapping.builder import build_site
 from twistedsite.sessions.stores import open_store
 from twistedsite.settings.server import ServerSettings
 

@@ -16,8 +16,8 @@ from twisted.internet import reactor
 from twistedsite.origins.interface import Entry, Kind
 from twistedsite.origins.local import LocalFolder, LocalOrigin
 from twistedsite.pages import listing
-from twistedsite.resources import signatures
-from twistedsite.resources.order import Orders
+from twistedsite.resources.cache import signatures
+from twistedsite.resources.cache.sorted_names import Orders
 
 FOLDER = Entry((), Kind.FOLDER)
 

@@ -16,10 +16,10 @@ from passwords import users_file
 from twisted.internet import reactor
 from twisted.internet.defer import gatherResults
 
-from twistedsite.http.basic import Credentials, challenge, parse_basic
-from twistedsite.resources import users
-from twistedsite.resources.passwords import Passwords, TooManyWaitError
-from twistedsite.resources.users import PasswordHash, Users, UsersError, users_line
+from twistedsite.http.message.basic import Credentials, challenge, parse_basic
+from twistedsite.resources.auth import users
+from twistedsite.resources.auth.passwords import Passwords, TooManyWaitError
+from twistedsite.resources.auth.users import PasswordHash, Users, UsersError, users_line
 
 PLAIN = st.characters(exclude_categories=["C"])
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.web.http_headers import Headers
 
-from twistedsite.resources.privacy import make_private, private_fields
+from twistedsite.resources.content.privacy import make_private, private_fields
 
 CACHING = [
     ("", "private"),

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twistedsite.resources.ranges import ByteRange, UnsatisfiableError, content_range, parse_ranges, part_headers
+from twistedsite.resources.content.ranges import (
+    ByteRange,
+    UnsatisfiableError,
+    content_range,
+    parse_ranges,
+    part_headers,
+)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 import pytest_twisted
 from site_files import write
 
-from twistedsite.resources import folder, place, signatures
+from twistedsite.resources.cache import signatures
+from twistedsite.resources.mapping import folder, place
 from twistedsite.testing import ServedSite, serving
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 
-from twistedsite.resources.ready import ReadyScripts
+from twistedsite.resources.cache.ready import ReadyScripts
 from twistedsite.testing import ServedSite, serving
 
 

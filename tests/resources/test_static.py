@@ -14,7 +14,7 @@ from file_site import TWO_DAYS_AGO, FileSite, serving
 from twisted.internet import defer, reactor, threads
 
 from twistedsite.origins.interface import Entry, OpenFile
-from twistedsite.resources.conditional import format_date
+from twistedsite.resources.content.conditional import format_date
 
 LAST_MODIFIED = format_date(TWO_DAYS_AGO).decode()
 

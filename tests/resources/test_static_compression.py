@@ -13,10 +13,10 @@ from file_site import TWO_DAYS_AGO, Answer, FileSite, serving
 from test_compression import decode
 from twisted.internet import defer, reactor
 
-from twistedsite.http.sendfile import ShortFileError
-from twistedsite.resources import encoded
-from twistedsite.resources.compression import CODINGS, SUFFIXES, encode
-from twistedsite.resources.encoded import EncodedBodies, Source
+from twistedsite.http.connection.sendfile import ShortFileError
+from twistedsite.resources.content import encoded
+from twistedsite.resources.content.compression import CODINGS, SUFFIXES, encode
+from twistedsite.resources.content.encoded import EncodedBodies, Source
 from twistedsite.settings.server import Coding
 
 TEXT = b"".join(b"line %d of a text that gets smaller\n" % number for number in range(3000))

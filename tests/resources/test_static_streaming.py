@@ -15,7 +15,7 @@ import pytest_twisted
 from file_site import FileSite, serving
 from twisted.internet import reactor, threads
 
-from twistedsite.resources import sending
+from twistedsite.resources.content import sending
 
 SERVER = """
 import sys

@@ -6,7 +6,7 @@ import pytest
 from twisted.web.http import Request
 from twisted.web.test.requesthelper import DummyChannel
 
-from twistedsite.resources.summary import BODY_LIMIT, summarize
+from twistedsite.resources.site.summary import BODY_LIMIT, summarize
 
 MULTIPART = (
     b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nHoliday\r\n'

@@ -15,10 +15,10 @@ import pytest_twisted
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from twistedsite.http.channel import Channel
+from twistedsite.http.connection.channel import Channel
 from twistedsite.http.request import Request
-from twistedsite.resources import signatures
-from twistedsite.resources.folder import FolderTree
+from twistedsite.resources.cache import signatures
+from twistedsite.resources.mapping.folder import FolderTree
 from twistedsite.testing import ServedSite, serving
 
 SCRIPTS = {

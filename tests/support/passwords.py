@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from twistedsite.resources.users import PasswordHash
+from twistedsite.resources.auth.users import PasswordHash
 
 
 def basic(user: str, password: str) -> dict[str, str]:

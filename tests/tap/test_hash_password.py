@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from server_process import BIN, PATIENCE, clean_environment, run
 
-from twistedsite.resources.users import Users
+from twistedsite.resources.auth.users import Users
 
 COMMAND = (str(BIN / "scriptsite"), "hash-password")
 

@@ -9,12 +9,12 @@ import msgspec
 from twisted.logger import Logger
 
 from twistedsite.hosts.registry import Registry
+from twistedsite.http.connection.pending import Reply
 from twistedsite.http.content import ContentLimits, content_limits
-from twistedsite.http.head import RequestHead
-from twistedsite.http.reply import Reply
-from twistedsite.http.response import FastResponse
-from twistedsite.resources.shared import Shared
-from twistedsite.resources.tree import BuiltSite, build_on
+from twistedsite.http.message.head import RequestHead
+from twistedsite.http.message.response import FastResponse
+from twistedsite.resources.mapping.builder import BuiltSite, build_on
+from twistedsite.resources.site.server import Shared
 from twistedsite.sessions.stores import SessionStores
 from twistedsite.settings.hosts import host_name
 from twistedsite.settings.sites import DEFAULT_SITE, SiteSettings, default_site, nested

@@ -10,8 +10,8 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from twistedsite.hosts.sites import Sites
 from twistedsite.http.request import Request as OwnRequest
-from twistedsite.resources.error import HttpProblem, send_problem
-from twistedsite.resources.health import is_local, send_health_of_sites
+from twistedsite.resources.kinds.health import is_local, send_health_of_sites
+from twistedsite.resources.site.error import HttpProblem, send_problem
 from twistedsite.sessions.interface import SessionError
 from twistedsite.settings.folder import FolderSettings
 from twistedsite.settings.load import SettingsError

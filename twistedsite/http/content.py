@@ -7,9 +7,9 @@ from functools import partial
 
 import attrs
 
-from twistedsite.http.body import BodyCheck, MakeBodyCheck, checked
-from twistedsite.http.forms import FormError, body_check
-from twistedsite.http.head import HeaderFields, RequestError
+from twistedsite.http.connection.body import BodyCheck, MakeBodyCheck, checked
+from twistedsite.http.message.forms import FormError, body_check
+from twistedsite.http.message.head import HeaderFields, RequestError
 from twistedsite.settings.server import FormLimits, ServerSettings
 
 

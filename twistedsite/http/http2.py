@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from twisted.web import server
 from twisted.web._http2 import H2Connection
 
-from twistedsite.http.body import BodyCheck, checked
+from twistedsite.http.connection.body import BodyCheck, checked
 from twistedsite.http.content import ContentLimits
-from twistedsite.http.head import FIELD_LINES, METHODS, REQUEST_LINE, RequestError, check_host, make_head
+from twistedsite.http.message.head import FIELD_LINES, METHODS, REQUEST_LINE, RequestError, check_host, make_head
 
 if TYPE_CHECKING:
     from twistedsite.http.site import Site

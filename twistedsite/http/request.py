@@ -20,13 +20,13 @@ from twisted.web.error import UnsupportedMethod
 from twisted.web.http_headers import Headers
 from twisted.web.pages import errorPage
 
-from twistedsite.http import response
-from twistedsite.http.head import RequestHead
-from twistedsite.http.outbound import JOINED_BYTES
-from twistedsite.http.sendfile import send_file
+from twistedsite.http.connection.output import JOINED_BYTES
+from twistedsite.http.connection.sendfile import send_file
+from twistedsite.http.message import response
+from twistedsite.http.message.head import RequestHead
 
 if TYPE_CHECKING:
-    from twistedsite.http.channel import Channel
+    from twistedsite.http.connection.channel import Channel
 
 
 class Request(server.Request):

@@ -16,17 +16,17 @@ from twisted.internet.interfaces import IAddress
 from twisted.logger import Logger
 from twisted.web import http, resource, server
 
-from twistedsite.http.accesslog import NO_USER, NOBODY, NOTHING, AccessLog, user_field
-from twistedsite.http.body import MakeBodyCheck
-from twistedsite.http.channel import Channel
+from twistedsite.http.access_log import NO_USER, NOBODY, NOTHING, AccessLog, user_field
+from twistedsite.http.connection.body import MakeBodyCheck
+from twistedsite.http.connection.channel import Channel
+from twistedsite.http.connection.epoll import Readiness
+from twistedsite.http.connection.pending import Reply
+from twistedsite.http.connection.timers import Watch
 from twistedsite.http.content import ContentLimits, LimitsOfHost
-from twistedsite.http.head import RequestError, RequestHead, printable
-from twistedsite.http.parser import HeadParser
-from twistedsite.http.readiness import Readiness
-from twistedsite.http.reply import Reply
+from twistedsite.http.message.head import RequestError, RequestHead, printable
+from twistedsite.http.message.parser import HeadParser
+from twistedsite.http.message.response import FastResponse
 from twistedsite.http.request import Request
-from twistedsite.http.response import FastResponse
-from twistedsite.http.timers import Watch
 from twistedsite.settings.server import HttpLimits
 
 FastAnswer = Callable[[RequestHead, int], FastResponse | None]

@@ -11,8 +11,8 @@ from typing import Annotated, BinaryIO, Final, Protocol
 
 import msgspec
 
-from twistedsite.http.cookies import parse_cookies
-from twistedsite.http.forms import Form, Upload, parse_body, parse_query
+from twistedsite.http.message.cookies import parse_cookies
+from twistedsite.http.message.forms import Form, Upload, parse_body, parse_query
 from twistedsite.scripts.background import Background
 from twistedsite.scripts.broker import Broker
 from twistedsite.scripts.environ import cgi_environ

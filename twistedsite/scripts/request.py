@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from twistedsite.http.forms import Form, Upload
+from twistedsite.http.message.forms import Form, Upload
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.headers import RequestHeaders
 from twistedsite.scripts.lazy import lazy

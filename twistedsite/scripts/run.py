@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from twistedsite.http.forms import FormError
+from twistedsite.http.message.forms import FormError
 from twistedsite.scripts.dialects import dialect_of
 from twistedsite.scripts.exchange import Exchange
 from twistedsite.scripts.failures import FailureReport, report_exception

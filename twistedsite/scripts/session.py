@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
-from twistedsite.http.cookies import format_cookie
+from twistedsite.http.message.cookies import format_cookie
 from twistedsite.scripts.failures import redact
 from twistedsite.sessions.interface import SessionData, SessionError, SessionStore
 from twistedsite.sessions.values import freeze, outline

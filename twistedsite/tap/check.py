@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import jinja2
 import msgspec
 
-from twistedsite.resources.marks import MARK_LENGTH, Mark
+from twistedsite.resources.mapping.first_line import MARK_LENGTH, Mark
 from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FolderFile
 from twistedsite.settings.load import SettingsError, convert, faults, parse_toml

@@ -11,7 +11,7 @@ import msgspec
 from twisted.application.service import IService
 from twisted.web.resource import IResource
 
-from twistedsite.resources.tree import build_site
+from twistedsite.resources.mapping.builder import build_site
 from twistedsite.scripts.dialects import check_handlers
 from twistedsite.sessions.stores import open_store
 from twistedsite.settings.load import SettingsError, convert

@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-from twistedsite.resources.users import FILE_LIMIT, Users, UsersError, users_line
+from twistedsite.resources.auth.users import FILE_LIMIT, Users, UsersError, users_line
 from twistedsite.scripts.code import outline
 from twistedsite.scripts.dialects.guard import NAMES
 from twistedsite.settings.auth import FolderAuth

@@ -25,11 +25,11 @@ from twisted.web.resource import Resource
 from twistedsite.hosts.registry import settings_registry
 from twistedsite.hosts.sites import Sites
 from twistedsite.hosts.tree import HostTree
-from twistedsite.http.accesslog import AccessLog
+from twistedsite.http.access_log import AccessLog
 from twistedsite.http.content import content_limits
 from twistedsite.http.site import Site
-from twistedsite.resources.shared import Shared
-from twistedsite.resources.tree import build_site
+from twistedsite.resources.mapping.builder import build_site
+from twistedsite.resources.site.server import Shared
 from twistedsite.scripts.dialects import check_handlers
 from twistedsite.sessions.interface import SessionError
 from twistedsite.sessions.stores import SessionStores, open_store

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from twistedsite.scripts.runners.workers.spawner import program_environment
+from twistedsite.scripts.runners.workers.server.spawner import program_environment
 from twistedsite.tap.manager import ServiceManager
 from twistedsite.tap.watcher import STACK_SIGNAL
 

@@ -18,7 +18,7 @@ import msgspec
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
-from twistedsite.http.forms import FormError
+from twistedsite.http.message.forms import FormError
 from twistedsite.scripts.code import file_version
 from twistedsite.scripts.dialects.template_fault import TemplateFault
 from twistedsite.scripts.exchange import Exchange, ScriptRequest

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from twistedsite.http.forms import Form, Upload
+from twistedsite.http.message.forms import Form, Upload
 from twistedsite.scripts.handlers.request import HandlerRequest
 from twistedsite.scripts.refusal import RefusedError
 

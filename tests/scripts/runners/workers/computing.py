@@ -14,15 +14,15 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from twistedsite.scripts.runners.deadlines import Deadlines
-from twistedsite.scripts.runners.workers import priority
-from twistedsite.scripts.runners.workers.precedence import LOOK, Precedence
-from twistedsite.scripts.runners.workers.priority import Level
+from twistedsite.scripts.runners.workers.scheduling import priority
+from twistedsite.scripts.runners.workers.scheduling.cpu_monitor import LOOK, Precedence
+from twistedsite.scripts.runners.workers.scheduling.priority import Level
 
 NICE = os.getpriority(os.PRIO_PROCESS, 0)
 
 PROGRAM = """
 import os, signal, sys, threading, time
-from twistedsite.scripts.runners.workers.priority import begin_quick
+from twistedsite.scripts.runners.workers.scheduling.priority import begin_quick
 from twistedsite.scripts.sandbox.kernel import prctl
 prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 begin_quick()

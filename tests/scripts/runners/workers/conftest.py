@@ -16,8 +16,8 @@ from twistedsite.origins.local import LocalOrigin
 from twistedsite.scripts.broker.background import InFlight, SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
-from twistedsite.scripts.runners.workers.places import Workers
-from twistedsite.scripts.runners.workers.runner import WorkerRunner
+from twistedsite.scripts.runners.workers.server.runner import WorkerRunner
+from twistedsite.scripts.runners.workers.server.slots import Workers
 from twistedsite.sessions.memory import MemoryStore
 from twistedsite.settings.server import (
     BackgroundSettings,

@@ -11,8 +11,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
-from twistedsite.scripts.runners.workers.places import Workers
-from twistedsite.scripts.runners.workers.runner import WorkerRunner
+from twistedsite.scripts.runners.workers.server.runner import WorkerRunner
+from twistedsite.scripts.runners.workers.server.slots import Workers
 
 HANGS_NOW = "hangs when it is asked"
 SAYS_SO = f"print({HANGS_NOW!r}, environ['QUERY_STRING'], file=__import__('sys').stderr)"

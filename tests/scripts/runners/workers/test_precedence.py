@@ -16,10 +16,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock, deferLater
 
 from twistedsite.scripts.runners.deadlines import Deadlines
-from twistedsite.scripts.runners.workers import precedence as precedence_module
-from twistedsite.scripts.runners.workers import priority
-from twistedsite.scripts.runners.workers.precedence import LOOK, Precedence
-from twistedsite.scripts.runners.workers.priority import Level
+from twistedsite.scripts.runners.workers.scheduling import cpu_monitor as precedence_module
+from twistedsite.scripts.runners.workers.scheduling import priority
+from twistedsite.scripts.runners.workers.scheduling.cpu_monitor import LOOK, Precedence
+from twistedsite.scripts.runners.workers.scheduling.priority import Level
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import sys
 import pytest
 from computing import running, state_of
 
-from twistedsite.scripts.runners.workers import priority
+from twistedsite.scripts.runners.workers.scheduling import priority
 
 PROGRAM = """
 import os, struct, subprocess, sys
-from twistedsite.scripts.runners.workers.priority import take_short_turns
+from twistedsite.scripts.runners.workers.scheduling.priority import take_short_turns
 from twistedsite.scripts.sandbox.kernel import MACHINE, syscall
 import ctypes
 

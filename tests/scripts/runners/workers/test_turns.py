@@ -15,11 +15,11 @@ import pytest
 from computing import QUICK, running, seen, state_of
 from twisted.internet.task import Clock
 
-from twistedsite.scripts.runners.workers import precedence
-from twistedsite.scripts.runners.workers import turns as turns_module
-from twistedsite.scripts.runners.workers.precedence import LOOK, Precedence
-from twistedsite.scripts.runners.workers.priority import Level
-from twistedsite.scripts.runners.workers.turns import LONGEST, TURN, Turns
+from twistedsite.scripts.runners.workers.scheduling import cpu_monitor as precedence
+from twistedsite.scripts.runners.workers.scheduling import turns as turns_module
+from twistedsite.scripts.runners.workers.scheduling.cpu_monitor import LOOK, Precedence
+from twistedsite.scripts.runners.workers.scheduling.priority import Level
+from twistedsite.scripts.runners.workers.scheduling.turns import LONGEST, TURN, Turns
 
 PATIENCE = 60.0
 """Seconds for the kernel to do what it was told."""

@@ -21,7 +21,7 @@ def test_warming_up_leaves_no_trace() -> None:
     source = """
 import importlib, json, os, sys, tempfile
 from twistedsite.scripts.dialects import DIALECTS, load_dialect
-from twistedsite.scripts.runners.workers.warmup import warm_up
+from twistedsite.scripts.runners.workers.child.warmup import warm_up
 
 with tempfile.TemporaryDirectory() as folder:
     tempfile.tempdir = folder
@@ -56,7 +56,7 @@ print(json.dumps([before, after]))
 def test_functions_whose_code_was_gathered_do_what_they_did() -> None:
     source = """
 import json
-from twistedsite.scripts.runners.workers.compact import code_used, gather
+from twistedsite.scripts.runners.workers.child.compact import code_used, gather
 
 def outer(start, *, step=1):
     def inner(count):
@@ -89,7 +89,7 @@ print(json.dumps([before == results(), moved, nested, outer.__code__ == codes[0]
 def test_what_is_made_after_the_gaps_were_filled_lies_together(size: int) -> None:
     source = f"""
 import json, sys
-from twistedsite.scripts.runners.workers.compact import fill_gaps
+from twistedsite.scripts.runners.workers.child.compact import fill_gaps
 
 def pages():
     made = [bytes(bytearray({size} - sys.getsizeof(b""))) for _ in range(100)]
@@ -110,7 +110,7 @@ print(json.dumps([scattered, pages()]))
 def test_no_collection_touches_what_was_settled() -> None:
     source = """
 import gc, json
-from twistedsite.scripts.runners.workers.compact import settle
+from twistedsite.scripts.runners.workers.child.compact import settle
 
 class Ring:
     pass

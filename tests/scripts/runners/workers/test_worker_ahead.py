@@ -17,10 +17,11 @@ from jobs import Pools, Sink, answer, later, request_for
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
 from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError, ScriptTimeoutError
-from twistedsite.scripts.runners.workers import claims, pool, process
-from twistedsite.scripts.runners.workers.line import Line
-from twistedsite.scripts.runners.workers.link import WorkerLink
-from twistedsite.scripts.runners.workers.pace import Pace
+from twistedsite.scripts.runners.workers.server import pool, process
+from twistedsite.scripts.runners.workers.server.link import WorkerLink
+from twistedsite.scripts.runners.workers.server.run_times import Pace
+from twistedsite.scripts.runners.workers.wire import claims
+from twistedsite.scripts.runners.workers.wire.job_queue import Line
 
 FOREVER = 3600.0
 IN_A_WHILE = 2.0

@@ -16,7 +16,9 @@ from jobs import Pools, answer, later
 from twisted.internet.defer import Deferred, gatherResults
 
 from twistedsite.scripts.runners import ScriptCrashedError
-from twistedsite.scripts.runners.workers import answers, channel, pool, process
+from twistedsite.scripts.runners.workers.child import channel
+from twistedsite.scripts.runners.workers.server import pool, process
+from twistedsite.scripts.runners.workers.wire import answers
 
 FOREVER = 3600.0
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from twistedsite.scripts.runners.workers import claims
-from twistedsite.scripts.runners.workers.claims import Claims, begin
+from twistedsite.scripts.runners.workers.wire import claims
+from twistedsite.scripts.runners.workers.wire.claims import Claims, begin
 
 JOBS = 3
 WORKERS_STEPS = 10

@@ -12,7 +12,7 @@ from jobs import SAYS_SO
 from processes import ended
 from twisted.internet.defer import Deferred
 
-from twistedsite.scripts.runners.workers import job
+from twistedsite.scripts.runners.workers.server import job
 
 
 @pytest_twisted.ensureDeferred

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from twistedsite.scripts.runners.workers.descriptors import receive
-from twistedsite.scripts.runners.workers.line import in_memory
+from twistedsite.scripts.runners.workers.wire.descriptors import receive
+from twistedsite.scripts.runners.workers.wire.job_queue import in_memory
 
 
 @pytest.fixture

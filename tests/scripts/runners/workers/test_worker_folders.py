@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from server_process import ANY_PORT, SERVE, clean_environment, running
 
-from twistedsite.scripts.runners.workers.folders import TemporaryFolders, remove_leftovers
+from twistedsite.scripts.runners.workers.server.folders import TemporaryFolders, remove_leftovers
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twistedsite.scripts.exchange import ResponseHead
-from twistedsite.scripts.runners.workers.frames import (
+from twistedsite.scripts.runners.workers.wire.frames import (
     FROM_WORKER,
     Answer,
     Call,
@@ -89,7 +89,7 @@ PRELUDE = """
 import os, struct
 from twistedsite.scripts.exchange import ResponseHead
 from twistedsite.scripts.run import Ending, Outcome
-from twistedsite.scripts.runners.workers.frames import *
+from twistedsite.scripts.runners.workers.wire.frames import *
 def send(data):
     while data: data = data[os.write(3, data):]
 """
@@ -154,7 +154,7 @@ async def test_locks_of_a_dead_worker_are_free_again(write: Any, serve: Any, dea
 
 
 FORGED = """
-from twistedsite.scripts.runners.workers.frames import *
+from twistedsite.scripts.runners.workers.wire.frames import *
 call = storage._storage._caller.call
 strange = ("..", "other", "victim"), ("/etc/passwd",), ("", ""), ("a\\0b",), ("x" * 5000,), ("d",) * 1000
 for path in (("victim",), *strange):

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from twistedsite.scripts.runners.workers import claims
-from twistedsite.scripts.runners.workers.claims import Claims
-from twistedsite.scripts.runners.workers.line import LONGEST, MOST_TOGETHER, Line, LineEnd, in_memory
+from twistedsite.scripts.runners.workers.wire import claims
+from twistedsite.scripts.runners.workers.wire.claims import Claims
+from twistedsite.scripts.runners.workers.wire.job_queue import LONGEST, MOST_TOGETHER, Line, LineEnd, in_memory
 
 
 class End:

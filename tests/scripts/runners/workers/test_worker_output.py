@@ -17,9 +17,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from twistedsite.scripts.runners.workers import spool
-from twistedsite.scripts.runners.workers.broker import BrokerThreads
-from twistedsite.scripts.runners.workers.outflow import Outflow, OutputBudget
+from twistedsite.scripts.runners.workers.server import spool
+from twistedsite.scripts.runners.workers.server.broker import BrokerThreads
+from twistedsite.scripts.runners.workers.server.output_buffer import Outflow, OutputBudget
 from twistedsite.settings.server import WorkerSettings
 from twistedsite.settings.units import Size
 

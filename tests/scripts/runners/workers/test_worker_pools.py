@@ -12,7 +12,8 @@ from processes import ended
 from twisted.internet.defer import gatherResults
 
 from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError
-from twistedsite.scripts.runners.workers import places, pool
+from twistedsite.scripts.runners.workers.server import pool
+from twistedsite.scripts.runners.workers.server import slots as places
 from twistedsite.settings.units import Duration
 
 

@@ -18,7 +18,7 @@ from server_process import ANY_PORT, SERVE, running
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
-from twistedsite.scripts.runners.workers.spawner import Spawner
+from twistedsite.scripts.runners.workers.server.spawner import Spawner
 
 
 async def spinning(site: Any, tmp_path: Path) -> tuple[Deferred[Any], int, int]:

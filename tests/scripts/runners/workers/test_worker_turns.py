@@ -20,7 +20,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
-from twistedsite.scripts.runners.workers import priority, turns
+from twistedsite.scripts.runners.workers.scheduling import priority, turns
 
 SPIN = """
 import os

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from twistedsite.http.media_types import content_type, media_type_of
+from twistedsite.http.message.media_types import content_type, media_type_of
 from twistedsite.scripts.dialects.dbpy.files import OpenFiles
 from twistedsite.scripts.dialects.dbpy.handles import ReadHandle, WriteHandle, decoded
 from twistedsite.scripts.dialects.dbpy.io_json import JsonFiles

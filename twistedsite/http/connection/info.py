@@ -1,0 +1,59 @@
+"""Who is at the two ends of a connection. The channel builds on it; resources ask through `Request` or `Reply`."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+from twisted.internet.interfaces import IAddress, ISSLTransport
+
+from twistedsite.http.message.head import printable
+
+
+class EndsText(NamedTuple):
+    """Both ends, for scripts. Hosts are empty, ports 0 where there are none, as on a UNIX socket."""
+
+    client: str
+    client_port: int
+    server: str
+    server_port: int
+    scheme: str
+
+
+def ends_text(client: object, server: object, *, secure: bool) -> EndsText:
+    """Both ends in words, of two addresses of Twisted's."""
+    return EndsText(
+        getattr(client, "host", None) or "",
+        getattr(client, "port", 0),
+        getattr(server, "host", None) or "",
+        getattr(server, "port", 0),
+        "https" if secure else "http",
+    )
+
+
+class Ends:
+    """What a channel tells of its connection's ends."""
+
+    transport: Any
+    _ends: EndsText | None = None
+
+    def came_from(self, peer: IAddress | None) -> None:
+        """The other end is `peer`."""
+        self.peer = peer
+        self.peer_name = printable(getattr(peer, "host", "-").encode())
+        self._ends = None
+
+    def getPeer(self) -> IAddress | None:
+        return self.peer
+
+    def getHost(self) -> IAddress:
+        return cast(IAddress, self.transport.getHost())
+
+    def isSecure(self) -> bool:
+        return ISSLTransport.providedBy(self.transport)
+
+    @property
+    def ends(self) -> EndsText:
+        """Both ends in words; asked of the system once, since they stay the same as long as the connection."""
+        if self._ends is None:
+            self._ends = ends_text(self.peer, self.getHost(), secure=self.isSecure())
+        return self._ends

@@ -1,0 +1,1 @@
+"""Rules and mechanisms of content: preconditions, ranges, compression, sending."""

@@ -1,0 +1,92 @@
+"""Compressed content of files, kept in memory so that each version of a file is compressed once."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from typing import NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from twistedsite.http.connection.sendfile import ShortFileError
+from twistedsite.resources.content.background import Background
+from twistedsite.resources.content.compression import encode
+from twistedsite.settings.server import Coding
+
+_OVERHEAD = 512
+"""About what an entry costs beside its body, in bytes."""
+
+
+class Source(NamedTuple):
+    """What is to be compressed: a file in one version."""
+
+    site: str
+    path: tuple[str, ...]
+    version: str
+    coding: Coding
+
+
+class EncodedBodies:
+    """A cache of at most `limit` bytes; what was unused for longest goes first."""
+
+    def __init__(self, limit: int, background: Background) -> None:
+        self._limit = limit
+        self._background = background
+        self._held: OrderedDict[Source, bytes | None] = OrderedDict()
+        self._size = 0
+        self._waiting: dict[Source, list[Deferred[bytes | None]]] = {}
+
+    async def get(self, source: Source, descriptor: int, size: int, *, keep: bool) -> bytes | None:
+        """Return the content of `source`, read from the open file `descriptor` of `size` bytes, in its coding.
+
+        None where that is not smaller. Raises ShortFileError where the file is shorter than `size`, and OSError.
+        """
+        if source in self._held:
+            self._held.move_to_end(source)
+            return self._held[source]
+        answer: Deferred[bytes | None] = Deferred()
+        if source in self._waiting:
+            self._waiting[source].append(answer)
+        else:
+            self._waiting[source] = [answer]
+            # A copy of the descriptor, because the caller may close its own while the thread still reads.
+            work = self._background.call(_encode_file, os.dup(descriptor), size, source.coding)
+            work.addBoth(self._encoded, source, keep)
+        return await answer
+
+    def forget(self, site: str) -> None:
+        """Keep nothing of `site` any more."""
+        for source in [source for source in self._held if source.site == site]:
+            self._size -= _cost(self._held.pop(source))
+
+    def _encoded(self, result: bytes | Failure | None, source: Source, keep: bool) -> None:
+        if keep and not isinstance(result, Failure):
+            self._keep(source, result)
+        for answer in self._waiting.pop(source):
+            if isinstance(result, Failure):
+                answer.errback(result)
+            else:
+                answer.callback(result)
+
+    def _keep(self, source: Source, body: bytes | None) -> None:
+        self._held[source] = body
+        self._size += _cost(body)
+        while self._size > self._limit:
+            _, unused = self._held.popitem(last=False)
+            self._size -= _cost(unused)
+
+
+def _cost(body: bytes | None) -> int:
+    return _OVERHEAD + len(body or b"")
+
+
+def _encode_file(descriptor: int, size: int, coding: Coding) -> bytes | None:
+    try:
+        content = os.pread(descriptor, size, 0)
+    finally:
+        os.close(descriptor)
+    if len(content) < size:
+        raise ShortFileError
+    body = encode(coding, content)
+    return body if len(body) < size else None

@@ -1,0 +1,201 @@
+"""From an open file to a request, with bounded memory and without making the reactor wait for the disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any, Final, Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+from zope.interface import implementer
+
+from twistedsite.http.connection.sendfile import ShortFileError
+from twistedsite.resources.content.background import Background
+from twistedsite.resources.content.ranges import ByteRange
+from twistedsite.resources.site.error import abort
+
+CHUNK: Final = 128 * 1024
+"""Bytes read at a time."""
+
+_log = Logger()
+
+
+async def read_part(descriptor: int, part: ByteRange, background: Background) -> bytes:
+    """Return the bytes of `part`, which is small; raises ShortFileError where the file ends before."""
+    data = read_cached(descriptor, part.length, part.start)
+    if data is None or len(data) < part.length:
+        # A copy of the descriptor, because the caller may close its own while the thread still reads.
+        data = await background.call(_read_and_close, os.dup(descriptor), part.length, part.start)
+    if len(data) < part.length:
+        raise ShortFileError
+    return data
+
+
+async def send_part(request: Request, descriptor: int, part: ByteRange, background: Background) -> None:
+    """Write the bytes of `part` to `request` as fast as the client takes them.
+
+    Where the file ends before, the connection is aborted, since the client has been told another length.
+    """
+    send_file: Any = getattr(request, "send_file", None)
+    try:
+        if send_file is not None:
+            await send_file(descriptor, part.start, part.length)
+        else:
+            await PartProducer(request, FileSource(descriptor, background), part).done
+    except (ConnectionLost, ConnectionError):
+        raise CancelledError from None
+    except (ShortFileError, OSError) as error:
+        _log.warn("{path}: sending stopped: {error!r}", path=request.path, error=error)
+        abort(request)
+        raise CancelledError from error
+
+
+async def send_body(request: Request, body: bytes) -> None:
+    """Write `body` to `request` as fast as the client takes it."""
+    if len(body) <= CHUNK:
+        request.write(body)
+    else:
+        await PartProducer(request, MemorySource(body), ByteRange(0, len(body))).done
+
+
+class Source(Protocol):
+    """Where a producer's bytes come from."""
+
+    def read(self, length: int, offset: int) -> bytes | Deferred[bytes]:
+        """Return up to `length` bytes, none only at the end; raises OSError."""
+        ...
+
+    def close(self) -> None:
+        """Called once, when no read is under way."""
+        ...
+
+
+class FileSource:
+    """An open file. The descriptor is copied, so that the caller may close its own while a thread still reads."""
+
+    def __init__(self, descriptor: int, background: Background) -> None:
+        self._descriptor = os.dup(descriptor)
+        self._background = background
+
+    def read(self, length: int, offset: int) -> bytes | Deferred[bytes]:
+        data = read_cached(self._descriptor, length, offset)
+        return self._background.call(os.pread, self._descriptor, length, offset) if data is None else data
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class MemorySource:
+    """A body that is all there."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def read(self, length: int, offset: int) -> bytes:
+        return self._body[offset : offset + length]
+
+    def close(self) -> None:
+        pass
+
+
+@implementer(IPushProducer)
+class PartProducer:
+    """Sends a part of what `source` has, a chunk at a time, only while the client takes what was sent before.
+
+    `done` fires when all is written; it fails with ShortFileError or OSError. Cancelling it stops the reading.
+    """
+
+    def __init__(self, request: Request, source: Source, part: ByteRange) -> None:
+        self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
+        self._request = request
+        self._source = source
+        self._position, self._stop = part
+        self._wanted = True
+        self._reading = False
+        self._ended = False
+        request.registerProducer(self, True)
+        self._produce()
+
+    def resumeProducing(self) -> None:
+        """The client has taken enough: go on."""
+        self._wanted = True
+        self._produce()
+
+    def pauseProducing(self) -> None:
+        """The client is slow: read nothing more for now."""
+        self._wanted = False
+
+    def stopProducing(self) -> None:
+        """The client has gone: read nothing more at all."""
+        if not self._ended:
+            self._ended = True
+            if not self._reading:
+                self._source.close()
+
+    def _produce(self) -> None:
+        while self._wanted and not self._reading and not self._ended:
+            length = min(self._stop - self._position, CHUNK)
+            if not length:
+                self._end(None)
+                return
+            try:
+                data = self._source.read(length, self._position)
+            except OSError:
+                self._end(Failure())
+                return
+            if isinstance(data, Deferred):
+                self._reading = True
+                data.addBoth(self._read)
+            else:
+                self._write(data)
+
+    def _read(self, result: bytes | Failure) -> None:
+        self._reading = False
+        if self._ended:
+            self._source.close()
+        elif isinstance(result, Failure):
+            self._end(result)
+        else:
+            self._write(result)
+            self._produce()
+
+    def _write(self, data: bytes) -> None:
+        if data:
+            self._position += len(data)
+            self._request.write(data)
+        else:
+            self._end(Failure(ShortFileError()))
+
+    def _end(self, failure: Failure | None) -> None:
+        self.stopProducing()
+        self._request.unregisterProducer()
+        if failure is None:
+            self.done.callback(None)
+        else:
+            self.done.errback(failure)
+
+
+def read_cached(descriptor: int, length: int, offset: int) -> bytes | None:
+    """Return up to `length` bytes that the system has in memory; None where that cannot be had without waiting."""
+    if not hasattr(os, "RWF_NOWAIT"):
+        return None
+    buffer = bytearray(length)
+    try:
+        count = os.preadv(descriptor, (buffer,), offset, os.RWF_NOWAIT)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
+            return None
+        raise
+    return bytes(memoryview(buffer)[:count]) if count else None
+
+
+def _read_and_close(descriptor: int, length: int, offset: int) -> bytes:
+    try:
+        return os.pread(descriptor, length, offset)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,121 @@
+"""A script's answer on the short way: from the runner to the connection in one piece, without a Request.
+
+A script whose place is known (`ReadyScripts`) is run for a `Reply`. Where its answer comes in one piece that is not
+empty and too short to be compressed, it goes out as a prepared response. Whatever else happens (the script streams,
+fails, is refused; its answer is long, or has no content) goes on with a Request, by the same `RequestSink` and the same
+error pages as every other script's. Nothing is decided here that is not decided there.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from twistedsite.http.connection.pending import Reply
+from twistedsite.http.message import response
+from twistedsite.http.message.response import FastResponse
+from twistedsite.http.request import Request
+from twistedsite.resources.kinds.sink import RequestSink, all_fields
+from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
+
+if TYPE_CHECKING:
+    from twistedsite.resources.kinds.script import ScriptResource
+
+_MOST_HEADS: Final = 64
+
+
+class DirectAnswer:
+    """One run of one script. See `ResponseSink`; the channel hears of the end by `reply`."""
+
+    __slots__ = ("_reply", "_request", "_running", "_script", "_sink")
+
+    def __init__(self, script: ScriptResource, reply: Reply, told: ScriptRequest) -> None:
+        self._script = script
+        self._reply = reply
+        self._request: Request | None = None
+        self._sink: RequestSink | None = None
+        running = self._running = script.site.runner.run(told, BytesIO(), self)
+        reply.when_gone = running.cancel
+        running.addErrback(self._failed)
+
+    def begin(self, head: ResponseHead) -> None:
+        """See `ResponseSink.begin`."""
+        if (sink := self._long_way()) is not None:
+            sink.begin(head)
+
+    def write(self, data: bytes) -> None:
+        """See `ResponseSink.write`."""
+        if self._sink is not None:
+            self._sink.write(data)
+
+    def end(self, head: ResponseHead | None, body: bytes) -> None:
+        """See `ResponseSink.end`."""
+        if head is not None and (prepared := self._script.prepared.response(head, body)) is not None:
+            self._reply.answer(prepared)
+        elif (sink := self._long_way()) is not None:
+            sink.end(head, body)
+
+    def when_writable(self) -> Deferred[None] | None:
+        """See `ResponseSink.when_writable`."""
+        return None if self._sink is None else self._sink.when_writable()
+
+    def _long_way(self) -> RequestSink | None:
+        """The sink of the Request that takes over; None where the client has gone."""
+        if self._sink is None and (request := self._take_over()) is not None:
+            request.notifyFinish().addErrback(lambda _: self._running.cancel())
+            self._sink = self._script.sink(request)
+        return self._sink
+
+    def _take_over(self) -> Request | None:
+        if self._request is None:
+            self._request = self._reply.request()
+        return self._request
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(CancelledError) or (request := self._take_over()) is None:
+            return
+        try:
+            self._script.explain(failure)
+        except Exception:
+            self._script.failed(request, Failure())
+
+
+class PreparedHeads:
+    """Turns a script's answers into prepared responses. `fields`: sent where the script does not set them itself.
+
+    Scripts say much the same each time, so heads are put together and checked once for each thing that was said.
+    """
+
+    def __init__(self, fields: dict[bytes, bytes], shorter_than: int) -> None:
+        self._fields = fields
+        self._shorter_than = shorter_than
+        self._heads: dict[tuple[object, ...], bytes] = {}
+
+    def response(self, head: ResponseHead, body: bytes) -> FastResponse | None:
+        """`head` and `body` as they go out; None where they need the long way."""
+        if not 0 < len(body) < self._shorter_than or head.length is not None:
+            return None
+        said = (head.status, *head.headers)
+        start = self._heads.get(said)
+        if start is None:
+            if response.has_no_content(head.status):
+                return None
+            try:
+                start = self._start(head)
+            except response.ResponseError:
+                return None
+            if b"\nSet-Cookie:" not in start:
+                # A cookie is for one visitor, and would not come again.
+                if len(self._heads) >= _MOST_HEADS:
+                    self._heads.clear()
+                self._heads[said] = start
+        return FastResponse(b"%bContent-Length: %d\r\n" % (start, len(body)), body, head.status)
+
+    def _start(self, head: ResponseHead) -> bytes:
+        fields: dict[bytes, list[bytes]] = {}
+        for name, value in all_fields(head, self._fields):
+            fields.setdefault(response.canonical_name(name), []).append(value)
+        return response.head_bytes(response.usual_status_line(head.status), fields, b"", b"").removesuffix(b"\r\n")

@@ -1,0 +1,91 @@
+"""Which bytes answer a request for a file: its own, those of a compressed file beside it, or its content compressed.
+
+`StaticFile` asks for one by `select`, sends it, and closes it.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from twistedsite.origins.interface import Entry, GoneError, Kind, OpenFile, arrived
+from twistedsite.resources.cache.signatures import SETTLED
+from twistedsite.resources.content import conditional
+from twistedsite.resources.content.compression import SUFFIXES
+from twistedsite.resources.content.encoded import Source
+from twistedsite.resources.site.base import SiteContext
+from twistedsite.settings.server import Coding
+
+Files = tuple[tuple[str, str], ...]
+"""Names and versions of files of one folder."""
+
+
+@attrs.frozen
+class Representation:
+    """What was selected (RFC 9110, 3.2): its validators, and an open file or the bytes themselves."""
+
+    file: OpenFile
+    size: int
+    """Bytes of content."""
+    etag: bytes
+    modified: float
+    made_from: Files
+    """What would change this if it changed."""
+    settled: bool
+    """The file has been left alone for long enough to keep what was made from it."""
+    coding: Coding | None = None
+    body: bytes | None = None
+    """The content where it is not that of `file`."""
+
+    def close(self) -> None:
+        """Release the file."""
+        self.file.close()
+
+
+async def select(site: SiteContext, entry: Entry, codings: tuple[Coding, ...]) -> Representation:
+    """Return how to answer with `entry` a client that takes `codings`, the best first, or the file as it is.
+
+    Raises GoneError.
+    """
+    file = await arrived(site.origin.open(entry))
+    try:
+        for coding in codings:
+            if beside := await _beside(site, entry, file, coding):
+                file.close()
+                return beside
+        plain = _of_file(site, file, ((entry.name, file.version),))
+        return (codings and await _encoded(site, entry, plain, codings[0])) or plain
+    except BaseException:
+        file.close()
+        raise
+
+
+async def _beside(site: SiteContext, entry: Entry, file: OpenFile, coding: Coding) -> Representation | None:
+    name = entry.name + SUFFIXES[coding]
+    found = await arrived(site.origin.lookup((*entry.path[:-1], name)))
+    if found is None or found.kind is not Kind.FILE or found.mtime < file.mtime:
+        return None
+    try:
+        beside = await arrived(site.origin.open(found))
+    except GoneError:
+        return None
+    made_from = ((entry.name, file.version), (name, beside.version))
+    return _of_file(site, beside, made_from, coding)
+
+
+def _of_file(site: SiteContext, file: OpenFile, made_from: Files, coding: Coding | None = None) -> Representation:
+    etag = conditional.make_etag(file.version, coding or "")
+    now = site.delivery.now()
+    settled = file.mtime + SETTLED < now
+    return Representation(file, file.size, etag, min(file.mtime, now), made_from, settled, coding)
+
+
+async def _encoded(site: SiteContext, entry: Entry, plain: Representation, coding: Coding) -> Representation | None:
+    limits, file = site.settings.compression, plain.file
+    if not limits.smallest <= file.size <= limits.largest:
+        return None
+    source = Source(site.name, entry.path, file.version, coding)
+    body = await site.delivery.encoded.get(source, file.fileno(), file.size, keep=plain.settled)
+    if body is None:
+        return None
+    etag = conditional.make_etag(file.version, coding)
+    return attrs.evolve(plain, size=len(body), etag=etag, coding=coding, body=body)

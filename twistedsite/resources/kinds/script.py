@@ -1,0 +1,200 @@
+"""A script or template: hands the request to the site's runner, and the runner's answer to the client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NoReturn, cast
+
+from msgspec.structs import replace
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.server import Request
+
+from twistedsite.http.connection.info import EndsText, ends_text
+from twistedsite.http.connection.pending import Reply
+from twistedsite.http.message.head import HeadText, RequestHead
+from twistedsite.http.request import Request as OwnRequest
+from twistedsite.origins.interface import Entry
+from twistedsite.resources.kinds.direct import DirectAnswer, PreparedHeads
+from twistedsite.resources.kinds.internal import InternalRequest
+from twistedsite.resources.kinds.sink import RequestSink
+from twistedsite.resources.site.base import SiteContext, SiteResource
+from twistedsite.resources.site.error import HttpProblem
+from twistedsite.scripts.exchange import FormBounds, ScriptRequest
+from twistedsite.scripts.importing.settings import Imports
+from twistedsite.scripts.runners import (
+    RunnerBusyError,
+    ScriptCrashedError,
+    ScriptError,
+    ScriptFailedError,
+    ScriptGoneError,
+    ScriptRefusedError,
+    ScriptTimeoutError,
+)
+from twistedsite.settings.folder import FolderSettings
+
+if TYPE_CHECKING:
+    from twistedsite.resources.mapping.place import Place
+
+_DEFAULT_FIELDS: Final = (
+    (b"cache-control", b"private, max-age=0, must-revalidate"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""Sent with every answer of a script that does not set them itself; names in lower case."""
+
+_STATUS: Final = {ScriptFailedError: 500, ScriptCrashedError: 502, ScriptTimeoutError: 504}
+
+
+class ScriptResource(SiteResource):
+    """The script or template `entry`, run in `dialect`. One object may answer many requests."""
+
+    methods: ClassVar[tuple[bytes, ...]] = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS")
+
+    def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, dialect: str, place: Place) -> None:
+        super().__init__(site, entry, folder)
+        named = place.path[: len(place.path) - len(place.rest)]
+        self._url_path = "/".join(("", *named))
+        own = ((name.lower().encode(), value.encode()) for name, value in folder.headers.items())
+        self._fields = {**dict(_DEFAULT_FIELDS), **dict(own)}
+        self._private = folder.auth is not None
+        self.prepared = PreparedHeads(self._fields, site.settings.compression.smallest)
+        self._same = ScriptRequest(
+            root=site.origin.local_path(Entry((), entry.kind)).rstrip("/"),
+            script=entry.path,
+            filename=site.origin.local_path(entry),
+            version=entry.version,
+            dialect=dialect,
+            path_info="/".join(("", *place.rest)) + ("/" if place.slash else ""),
+            timeout=float(folder.timeout),
+            debug=folder.debug,
+            autoreload=folder.autoreload,
+            options=folder.options,
+            handler="/".join(entry.path) if place.handled else "",
+            imports=_imports(folder, site.origin.local_path(Entry((), entry.kind)).rstrip("/")),
+            form_limits=FormBounds.of(site.settings.forms),
+            writable=folder.writable,
+        )
+        """What is the same in every request to this script."""
+
+    def begin(self, request: Request) -> Deferred[None]:
+        """Run the script, with no coroutine in between."""
+        return self._run(request) if request.method in self.methods else super().begin(request)
+
+    async def respond(self, request: Request) -> None:
+        """Run the script and send its answer. Raises HttpProblem for every way in which it may fail."""
+        await self._run(request)
+
+    def _run(self, request: Request) -> Deferred[None]:
+        told, body = self.script_request(request), cast(BinaryIO, request.content)
+        running = self.site.runner.run(told, body, self.sink(request))
+        running.addErrback(self.explain)
+        return running
+
+    def sink(self, request: Request) -> RequestSink:
+        """What takes the script's answer to `request`."""
+        site = self.site
+        return RequestSink(request, self._fields, site.settings.compression, site.delivery.background, self._private)
+
+    def answer_directly(self, reply: Reply) -> None:
+        """Run the script for a request on the short way."""
+        ends = reply.ends
+        if ends is not None:
+            DirectAnswer(self, reply, self._told(reply.head.text, ends, self._url_path))
+
+    def script_request(self, request: Request) -> ScriptRequest:
+        """What the script is told of `request`."""
+        text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
+        ends = ends_text(request.getClientAddress(), request.getHost(), secure=request.isSecure())
+        mounted = [segment.decode("utf-8", "replace") for segment in request.prepath or ()]
+        mount = "/".join(("", *mounted)) if mounted else ""
+        told = self._told(text, ends, mount + self._url_path)
+        told.mount = mount
+        told.depth = request.depth if isinstance(request, InternalRequest) else 0
+        if user := getattr(request, "authenticated", ""):
+            told.user, told.auth_type = user, "Basic"
+        return told
+
+    def _told(self, text: HeadText, ends: EndsText, script_name: str) -> ScriptRequest:
+        return replace(
+            self._same,
+            method=text.method,
+            target=text.target,
+            query=text.query,
+            protocol=text.protocol,
+            headers=text.headers,
+            host=text.host,
+            script_name=script_name,
+            client=ends.client,
+            client_port=ends.client_port,
+            server_name=text.host_name or ends.server,
+            server_port=ends.server_port,
+            scheme=ends.scheme,
+        )
+
+    def explain(self, failure: Failure) -> NoReturn:
+        """Raise the HttpProblem that a runner's failure is, and log it."""
+        if isinstance(failure.value, ScriptError):
+            raise problem_of(failure.value, self.entry, self._log) from None
+        failure.raiseException()
+
+
+def problem_of(error: ScriptError, script: Entry, log: Logger) -> HttpProblem:
+    """What is answered where `script` did not end well; what went wrong goes into `log`."""
+    match error:
+        case RunnerBusyError():
+            problem = HttpProblem(503, headers={b"retry-after": b"%d" % error.retry_after})
+        case ScriptGoneError():
+            return HttpProblem(404)
+        case ScriptRefusedError():
+            allow = ", ".join(error.allow).encode("ascii")
+            return HttpProblem(error.status, str(error), headers={b"allow": allow} if allow else None)
+        case _:
+            problem = HttpProblem(_STATUS.get(type(error), 500), report=error.report)
+    log.error(
+        "{script}: {status} {message} (reference {reference}){trace}",
+        script="/".join(script.path),
+        status=problem.status,
+        message=str(error),
+        reference=problem.reference,
+        trace="\n" + error.report.text() if error.report else "",
+    )
+    return problem
+
+
+def _imports(folder: FolderSettings, root: str) -> Imports:
+    """Where scripts find modules under the settings of `folder`, in the site at `root` on this machine."""
+
+    def local(*segments: str) -> str:
+        return "/".join((root, *segments))
+
+    pythonpath = folder.pythonpath
+    return Imports(
+        interpreter=folder.interpreter,
+        root=root if folder.interpreter else "",
+        interpreter_folder=local(*folder.interpreter_folder) if folder.interpreter and pythonpath is None else "",
+        pythonpath=None
+        if pythonpath is None
+        else tuple(path if path.startswith("/") else local(*filter(None, [path])) for path in pythonpath),
+        rootpkg=folder.rootpkg,
+        rootpkg_folder=local(*folder.rootpkg_folder) if folder.rootpkg else "",
+    )
+
+
+def _text_of(request: Request) -> HeadText:
+    """The head of a request that another server's Site has parsed."""
+    fields = tuple((name, v) for name, values in request.requestHeaders.getAllRawHeaders() for v in values)
+    host = request.getHeader(b"host") or b""
+    return RequestHead(
+        method=request.method,
+        target=request.uri,
+        version=request.clientproto,
+        headers=fields,
+        host=host,
+        path=request.path,
+        query=None,
+        keep_alive=False,
+        content_length=0,
+        chunked=False,
+        expect=b"",
+        size=0,
+    ).text

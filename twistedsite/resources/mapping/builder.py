@@ -1,0 +1,76 @@
+"""Puts a site together: its origin, its runner, its tree. Called by the service maker and by embedding programs."""
+
+from __future__ import annotations
+
+import os
+
+import attrs
+
+from twistedsite.http.content import content_limits
+from twistedsite.origins.local import LocalOrigin
+from twistedsite.resources.kinds.internal import Internal
+from twistedsite.resources.mapping.folder import FolderTree
+from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.site.server import Shared
+from twistedsite.scripts.broker.background import SiteBackground
+from twistedsite.scripts.broker.direct import DirectBroker
+from twistedsite.scripts.broker.storage import SiteStorage
+from twistedsite.scripts.runners.shared import IThreadReactor
+from twistedsite.scripts.runners.threads import ThreadRunner
+from twistedsite.scripts.runners.workers.server.runner import WorkerRunner
+from twistedsite.sessions.interface import SessionStore
+from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.sites import SiteSettings, default_site
+
+
+@attrs.frozen
+class BuiltSite:
+    """A site that answers."""
+
+    resource: FolderTree
+    context: SiteContext
+    runner: ThreadRunner | WorkerRunner
+    sessions: SessionStore
+    background: SiteBackground
+    uid: int | None = None
+    """The user that its worker processes run as; None: the server's."""
+    owned: Shared | None = None
+    """What it shares with no other site."""
+
+    def stop(self) -> None:
+        """Stop its scripts, and release all that it holds."""
+        self.background.stop()
+        self.runner.stop()
+        self.context.delivery.forget(self.context.name)
+        if self.owned is not None:
+            self.owned.stop()
+        self.sessions.close()
+
+
+def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThreadReactor) -> BuiltSite:
+    """Return the one site of a server, `settings.root`, an existing folder.
+
+    Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold.
+    """
+    shared = Shared(settings, reactor)
+    return attrs.evolve(build_on(shared, default_site(settings), sessions), owned=shared)
+
+
+def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> BuiltSite:
+    """Return `site` as one of several. Raises SettingsError as `build_site` does."""
+    settings, reactor = site.settings, shared.reactor
+    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
+    background = SiteBackground(site.name, settings.background, shared.in_flight, reactor)
+    broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor), background)
+    runner: ThreadRunner | WorkerRunner
+    uid = None
+    if settings.isolation == "workers":
+        uid = shared.user_of(site)
+        workers, readable = shared.workers(), tuple(map(os.path.abspath, settings.pythonpath))
+        runner = WorkerRunner(workers, site.name, origin.root, broker, settings.workers, uid, readable)
+    else:
+        runner = ThreadRunner(reactor, site.name, settings.threads, settings.pool, broker, shared.threads())
+    context = SiteContext(site.name, settings, origin, runner, reactor, shared.delivery)
+    tree = FolderTree(context)
+    background.dispatch = Internal(tree, content_limits(settings), reactor).dispatch
+    return BuiltSite(tree, context, runner, sessions, background, uid)

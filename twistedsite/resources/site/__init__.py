@@ -1,0 +1,1 @@
+"""What all resources of a site share: its context, its services, the base class, error pages."""

@@ -1,0 +1,235 @@
+"""How an error becomes a response: the site's own page, the debug page or the built-in one, in the form asked for.
+
+Everything in the tree raises `HttpProblem`; `SiteResource` hands it to `send_problem`, the one place that answers it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+
+from twistedsite.http.message.response import FastResponse, prepared_head
+from twistedsite.origins.interface import GoneError, Kind, arrived
+from twistedsite.pages.accept import Representation, error_form
+from twistedsite.pages.render import ERROR_CSP, TRACEBACK_CSP, error_page, traceback_page
+from twistedsite.pages.texts import explanation, reason
+from twistedsite.resources.site.summary import summarize
+from twistedsite.scripts.failures import FailureReport
+from twistedsite.settings.folder import FolderSettings
+
+if TYPE_CHECKING:
+    from twistedsite.resources.site.base import SiteContext
+
+OWN_PAGE_LIMIT = 256 * 1024
+"""Longest error page of a site's own, in bytes."""
+
+_MEDIA_TYPES: dict[Representation, bytes] = {
+    "html": b"text/html; charset=utf-8",
+    "json": b"application/problem+json",
+    "text": b"text/plain; charset=utf-8",
+}
+_FRAMING = frozenset(("connection", "content-encoding", "content-length", "content-range", "date", "transfer-encoding"))
+"""Fields that only the server can know; a folder's `headers` do not touch them."""
+_OF_THE_LOST_ANSWER = (b"etag", b"last-modified", b"accept-ranges", b"expires", b"refresh", b"location")
+
+_log = Logger()
+
+
+class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
+    """A request that gets an error for an answer.
+
+    `status` is 400 to 599. `detail` is told to the visitor, in place of the status' usual text: it names no path of
+    this machine and no secret; `advice` stands in the same way for what to do about it. `headers` are added to the
+    answer (`Allow`, `Retry-After`, `WWW-Authenticate`). `report` is shown where the folder is in debug only.
+    `reference` is what the visitor can quote and the log shows: unless given a short random id for 5xx, else empty.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str = "",
+        *,
+        advice: str = "",
+        headers: Mapping[bytes, bytes] | None = None,
+        report: FailureReport | None = None,
+        reference: str = "",
+    ) -> None:
+        super().__init__(f"{status} {reason(status)}" + (f": {detail}" if detail else ""))
+        self.status = status
+        self.detail = detail
+        self.advice = advice
+        self.headers = dict(headers or {})
+        self.report = report
+        self.reference = reference or (secrets.token_hex(4) if status >= 500 else "")
+
+
+Keep = Callable[[Representation, FastResponse], None]
+"""Is given an error page that depends on nothing but `Accept`, the folder's settings and `own_pages`, and its form."""
+
+
+def send_problem(
+    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: Keep | None = None
+) -> None:
+    """Answer `request` with `problem`, under the settings of `folder`; nothing is left to do for the caller.
+
+    `site` is None where no site is asked. `keep` is called with what is sent, where others could be sent the same.
+    Where a part of another answer has been sent, the connection is aborted, so that it cannot look complete. Where the
+    client has gone, nothing happens.
+    """
+    if _is_over(request):
+        return
+    if request.startedWriting:
+        abort(request)
+        return
+    sending = Deferred.fromCoroutine(_answer(request, problem, site, folder, keep))
+    sending.addErrback(_give_up, request)
+
+
+def _give_up(failure: Failure, request: Request) -> None:
+    _log.failure("no error page", failure)
+    abort(request)
+
+
+def abort(request: Request) -> None:
+    """Cut the connection (of HTTP/2: the stream) of `request` without sending what is pending."""
+    channel = request.channel
+    if channel is None:
+        return
+    cut = getattr(channel, "abortConnection", None) or getattr(channel.transport, "abortConnection", None)
+    (cut or request.loseConnection)()
+
+
+def add_folder_headers(request: Request, folder: FolderSettings) -> None:
+    """Set the `headers` of `folder`, before those that a page of the server's own needs to have its way."""
+    for name, value in folder.headers.items():
+        if name.lower() not in _FRAMING:
+            request.responseHeaders.setRawHeaders(name.encode("latin-1"), [value.encode()])
+
+
+async def _answer(
+    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: Keep | None
+) -> None:
+    form = error_form(request.getHeader("accept"))
+    report = problem.report if folder.debug else None
+    own = None
+    if site is not None and form == "html" and report is None:
+        own = await _own_page(problem.status, site, folder)
+    if _is_over(request):
+        return
+    _clear(request)
+    phrase = reason(problem.status).encode("ascii")
+    request.setResponseCode(problem.status, phrase)
+    said_before = bool(request.cookies) or any(request.responseHeaders.getAllRawHeaders())
+    body = own if own is not None else _built_in(request, problem, report, form, has_home=site is not None)
+    add_folder_headers(request, folder)
+    request.setHeader(b"content-type", _MEDIA_TYPES[form])
+    request.setHeader(b"content-length", b"%d" % len(body))
+    request.setHeader(b"vary", b"Accept")
+    request.setHeader(b"cache-control", b"no-store")
+    request.setHeader(b"x-content-type-options", b"nosniff")
+    if form == "html" and own is None:
+        request.setHeader(b"content-security-policy", ERROR_CSP if report is None else TRACEBACK_CSP)
+    for name, value in problem.headers.items():
+        request.setHeader(name, value)
+    if keep is not None and report is None and not said_before and not problem.headers:
+        fields = request.responseHeaders.getAllRawHeaders()
+        keep(form, FastResponse(prepared_head(problem.status, phrase, fields), body, problem.status))
+    if request.method != b"HEAD":
+        request.write(body)
+    request.finish()
+
+
+def _is_over(request: Request) -> bool:
+    return bool(request.finished or request._disconnected)
+
+
+def _clear(request: Request) -> None:
+    """Take back what was said of the answer that there will not be; cookies and the like stay."""
+    request.etag = request.lastModified = None
+    for name, _ in list(request.responseHeaders.getAllRawHeaders()):
+        if name.lower().startswith(b"content-") or name.lower() in _OF_THE_LOST_ANSWER:
+            request.responseHeaders.removeHeader(name)
+
+
+def _built_in(
+    request: Request, problem: HttpProblem, report: FailureReport | None, form: Representation, *, has_home: bool
+) -> bytes:
+    status, detail, reference = problem.status, problem.detail, problem.reference
+    failed, usual_advice = explanation(status)
+    advice = problem.advice or usual_advice
+    if form == "html" and report is not None:
+        return traceback_page(report, summarize(request), status).encode("utf-8", "replace")
+    if form == "html":
+        page = error_page(status, reason(status), detail, reference, advice=advice, has_home=has_home)
+        return page.encode("utf-8", "replace")
+    if form == "json":
+        fields: dict[str, object] = {"type": "about:blank", "title": reason(status), "status": status}
+        fields["detail"] = _utf8(detail or failed)
+        if reference:
+            fields["reference"] = reference
+        if report is not None:
+            fields["traceback"] = _utf8(report.text()).splitlines()
+        return msgspec.json.encode(fields) + b"\n"
+    lines = [f"{status} {reason(status)}", "", detail or failed, advice]
+    if reference:
+        lines.append(f"Reference: {reference}")
+    if report is not None:
+        lines += ["", report.text()]
+    return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+
+
+def _utf8(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def own_pages(status: int, folder: FolderSettings) -> list[tuple[str, ...]]:
+    """Where the site's own page for `status` may stand, as paths from its root: the first that does is sent."""
+    return [path for place in _own_places(status, folder) if (path := _segments(place)) is not None]
+
+
+def _own_places(status: int, folder: FolderSettings) -> list[str]:
+    group = f"{status // 100}xx"
+    named = folder.errors.get(str(status)) or folder.errors.get(group)
+    return [*([named] if named is not None else []), f"/_errors/{status}.html", f"/_errors/{group}.html"]
+
+
+async def _own_page(status: int, site: SiteContext, folder: FolderSettings) -> bytes | None:
+    """The site's own page for `status`, as it stands in the file; None where there is none that can be read."""
+    *named, _, _ = places = _own_places(status, folder)
+    for place in places:
+        if (path := _segments(place)) is None:
+            continue
+        try:
+            page = await _read(path, site)
+        except Exception as error:
+            if not isinstance(error, GoneError):
+                _log.failure("{site}: the error page {place} cannot be read", site=site.name, place=place)
+            page = None
+        if page is not None:
+            return page
+        if place in named:
+            _log.warn("{site}: the error page {place} cannot be read", site=site.name, place=place)
+    return None
+
+
+def _segments(place: str) -> tuple[str, ...] | None:
+    """The path of an HTML file that `place` names, from the site's root; None where it names something else."""
+    segments = tuple(place.removeprefix("/").split("/"))
+    if not place.endswith((".html", ".htm")) or any(s in ("", ".", "..") or "\0" in s or "\\" in s for s in segments):
+        _log.warn("the error page {place} is not an HTML file of the site", place=place)
+        return None
+    return segments
+
+
+async def _read(path: tuple[str, ...], site: SiteContext) -> bytes | None:
+    entry = await arrived(site.origin.lookup(path))
+    if entry is None or entry.kind is not Kind.FILE:
+        return None
+    return await arrived(site.origin.read(entry, OWN_PAGE_LIMIT))

@@ -1,0 +1,1 @@
+"""What runs in the zygote and in worker processes. Nothing here imports Twisted."""

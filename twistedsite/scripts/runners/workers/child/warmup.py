@@ -1,0 +1,111 @@
+"""A few small scripts run in the zygote before it forks: what they load, make and adapt is then there for every worker.
+
+So a worker's first page is as quick as its next ones, and the memory for all of this is shared.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import sys
+import tempfile
+from typing import Final
+from weakref import WeakSet
+
+from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.importing.main_module import restore_main
+from twistedsite.scripts.importing.own_builtins import make_spare
+from twistedsite.scripts.runners.workers.child.channel import Channel
+from twistedsite.scripts.runners.workers.child.compact import code_used, fill_gaps, gather
+from twistedsite.scripts.runners.workers.child.worker import Worker
+from twistedsite.scripts.runners.workers.wire import claims
+from twistedsite.scripts.runners.workers.wire.frames import Job, encode
+from twistedsite.scripts.runners.workers.wire.job_queue import Line, LineEnd
+from twistedsite.scripts.sandbox.enter import rehearse
+from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
+from twistedsite.scripts.streams import restore_streams
+
+_ROUNDS: Final = 12
+"""Enough for the interpreter to have adapted its code."""
+_SCRIPTS: Final = {
+    "python": "import warmup\nwarmup.greet(request, environ, headers, cookies)\n",
+    "dbpy": "import warmup\nwarmup.greet(dbpy.http.get_params, dbpy.http.request.headers)\n",
+    "string_template": "$PATH_INFO\n",
+    "jinja": "{% for name in environ %}{{ name }}{% endfor %}\n",
+    "markdown": "# Warm\n\n*up*\n",
+}
+_NEIGHBOUR: Final = "def greet(*things):\n    print([len(thing) for thing in things])\n"
+
+
+def warm_up() -> None:
+    """Run a script of each dialect, on sockets that lead nowhere, and all of a worker's start that changes nothing.
+
+    Leaves no file, no module, no stdout behind.
+    """
+    with code_used() as used:
+        _run(1)
+    fill_gaps()
+    gather(used)
+    _run(_ROUNDS)  # after the gathering: it is the copies that the interpreter is to adapt
+    make_spare()
+
+
+def _run(rounds: int) -> None:
+    far, near = socket.socketpair()
+    line = Line()
+    jobs = socket.socket(fileno=line.duplicate())
+    memory = mmap.mmap(-1, claims.END)
+    with far, near, jobs, memory, claims.words(memory) as words, tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "warmup.py"), "w", encoding="ascii") as file:
+            file.write(_NEIGHBOUR)
+        for dialect, text in _SCRIPTS.items():
+            with open(os.path.join(folder, dialect), "w", encoding="ascii") as file:
+                file.write(text)
+        for _ in range(rounds):
+            _rehearse_start(folder)
+            worker = Worker(Channel(near, memory), LineEnd(jobs, words), Interpreters(CodeCache()))
+            for dialect in _SCRIPTS:
+                job = Job(_request(folder, dialect), b"", 256 * 1024)
+                line.add(encode(job), None)
+                worker.serve_one()
+            worker.close()
+            far.recv(256 * 1024)
+        line.close()
+    restore_main()
+    restore_streams()
+    sys.path_importer_cache.pop(folder, None)
+
+
+def _rehearse_start(folder: str) -> None:
+    """What a worker does before its first job, as far as that changes nothing."""
+    for _ in WeakSet((warm_up,)):
+        pass  # so does `logging`, with its handlers, in every process that is forked
+    os.environ["TMPDIR"] = folder
+    del os.environ["TMPDIR"]
+    rehearse(SandboxPolicy(folder, system_paths(), folder))
+
+
+def _request(folder: str, dialect: str) -> ScriptRequest:
+    return ScriptRequest(
+        root=folder,
+        script=(dialect,),
+        filename=os.path.join(folder, dialect),
+        version="1",
+        dialect=dialect,
+        method="GET",
+        target="/",
+        scheme="http",
+        protocol="HTTP/1.1",
+        host="localhost",
+        server_name="localhost",
+        server_port=80,
+        client="127.0.0.1",
+        script_name="/",
+        path_info="",
+        query="a=1",
+        headers=[("host", "localhost"), ("accept", "*/*"), ("cookie", "a=1")],
+        timeout=1.0,
+    )

@@ -1,0 +1,178 @@
+"""The life of a worker process, from its fork to its end: one script after the other, all of one site.
+
+Called by the zygote in the new process. When the server closes the socket, the worker ends.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import mmap
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from types import FrameType
+from typing import BinaryIO, Final
+
+import msgspec
+
+from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
+from twistedsite.scripts.failures import FailureReport, report_stack
+from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.log_text import LogText
+from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
+from twistedsite.scripts.runners.workers.child.channel import Channel
+from twistedsite.scripts.runners.workers.child.remote import RemoteBroker
+from twistedsite.scripts.runners.workers.wire import claims
+from twistedsite.scripts.runners.workers.wire.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, decode, encode
+from twistedsite.scripts.runners.workers.wire.job_queue import LineEnd
+
+STACK_SIGNAL: Final = signal.SIGUSR2
+"""Sent to a worker whose time is up: it answers with a STACK frame, or else leaves a bare stack in its file."""
+
+_MOST_FILES: Final = 128
+"""Files that may stay open from one script to the next; half of what a worker can have."""
+_last_descriptor: Final = select.poll()
+_last_descriptor.register(_MOST_FILES, 0)
+_CLOSED: Final = [(_MOST_FILES, select.POLLNVAL)]
+_MAX_LAST: Final = LARGE // 2
+"""Bytes of a response that go into the last frame."""
+
+
+def serve(connection: socket.socket, jobs: socket.socket, shared: int, interpreters: Interpreters) -> None:
+    """Run what comes by `jobs` until that is closed. `shared`: descriptor of a file that the server reads too, of ends
+    (`answers`), claims and, where it stands, for a stack, past all help."""
+    memory = mmap.mmap(shared, claims.END)
+    channel = Channel(connection, memory)
+    worker = Worker(channel, LineEnd(jobs, claims.words(memory)), interpreters)
+    sys.stdout = sys.stderr = LogText(channel.log)
+    signal.signal(STACK_SIGNAL, worker.tell_stack)
+    # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
+    faulthandler.register(STACK_SIGNAL, file=shared, all_threads=False, chain=True)
+    while worker.serve_one():
+        pass
+
+
+class Worker:
+    """Runs jobs; knows the one at hand, for who asks where it stands."""
+
+    def __init__(self, channel: Channel, line: LineEnd, interpreters: Interpreters) -> None:
+        self._channel = channel
+        self._line = line
+        self._interpreters = interpreters
+        self._request: ScriptRequest | None = None
+        self._number = 0
+        """Of the job at hand; that of its first one is 0."""
+
+    def serve_one(self) -> bool:
+        """Wait for a job and do it; False when the server has gone."""
+        received = self._line.next(self._number, self._channel.ring)
+        if received is None:
+            return False
+        encoded, descriptors = received
+        job: Job = decode(encoded, Job)
+        body: BinaryIO = io.BytesIO(job.body or b"") if job.body is not None else os.fdopen(descriptors.pop(), "rb")
+        with body:
+            copy_context().run(self._run, job, body)
+        self._number += 1
+        return True
+
+    def close(self) -> None:
+        """Forget the site's modules."""
+        self._interpreters.close()
+
+    def _run(self, job: Job, body: BinaryIO) -> None:
+        channel = self._channel
+        outlet = WorkerOutlet(channel)
+        sent, begun = channel.sent, time.perf_counter()
+        broker = RemoteBroker(channel)
+        self._request = job.request
+        exchange = Exchange(job.request, body, outlet, broker, job.buffer)
+        try:
+            outcome = run_script(exchange, self._interpreters)
+        except ScriptStop:
+            outcome = Outcome(Ending.STOPPED)
+        outcome = finish_script(exchange, outcome)
+        self._request = None
+        broker.close()
+        sys.stderr.flush()
+        now = time.perf_counter()
+        end = encode(outlet.end_of(outcome, _is_worn(), now - begun))
+        if channel.sent == sent:
+            channel.end(self._number, end, now)
+        else:
+            channel.send(Kind.END, end)
+
+    def tell_stack(self, number: int, frame: FrameType | None) -> None:
+        """Handle STACK_SIGNAL."""
+        if self._request is not None:
+            message = f"still running after {self._request.timeout:g} s"
+            report = _bounded(report_stack(frame, message, self._request.root))
+            self._channel.send_now(Kind.STACK, encode(report))
+
+
+class WorkerOutlet:
+    """See `Outlet`: frames on the worker's socket. What is full is the socket: then the script waits."""
+
+    in_worker = True
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._last: tuple[ResponseHead | None, bytes] = (None, b"")
+
+    def when_stopped(self, call: Callable[[], None]) -> None:
+        pass  # the whole process is killed
+
+    def begin(self, head: ResponseHead) -> None:
+        self._channel.send(Kind.BEGIN, _encoded(head))
+
+    def write(self, data: bytes) -> None:
+        for start in range(0, len(data), PIECE):
+            self._channel.send(Kind.DATA, data[start : start + PIECE])
+
+    def end(self, head: ResponseHead | None, body: bytes) -> None:
+        if head is not None:
+            encoded = _encoded(head)
+            if len(body) > _MAX_LAST:
+                self._channel.send(Kind.BEGIN, encoded)
+                head = None
+        if len(body) > _MAX_LAST:
+            self.write(body)
+            body = b""
+        self._last = (head, body)
+
+    def end_of(self, outcome: Outcome, worn: bool, seconds: float) -> End:
+        """What `end` was given, and how the script has ended: with that, the server takes the worker for free."""
+        if outcome.ending == Ending.DONE:
+            return End(None, *self._last, worn, seconds)
+        if outcome.report is not None:
+            outcome.report = _bounded(outcome.report)
+        return End(outcome, *self._last, worn, seconds)
+
+
+def _is_worn() -> bool:
+    """Whether scripts have left so many files open that the next one might have none to open.
+
+    By asking after one descriptor, which is used when nearly all below it are: new ones get the lowest that is free.
+    """
+    return _last_descriptor.poll(0) != _CLOSED
+
+
+def _encoded(head: ResponseHead) -> bytes:
+    encoded = encode(head)
+    if len(encoded) > MAX_HEAD:
+        raise ValueError(f"the response's header fields are too long: {len(encoded)} bytes")
+    return encoded
+
+
+def _bounded(report: FailureReport) -> FailureReport:
+    """`report`, without what makes it too long for a frame."""
+    if len(encode(report)) > _MAX_LAST:
+        frames = [msgspec.structs.replace(frame, locals=[], source=[]) for frame in report.frames]
+        return FailureReport(report.type, report.message, frames, report.notes[:1])
+    return report

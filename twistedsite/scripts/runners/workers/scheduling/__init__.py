@@ -1,0 +1,1 @@
+"""Which worker process the kernel prefers."""

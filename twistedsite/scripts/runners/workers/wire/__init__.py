@@ -1,0 +1,1 @@
+"""What both sides speak: frames, descriptors, answers in shared memory."""
