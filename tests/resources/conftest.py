@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from twistedsite.origins import version
 from twistedsite.resources.cache import signatures
 from twistedsite.resources.mapping import folder, place
 
@@ -14,6 +15,7 @@ from twistedsite.resources.mapping import folder, place
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that had to be looked up; files count as settled at once."""
     monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     paths: list[str] = []
 
     async def find(path: tuple[str, ...], slash: bool, *more: Any) -> place.Place:

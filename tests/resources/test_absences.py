@@ -12,6 +12,7 @@ from site_files import next_tick
 
 from twistedsite.http.message.head import RequestHead, make_head
 from twistedsite.http.message.response import FastResponse
+from twistedsite.origins import version
 from twistedsite.resources.cache import signatures
 from twistedsite.resources.cache.absent import Absences
 from twistedsite.resources.cache.validity import Grounds
@@ -166,6 +167,7 @@ def asking(path: bytes) -> RequestHead:
 
 def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     absences = Absences(time.time, limit=30_000)
     grounds = Grounds.of_lookups(str(tmp_path), [("x",)], time.time())
     assert grounds is not None

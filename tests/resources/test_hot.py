@@ -15,6 +15,7 @@ from twisted.internet import reactor, threads
 from twistedsite.http.message.head import RequestHead, make_head
 from twistedsite.http.message.response import FastResponse
 from twistedsite.http.site import Site
+from twistedsite.origins import version
 from twistedsite.resources.cache import hot, signatures
 from twistedsite.resources.cache.hot import HotResponses
 from twistedsite.resources.mapping.builder import build_site
@@ -67,6 +68,7 @@ class HotSite:
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HotSite]:
     """A site whose files count as settled at once."""
     monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     made = HotSite(tmp_path)
     port = reactor.listenTCP(0, made.engine, interface="127.0.0.1")
     made.port = port.getHost().port
@@ -258,6 +260,7 @@ async def test_large_files_scripts_errors_and_listings_are_never_hot(site: HotSi
 @pytest_twisted.ensureDeferred
 async def test_what_changed_a_moment_ago_is_not_kept(site: HotSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signatures, "SETTLED", 60.0)
+    monkeypatch.setattr(version, "TICK_NS", 10**11)
     site.write("a.txt", b"content")
     for _ in range(3):
         assert not await site.is_hot("/a.txt")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
 
@@ -14,8 +13,9 @@ from problem_site import BROWSER, ProblemSite, answering
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from twistedsite.origins.interface import Entry, Kind, Origin
-from twistedsite.origins.local import LocalFolder, LocalOrigin
+from twistedsite.origins.interface import Capabilities, Entry, FolderPage, Kind, Origin, PageView
+from twistedsite.origins.listing import page_of
+from twistedsite.origins.local import LocalOrigin
 from twistedsite.pages.render import LISTING_CSP
 
 
@@ -224,10 +224,10 @@ async def test_the_folder_is_read_and_rendered_beside_the_reactor(site: ProblemS
     inside, go = threading.Event(), threading.Event()
 
     class Slow(LocalOrigin):
-        def folder(self, entry: Entry) -> AbstractContextManager[LocalFolder]:
+        def list_page(self, entry: Entry, view: PageView) -> FolderPage:
             inside.set()
             go.wait(20)
-            return super().folder(entry)
+            return super().list_page(entry, view)
 
     site.site.origin = Slow(str(site.root))
     answer = Deferred.fromCoroutine(site.ask())
@@ -250,13 +250,15 @@ async def test_a_far_folder_is_asked_on_the_reactors_thread(site: ProblemSite) -
     asked_in: list[threading.Thread] = []
 
     class Far:
+        capabilities = Capabilities(synchronous=False, compare_and_swap="strict")
+
         def lookup(self, path: tuple[str, ...]) -> Entry:
             return Entry(path, Kind.FOLDER)
 
-        def children(self, entry: Entry) -> Deferred[list[Entry]]:
+        def list_page(self, entry: Entry, view: PageView) -> Deferred[FolderPage]:
             asked_in.append(threading.current_thread())
-            later: Deferred[list[Entry]] = Deferred()
-            reactor.callLater(0, later.callback, [Entry(("far.txt",), Kind.FILE, 3, 1e9)])
+            later: Deferred[FolderPage] = Deferred()
+            reactor.callLater(0, later.callback, page_of([Entry(("far.txt",), Kind.FILE, 3, 1e9)], view))
             return later
 
     site.site.origin = cast(Origin, Far())

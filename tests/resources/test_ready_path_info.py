@@ -10,6 +10,7 @@ import pytest
 import pytest_twisted
 from site_files import write
 
+from twistedsite.origins import version
 from twistedsite.resources.cache import signatures
 from twistedsite.resources.mapping import folder, place
 from twistedsite.testing import ServedSite, serving
@@ -19,6 +20,7 @@ from twistedsite.testing import ServedSite, serving
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that had to be looked up; files count as settled at once."""
     monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     paths: list[str] = []
 
     async def find(path: tuple[str, ...], slash: bool, *site: Any) -> place.Place:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -210,11 +211,11 @@ class ShortFile:
         self._file = file
         self.size, self.version, self.mtime = size, file.version, file.mtime
 
-    def fileno(self) -> int:
-        return self._file.fileno()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
-    def close(self) -> None:
-        self._file.close()
+    def duplicate(self) -> ShortFile:
+        return ShortFile(self._file.duplicate(), self.size)
 
 
 def shrink(files: FileSite, size: int) -> None:

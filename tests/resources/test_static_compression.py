@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 import pytest
@@ -14,6 +14,8 @@ from test_compression import decode
 from twisted.internet import defer, reactor
 
 from twistedsite.http.connection.sendfile import ShortFileError
+from twistedsite.origins import version
+from twistedsite.origins.local_files import LocalFile
 from twistedsite.resources.content import encoded
 from twistedsite.resources.content.compression import CODINGS, SUFFIXES, encode
 from twistedsite.resources.content.encoded import EncodedBodies, Source
@@ -30,7 +32,8 @@ def files(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FileSite]:
 
 @pytest.fixture
 def encodings(monkeypatch: pytest.MonkeyPatch) -> list[Coding]:
-    """The codings of all files that were compressed, in order."""
+    """The codings of all files that were compressed, in order; files count as settled at once."""
+    monkeypatch.setattr(version, "TICK_NS", -1)
     made: list[Coding] = []
 
     def counting(coding: Coding, data: bytes) -> bytes:
@@ -220,8 +223,10 @@ async def test_a_file_that_may_still_be_written_is_compressed_anew(files: FileSi
     assert encodings == ["br", "br"]
 
 
-def opened(files: FileSite) -> BinaryIO:
-    return (files.root / "a.txt").open("rb")
+@contextlib.contextmanager
+def opened(files: FileSite) -> Iterator[LocalFile]:
+    with (files.root / "a.txt").open("rb") as file:
+        yield LocalFile.of(file.fileno())
 
 
 def source(name: str) -> Source:
@@ -235,7 +240,7 @@ async def test_the_cache_keeps_what_was_used_last_within_its_limit(files: FileSi
     bodies = EncodedBodies(2 * one, files.site.delivery.background)
     with opened(files) as file:
         for name in ("a", "b", "a", "c", "a", "b"):
-            await bodies.get(source(name), file.fileno(), len(TEXT), keep=True)
+            await bodies.get(source(name), file, keep=True)
     assert len(encodings) == 4
 
 
@@ -245,7 +250,7 @@ async def test_a_cache_without_room_keeps_nothing(files: FileSite, encodings: li
     bodies = EncodedBodies(0, files.site.delivery.background)
     with opened(files) as file:
         for _ in range(2):
-            assert await bodies.get(source("a"), file.fileno(), len(TEXT), keep=True)
+            assert await bodies.get(source("a"), file, keep=True)
     assert len(encodings) == 2
 
 
@@ -254,6 +259,8 @@ async def test_a_file_that_shrank_is_not_compressed(files: FileSite) -> None:
     files.write("a.txt", TEXT)
     bodies = EncodedBodies(10**6, files.site.delivery.background)
     with opened(files) as file:
+        os.truncate(files.root / "a.txt", len(TEXT) - 1)
         with pytest.raises(ShortFileError):
-            await bodies.get(source("a"), file.fileno(), len(TEXT) + 1, keep=True)
-        assert await bodies.get(source("a"), file.fileno(), len(TEXT), keep=True)
+            await bodies.get(source("a"), file, keep=True)
+        files.write("a.txt", TEXT)
+        assert await bodies.get(source("a"), file, keep=True)

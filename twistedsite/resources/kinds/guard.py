@@ -16,7 +16,7 @@ from twisted.web.server import Request
 
 from twistedsite.http.message.basic import Credentials, challenge, parse_basic
 from twistedsite.http.request import Request as OwnRequest
-from twistedsite.origins.interface import Entry, GoneError, Kind, arrived
+from twistedsite.origins.interface import Entry, GoneError, Kind, await_if_deferred
 from twistedsite.resources.auth.guesses import GuessCount
 from twistedsite.resources.auth.passwords import TooManyWaitError
 from twistedsite.resources.auth.users import FILE_LIMIT, Users, UsersError
@@ -123,7 +123,7 @@ class Guard:
         self._guesses.right(address)
 
     async def _users_of(self, path: tuple[str, ...]) -> tuple[str, Users]:
-        entry = await arrived(self._site.origin.lookup(path))
+        entry = await await_if_deferred(self._site.origin.lookup(path))
         if entry is None or entry.kind is not Kind.FILE or entry.size > FILE_LIMIT:
             raise self._broken(path, f"the file of users is no plain file of at most {FILE_LIMIT} bytes")
         known = self._users.get(path)
@@ -138,7 +138,7 @@ class Guard:
 
     async def _read_users(self, entry: Entry) -> Users | UsersError:
         try:
-            content = await arrived(self._site.origin.read(entry, FILE_LIMIT))
+            content = await await_if_deferred(self._site.origin.read(entry, FILE_LIMIT))
             return await self._site.delivery.background.call(Users.parse, content)
         except UsersError as error:
             return error
@@ -151,7 +151,7 @@ class Guard:
         *way, stem = auth.said.module.removesuffix(".py").split("/")
         for name in (f"{stem}.py", f"_{stem}.py"):
             path = (*auth.folder, *way, name)
-            entry = await arrived(self._site.origin.lookup(path))
+            entry = await await_if_deferred(self._site.origin.lookup(path))
             if entry is not None and entry.kind is Kind.FILE:
                 return entry
         raise self._broken((*auth.folder, *way, f"{stem}.py"), "there is no such authentication module")

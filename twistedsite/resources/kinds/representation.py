@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, OpenFile, arrived
-from twistedsite.resources.cache.signatures import SETTLED
+from twistedsite.origins.interface import Entry, GoneError, Kind, OpenFile, await_if_deferred
 from twistedsite.resources.content import conditional
 from twistedsite.resources.content.compression import SUFFIXES
 from twistedsite.resources.content.encoded import Source
@@ -46,7 +45,7 @@ async def select(site: SiteContext, entry: Entry, codings: tuple[Coding, ...]) -
 
     Raises GoneError.
     """
-    file = await arrived(site.origin.open(entry))
+    file = await await_if_deferred(site.origin.open(entry))
     try:
         for coding in codings:
             if beside := await _beside(site, entry, file, coding):
@@ -61,11 +60,11 @@ async def select(site: SiteContext, entry: Entry, codings: tuple[Coding, ...]) -
 
 async def _beside(site: SiteContext, entry: Entry, file: OpenFile, coding: Coding) -> Representation | None:
     name = entry.name + SUFFIXES[coding]
-    found = await arrived(site.origin.lookup((*entry.path[:-1], name)))
+    found = await await_if_deferred(site.origin.lookup((*entry.path[:-1], name)))
     if found is None or found.kind is not Kind.FILE or found.mtime < file.mtime:
         return None
     try:
-        beside = await arrived(site.origin.open(found))
+        beside = await await_if_deferred(site.origin.open(found))
     except GoneError:
         return None
     made_from = ((entry.name, file.version), (name, beside.version))
@@ -75,7 +74,8 @@ async def _beside(site: SiteContext, entry: Entry, file: OpenFile, coding: Codin
 def _of_file(site: SiteContext, file: OpenFile, made_from: Files, coding: Coding | None = None) -> Representation:
     etag = conditional.make_etag(file.version, coding or "")
     now = site.delivery.now()
-    settled = file.mtime + SETTLED < now
+    # What a file of the future says of its last modification is different at each request.
+    settled = file.settled and file.mtime <= now
     return Representation(file, file.size, etag, min(file.mtime, now), made_from, settled, coding)
 
 
@@ -84,7 +84,7 @@ async def _encoded(site: SiteContext, entry: Entry, plain: Representation, codin
     if not limits.smallest <= file.size <= limits.largest:
         return None
     source = Source(site.name, entry.path, file.version, coding)
-    body = await site.delivery.encoded.get(source, file.fileno(), file.size, keep=plain.settled)
+    body = await site.delivery.encoded.get(source, file, keep=plain.settled)
     if body is None:
         return None
     etag = conditional.make_etag(file.version, coding)

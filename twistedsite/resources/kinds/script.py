@@ -14,7 +14,7 @@ from twistedsite.http.connection.info import EndsText, ends_text
 from twistedsite.http.connection.pending import Reply
 from twistedsite.http.message.head import HeadText, RequestHead
 from twistedsite.http.request import Request as OwnRequest
-from twistedsite.origins.interface import Entry
+from twistedsite.origins.interface import Entry, Kind, Origin
 from twistedsite.resources.kinds.direct import DirectAnswer, PreparedHeads
 from twistedsite.resources.kinds.internal import InternalRequest
 from twistedsite.resources.kinds.sink import RequestSink
@@ -41,6 +41,7 @@ _DEFAULT_FIELDS: Final = (
     (b"x-content-type-options", b"nosniff"),
 )
 """Sent with every answer of a script that does not set them itself; names in lower case."""
+_NOT_HERE: Final = "The files of this site are not on this server's disk, so its scripts cannot run here."
 
 _STATUS: Final = {ScriptFailedError: 500, ScriptCrashedError: 502, ScriptTimeoutError: 504}
 
@@ -51,7 +52,9 @@ class ScriptResource(SiteResource):
     methods: ClassVar[tuple[bytes, ...]] = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS")
 
     def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, dialect: str, place: Place) -> None:
+        """Raises HttpProblem where the site's files are not on this machine's disk."""
         super().__init__(site, entry, folder)
+        root, filename = _local(site.origin, Entry((), Kind.FOLDER)).rstrip("/"), _local(site.origin, entry)
         named = place.path[: len(place.path) - len(place.rest)]
         self._url_path = "/".join(("", *named))
         own = ((name.lower().encode(), value.encode()) for name, value in folder.headers.items())
@@ -59,9 +62,9 @@ class ScriptResource(SiteResource):
         self._private = folder.auth is not None
         self.prepared = PreparedHeads(self._fields, site.settings.compression.smallest)
         self._same = ScriptRequest(
-            root=site.origin.local_path(Entry((), entry.kind)).rstrip("/"),
+            root=root,
             script=entry.path,
-            filename=site.origin.local_path(entry),
+            filename=filename,
             version=entry.version,
             dialect=dialect,
             path_info="/".join(("", *place.rest)) + ("/" if place.slash else ""),
@@ -70,7 +73,7 @@ class ScriptResource(SiteResource):
             autoreload=folder.autoreload,
             options=folder.options,
             handler="/".join(entry.path) if place.handled else "",
-            imports=_imports(folder, site.origin.local_path(Entry((), entry.kind)).rstrip("/")),
+            imports=_imports(folder, root),
             form_limits=FormBounds.of(site.settings.forms),
             writable=folder.writable,
         )
@@ -159,6 +162,13 @@ def problem_of(error: ScriptError, script: Entry, log: Logger) -> HttpProblem:
         trace="\n" + error.report.text() if error.report else "",
     )
     return problem
+
+
+def _local(origin: Origin, entry: Entry) -> str:
+    path = origin.local_path(entry)
+    if path is None:
+        raise HttpProblem(501, _NOT_HERE)
+    return path
 
 
 def _imports(folder: FolderSettings, root: str) -> Imports:

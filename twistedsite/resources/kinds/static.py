@@ -125,7 +125,7 @@ class StaticFile(SiteResource):
             return None
         few = part.length <= self.site.settings.static.hot_file
         if chosen.body is None and not few:
-            await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
+            await send_part(request, chosen.file, part, self.site.delivery.background)
             return None
         body = await self._small(chosen, part) if chosen.body is None else chosen.body
         await send_body(request, body)
@@ -135,8 +135,8 @@ class StaticFile(SiteResource):
         if not part.length:
             return b""
         try:
-            return await read_part(chosen.file.fileno(), part, self.site.delivery.background)
-        except (ShortFileError, OSError):
+            return await read_part(chosen.file, part, self.site.delivery.background)
+        except ShortFileError:
             # Nothing has been sent yet, and what was looked up is not there any more.
             raise HttpProblem(404) from None
 
@@ -149,7 +149,7 @@ class StaticFile(SiteResource):
         headers.setRawHeaders(b"content-length", [b"%d" % length])
         for frame, part in zip(frames, parts, strict=False):
             request.write(frame)
-            await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
+            await send_part(request, chosen.file, part, self.site.delivery.background)
         request.write(frames[-1])
 
     def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:

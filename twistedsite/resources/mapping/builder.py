@@ -59,7 +59,7 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
 def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> BuiltSite:
     """Return `site` as one of several. Raises SettingsError as `build_site` does."""
     settings, reactor = site.settings, shared.reactor
-    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
+    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync, shared.sorted_names)
     background = SiteBackground(site.name, settings.background, shared.in_flight, reactor)
     broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor), background)
     runner: ThreadRunner | WorkerRunner

@@ -7,12 +7,10 @@ ready as a hot answer is not even looked up.
 from __future__ import annotations
 
 import enum
-import os
 from collections import OrderedDict
 from typing import Final
 
-from twistedsite.origins.interface import Entry, GoneError, Origin, arrived
-from twistedsite.scripts.code import is_settled
+from twistedsite.origins.interface import Entry, GoneError, Origin, await_if_deferred
 
 _LIMIT: Final = 8192
 """Files whose mark is known; the one unused for longest goes first."""
@@ -52,18 +50,15 @@ class Marks:
             self._known.move_to_end(key)
             return known[1]
         try:
-            file = await arrived(self._origin.open(entry))
+            file = await await_if_deferred(self._origin.open(entry))
         except GoneError:
             return None
         try:
-            head = os.pread(file.fileno(), MARK_LENGTH, 0)
-            settled = is_settled(os.fstat(file.fileno()))
-        except OSError:
-            return None
+            head = await await_if_deferred(file.read(0, MARK_LENGTH))
         finally:
             file.close()
         mark = possible if possible.is_of(head) else None
-        if settled and file.version == entry.version:
+        if file.settled and file.version == entry.version:
             self._known[key] = (entry.version, mark)
             while len(self._known) > _LIMIT:
                 self._known.popitem(last=False)

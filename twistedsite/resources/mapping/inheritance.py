@@ -12,7 +12,7 @@ from collections import OrderedDict
 import msgspec
 from twisted.logger import Logger
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
+from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, await_if_deferred
 from twistedsite.resources.site.error import HttpProblem
 from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FILE_NAME, FolderFile, FolderSettings
@@ -67,7 +67,7 @@ class Inheritance:
         above: FolderSettings | _Fault = self._above
         for depth in range(len(path) + 1):
             folder = path[:depth]
-            entry = await arrived(self._origin.lookup((*folder, FILE_NAME)))
+            entry = await await_if_deferred(self._origin.lookup((*folder, FILE_NAME)))
             versions = (*versions, "" if entry is None else entry.version or entry.kind.value)
             if entry is not None:
                 above = await self._with_file(folder, entry, versions, above)
@@ -105,7 +105,7 @@ class Inheritance:
         if entry.kind is not Kind.FILE or entry.size > FILE_LIMIT:
             raise SettingsError(source, "", f"is not a plain file of at most {FILE_LIMIT} bytes inside the site")
         try:
-            text = await arrived(self._origin.read(entry, FILE_LIMIT))
+            text = await await_if_deferred(self._origin.read(entry, FILE_LIMIT))
         except GoneError:
             raise SettingsError(source, "", "cannot be read") from None
         return convert(parse_toml(text, source), FolderFile, source)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from twistedsite.origins.interface import Entry, Kind, Origin, arrived
+from twistedsite.origins.interface import Entry, Kind, Origin, await_if_deferred
 from twistedsite.resources.mapping.first_line import Mark, Marks
 from twistedsite.resources.mapping.inheritance import Chain, Inheritance
 from twistedsite.scripts.dialects import SCRIPTS, STATIC, TEMPLATES
@@ -97,7 +97,7 @@ async def find(path: tuple[str, ...], slash: bool, origin: Origin, inheritance: 
         return Place(path, slash, None, folder, redirect=redirect)
     if (handled := await _handled(path, slash, origin, chain, marks)) is not None:
         return handled
-    entry = await arrived(origin.lookup(path))
+    entry = await await_if_deferred(origin.lookup(path))
     if entry is None:
         return await _from_ancestor(path, slash, origin, chain, marks) or Place(path, slash, None, folder)
     if entry.kind is not Kind.FOLDER:
@@ -124,7 +124,7 @@ async def _handled(path: tuple[str, ...], slash: bool, origin: Origin, chain: Ch
     rest = path[len(settings.handler_folder) :]
     if not settings.handler or not settings.scripts or not (rest or slash):
         return None
-    entry = await arrived(origin.lookup(settings.handler))
+    entry = await await_if_deferred(origin.lookup(settings.handler))
     mark = None if entry is None else await marks.of(entry, possible_mark(entry, settings))
     return Place(path, slash, entry, settings, rest=rest, handled=True, mark=mark)
 
@@ -135,7 +135,7 @@ def _is_absolute(target: str) -> bool:
 
 async def _index(path: tuple[str, ...], settings: FolderSettings, origin: Origin) -> Entry | None:
     for name in settings.index:
-        entry = await arrived(origin.lookup((*path, name)))
+        entry = await await_if_deferred(origin.lookup((*path, name)))
         if entry is not None and entry.kind is Kind.FILE:
             return entry
     return None
@@ -147,7 +147,7 @@ async def _from_ancestor(
     """What ends the way down to `path`, where nothing stands: a script, or a link that may not be followed."""
     for depth in range(1, len(path) + 1):
         way, rest = path[:depth], path[depth:]
-        entry = await arrived(origin.lookup(way)) if rest else None
+        entry = await await_if_deferred(origin.lookup(way)) if rest else None
         if entry is not None and entry.kind is Kind.FOLDER:
             continue
         settings = chain.at(depth - 1)
@@ -170,7 +170,7 @@ async def _module(path: tuple[str, ...], origin: Origin, settings: FolderSetting
     if settings.dialect != "handler":
         return None
     for stem in dict.fromkeys((path[-1], path[-1].removesuffix(extension_of(path[-1])))):
-        entry = await arrived(origin.lookup((*path[:-1], stem + ".py")))
+        entry = await await_if_deferred(origin.lookup((*path[:-1], stem + ".py")))
         if entry is not None and entry.kind is Kind.FILE:
             return entry
     return None
@@ -182,7 +182,7 @@ async def _without_extension(path: tuple[str, ...], folder: FolderSettings, orig
     for extension in dict.fromkeys((*RUNNABLE, *folder.extensions)):
         if folder.extensions.get(extension) in STATIC:
             continue
-        entry = await arrived(origin.lookup((*path[:-1], path[-1] + extension)))
+        entry = await await_if_deferred(origin.lookup((*path[:-1], path[-1] + extension)))
         if entry is not None and entry.kind is Kind.FILE:
             if found is not None:
                 return None

@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from twisted.web import resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from twistedsite.origins.interface import Entry, Origin
+from twistedsite.origins.interface import Entry, Origin, OriginError
 from twistedsite.resources.content.background import Reactor
 from twistedsite.resources.site.error import HttpProblem, send_problem
 from twistedsite.resources.site.services import Delivery
@@ -96,8 +96,19 @@ class SiteResource(resource.Resource):
         """Answer `request` with the error that `failure` is; nothing where the client has gone."""
         if failure.check(CancelledError) or request._disconnected:
             return
-        problem = failure.value if isinstance(failure.value, HttpProblem) else HttpProblem(500)
-        if problem is not failure.value:
+        error = failure.value
+        if isinstance(error, HttpProblem):
+            problem = error
+        elif isinstance(error, OriginError):
+            problem = HttpProblem(503)
+            self._log.error(
+                "{path}: the site's files cannot be reached: {error} (reference {reference})",
+                path=request.path,
+                error=error,
+                reference=problem.reference,
+            )
+        else:
+            problem = HttpProblem(500)
             self._log.failure(
                 "{path}: no answer (reference {reference})",
                 failure=failure,

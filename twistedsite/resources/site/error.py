@@ -16,10 +16,11 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 
 from twistedsite.http.message.response import FastResponse, prepared_head
-from twistedsite.origins.interface import GoneError, Kind, arrived
+from twistedsite.origins.interface import GoneError, Kind, await_if_deferred
 from twistedsite.pages.accept import Representation, error_form
 from twistedsite.pages.render import ERROR_CSP, TRACEBACK_CSP, error_page, traceback_page
 from twistedsite.pages.texts import explanation, reason
+from twistedsite.resources.content.sending import abort
 from twistedsite.resources.site.summary import summarize
 from twistedsite.scripts.failures import FailureReport
 from twistedsite.settings.folder import FolderSettings
@@ -95,15 +96,6 @@ def send_problem(
 def _give_up(failure: Failure, request: Request) -> None:
     _log.failure("no error page", failure)
     abort(request)
-
-
-def abort(request: Request) -> None:
-    """Cut the connection (of HTTP/2: the stream) of `request` without sending what is pending."""
-    channel = request.channel
-    if channel is None:
-        return
-    cut = getattr(channel, "abortConnection", None) or getattr(channel.transport, "abortConnection", None)
-    (cut or request.loseConnection)()
 
 
 def add_folder_headers(request: Request, folder: FolderSettings) -> None:
@@ -229,7 +221,7 @@ def _segments(place: str) -> tuple[str, ...] | None:
 
 
 async def _read(path: tuple[str, ...], site: SiteContext) -> bytes | None:
-    entry = await arrived(site.origin.lookup(path))
+    entry = await await_if_deferred(site.origin.lookup(path))
     if entry is None or entry.kind is not Kind.FILE:
         return None
-    return await arrived(site.origin.read(entry, OWN_PAGE_LIMIT))
+    return await await_if_deferred(site.origin.read(entry, OWN_PAGE_LIMIT))

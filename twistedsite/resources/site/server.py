@@ -9,6 +9,7 @@ from typing import cast
 
 from msgspec import UNSET
 
+from twistedsite.origins.sorted_names import SortedNamesCache
 from twistedsite.resources.content.background import Reactor
 from twistedsite.resources.site.services import Delivery
 from twistedsite.scripts.broker.background import InFlight
@@ -31,6 +32,7 @@ class Shared:
         self.settings = settings
         self.reactor = reactor
         self.delivery = Delivery(settings, cast(Reactor, reactor))
+        self.sorted_names = SortedNamesCache()
         self.in_flight = InFlight(settings.background.in_flight)
         self._users = Users(uid_range(settings.workers.uids))
         self._threads: SharedThreads | None = None

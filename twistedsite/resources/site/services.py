@@ -7,7 +7,6 @@ from twistedsite.http.message.response import FastResponse
 from twistedsite.resources.auth.passwords import Passwords
 from twistedsite.resources.cache.absent import Absences
 from twistedsite.resources.cache.hot import HotResponses
-from twistedsite.resources.cache.sorted_names import Orders
 from twistedsite.resources.content.background import Background, Reactor
 from twistedsite.resources.content.encoded import EncodedBodies
 from twistedsite.settings.server import ServerSettings
@@ -23,7 +22,6 @@ class Delivery:
         self.encoded = EncodedBodies(settings.compression.cache, self.background)
         self.hot = HotResponses(settings.static.hot_cache, settings.compression.codings, self.now)
         self.absent = Absences(self.now)
-        self.orders = Orders(self.now)
         self.passwords = Passwords(settings.auth.queue, reactor)
 
     def forget(self, site: str) -> None:

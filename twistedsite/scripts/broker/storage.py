@@ -9,6 +9,7 @@ import errno
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from tempfile import TemporaryFile
 from typing import IO, Any, Final, ParamSpec, TypeVar, cast
 
 from twisted.internet.threads import blockingCallFromThread
@@ -28,6 +29,8 @@ Path = tuple[str, ...]
 
 _MAX_NAME: Final = 255
 """Bytes of a name, as Linux has it."""
+_PIECE: Final = 1024 * 1024
+"""Bytes that are copied at a time."""
 _MAX_NAMES: Final = 4 * 1024 * 1024
 """Characters of all names of one folder that a script is told of, or that it may remove."""
 
@@ -36,7 +39,7 @@ class SiteStorage:
     """The files of one site, for all of its scripts."""
 
     def __init__(self, origin: Origin, settings: StorageSettings, reactor: Any) -> None:
-        """`reactor` tells the time, and makes the calls to an origin that is not near."""
+        """`reactor` tells the time, and makes the calls to an origin that is not synchronous."""
         self.settings = settings
         self.origin = origin
         self.locks: Final = LockTable(_busy, settings.lock_queue)
@@ -49,9 +52,15 @@ class SiteStorage:
 
     def ask(self, question: Callable[P, MaybeDeferred[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """What a call to the origin leads to; waits for it. Not for the reactor's thread."""
-        if self.origin.near:
+        if self.origin.capabilities.synchronous:
             return cast(T, question(*args, **kwargs))
         return cast(T, blockingCallFromThread(self._reactor, question, *args, **kwargs))
+
+    def read(self, file: OpenFile, offset: int, length: int) -> bytes:
+        """Up to `length` bytes of `file` from `offset` on. Not for the reactor's thread."""
+        if file.fileno() is not None:
+            return cast(bytes, file.read(offset, length))
+        return self.ask(file.read, offset, length)
 
 
 class _Held:
@@ -78,12 +87,30 @@ class RequestStorage:
 
     def read(self, path: Path) -> bytes:
         """See `Storage.read`."""
-        file = self.open(path)
+        return self.content(self.open(path))
+
+    def content(self, file: OpenFile) -> bytes:
+        """All that is in `file`, which is closed."""
         try:
-            with open(file.fileno(), "rb", closefd=False) as reading:
-                return reading.read(self._site.settings.file_size)
+            return self._site.read(file, 0, file.size)
         finally:
             file.close()
+
+    def with_descriptor(self, file: OpenFile) -> OpenFile | IO[bytes]:
+        """`file` itself, or where it has no descriptor a copy that has one; `file` is then closed."""
+        if file.fileno() is not None:
+            return file
+        copy = TemporaryFile()  # noqa: SIM115  # the caller closes it
+        try:
+            for offset in range(0, file.size, _PIECE):
+                copy.write(self._site.read(file, offset, _PIECE))
+            copy.seek(0)
+        except BaseException:
+            copy.close()
+            raise
+        finally:
+            file.close()
+        return copy
 
     def open(self, path: Path) -> OpenFile:
         """The file `path`, open for reading; to be closed by the caller."""
