@@ -8,7 +8,7 @@ from twistedsite.pages.listing import View
 from twistedsite.pages.render import RequestSummary, error_page, listing_page, markdown_page, traceback_page
 from twistedsite.pages.texts import reason
 from twistedsite.resources.kinds.listing import listing_of
-from twistedsite.scripts.failures import FailureReport, FrameReport
+from twistedsite.scripts.messages.failure import FailureReport, FrameReport
 
 LONG = "averyverylongword" * 20
 

@@ -14,7 +14,7 @@ from site_files import write
 from twisted.internet.defer import ensureDeferred, gatherResults
 
 from twistedsite.origins.version import is_settled
-from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.code.cache import CodeCache
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.testing import ServedSite, serving
 

@@ -22,7 +22,7 @@ from twistedsite.pages.render import ERROR_CSP, TRACEBACK_CSP, error_page, trace
 from twistedsite.pages.texts import explanation, reason
 from twistedsite.resources.content.sending import abort
 from twistedsite.resources.site.summary import summarize
-from twistedsite.scripts.failures import FailureReport
+from twistedsite.scripts.messages.failure import FailureReport
 from twistedsite.settings.folder import FolderSettings
 
 if TYPE_CHECKING:

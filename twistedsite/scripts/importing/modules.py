@@ -13,8 +13,8 @@ from types import CodeType, ModuleType
 from typing import Any, Final, Protocol
 
 from twistedsite.origins.version import is_settled
-from twistedsite.scripts.code import CodeCache, file_version, source_digest
-from twistedsite.scripts.importing.settings import Imports
+from twistedsite.scripts.code.cache import CodeCache, file_version, source_digest
+from twistedsite.scripts.messages.imports import Imports
 
 _MOST_STRANGERS: Final = 1024
 EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
