@@ -27,8 +27,12 @@ def origin(root: Path) -> LocalOrigin:
     return LocalOrigin(str(root))
 
 
+def found_at(origin: LocalOrigin, *path: str) -> Entry | None:
+    return origin.lookup_many([path])[0]
+
+
 def entry_at(origin: LocalOrigin, *path: str) -> Entry:
-    entry = origin.lookup(path)
+    entry = found_at(origin, *path)
     assert entry is not None
     return entry
 
@@ -46,10 +50,8 @@ def test_the_root_is_a_folder_without_a_name(origin: LocalOrigin) -> None:
 
 
 def test_names_are_matched_exactly(origin: LocalOrigin) -> None:
-    assert origin.lookup(("Page.html",)) is None
-    assert origin.lookup(("page.html", "more")) is None
-    assert origin.lookup(("x" * 300,)) is None
-    assert origin.lookup(tuple("x" * 200 for _ in range(40))) is None
+    paths = [("Page.html",), ("page.html", "more"), ("x" * 300,), tuple("x" * 200 for _ in range(40))]
+    assert origin.lookup_many(paths) == [None] * 4
 
 
 def test_a_root_given_by_a_link_is_the_folder_that_it_leads_to(root: Path, tmp_path: Path) -> None:
@@ -88,7 +90,7 @@ def test_a_loop_of_links_and_one_that_leads_nowhere_are_nothing(origin: LocalOri
     (root / "a").symlink_to("b")
     (root / "b").symlink_to("a")
     (root / "c").symlink_to("nowhere")
-    assert [origin.lookup((name,)) for name in "abc"] == [None, None, None]
+    assert origin.lookup_many([("a",), ("b",), ("c",)]) == [None, None, None]
 
 
 def test_a_fifo_and_a_device_are_seen_and_never_opened(origin: LocalOrigin, root: Path) -> None:
@@ -204,7 +206,7 @@ def test_no_descriptor_is_left_open(origin: LocalOrigin, root: Path) -> None:
     (root / "out").symlink_to("..")
     before = open_descriptors()
     for path in ((), ("page.html",), ("nothing",), ("folder",), ("out",), ("page.html", "x")):
-        entry = origin.lookup(path)
+        entry = found_at(origin, *path)
         if entry is not None and entry.kind is Kind.FILE:
             origin.open(entry).close()
             origin.read(entry, 100)

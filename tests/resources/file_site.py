@@ -18,8 +18,8 @@ from twisted.web.http import Request
 from twisted.web.resource import Resource
 
 from twistedsite.http.site import Site
-from twistedsite.origins.interface import Entry
 from twistedsite.origins.local import LocalOrigin
+from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.kinds.static import StaticFile
 from twistedsite.resources.site.base import SiteContext
 from twistedsite.settings.folder import FolderSettings
@@ -40,9 +40,11 @@ class Files(Resource):
 
     def render(self, request: Request) -> int:
         path = tuple(segment.decode() for segment in request.postpath)
-        entry = self.site.origin.lookup(path)
-        assert isinstance(entry, Entry)
-        return StaticFile(self.site, entry, self.folder).render(request)
+        found = self.site.origin.lookup_many([path])
+        assert isinstance(found, list)
+        (entry,) = found
+        assert entry is not None
+        return StaticFile(self.site, entry, self.folder, Lookups(self.site.origin)).render(request)
 
 
 @dataclass

@@ -54,7 +54,7 @@ class ProblemSite:
         """From now on every request gets the listing of the folder at `path`."""
 
         def render(request: Request) -> int:
-            return Listing(self.site, self.site.origin.lookup(path), self.folder).render(request)
+            return Listing(self.site, self.site.origin.lookup_many([path])[0], self.folder).render(request)
 
         self.render = render
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -211,8 +211,8 @@ async def test_more_than_a_thousand_names_come_in_pages(site: ProblemSite) -> No
 @pytest_twisted.ensureDeferred
 async def test_a_folder_that_is_gone_by_now_answers_404(site: ProblemSite) -> None:
     class Gone(LocalOrigin):
-        def lookup(self, path: tuple[str, ...]) -> Entry:
-            return Entry(path, Kind.FOLDER)
+        def lookup_many(self, paths: Sequence[tuple[str, ...]]) -> list[Entry | None]:
+            return [Entry(path, Kind.FOLDER) for path in paths]
 
     site.site.origin = Gone(str(site.root))
     site.lists("was", "here")
@@ -252,8 +252,8 @@ async def test_a_far_folder_is_asked_on_the_reactors_thread(site: ProblemSite) -
     class Far:
         capabilities = Capabilities(synchronous=False, compare_and_swap="strict")
 
-        def lookup(self, path: tuple[str, ...]) -> Entry:
-            return Entry(path, Kind.FOLDER)
+        def lookup_many(self, paths: Sequence[tuple[str, ...]]) -> list[Entry | None]:
+            return [Entry(path, Kind.FOLDER) for path in paths]
 
         def list_page(self, entry: Entry, view: PageView) -> Deferred[FolderPage]:
             asked_in.append(threading.current_thread())

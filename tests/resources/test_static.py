@@ -177,14 +177,14 @@ async def test_a_download_is_resumed_only_where_the_file_is_the_same(files: File
 @pytest_twisted.ensureDeferred
 async def test_a_file_deleted_between_lookup_and_open_answers_404(files: FileSite) -> None:
     files.write("a.txt", b"content")
-    lookup = files.site.origin.lookup
+    lookup_many = files.site.origin.lookup_many
 
-    def delete_after_lookup(path: tuple[str, ...]) -> object:
-        entry = lookup(path)
+    def delete_after_lookup(paths: list[tuple[str, ...]]) -> object:
+        found = lookup_many(paths)
         (files.root / "a.txt").unlink()
-        return entry
+        return found
 
-    files.site.origin.lookup = delete_after_lookup
+    files.site.origin.lookup_many = delete_after_lookup
     assert (await files.ask("/a.txt")).status == 404
 
 
@@ -192,14 +192,14 @@ async def test_a_file_deleted_between_lookup_and_open_answers_404(files: FileSit
 async def test_a_file_replaced_between_lookup_and_open_is_told_as_it_was_opened(files: FileSite) -> None:
     files.write("a.txt", b"content")
     old = (await files.ask("/a.txt")).headers["etag"]
-    lookup = files.site.origin.lookup
+    lookup_many = files.site.origin.lookup_many
 
-    def replace_after_lookup(path: tuple[str, ...]) -> object:
-        entry = lookup(path)
+    def replace_after_lookup(paths: list[tuple[str, ...]]) -> object:
+        found = lookup_many(paths)
         files.write("a.txt", b"another content", TWO_DAYS_AGO + 1)
-        return entry
+        return found
 
-    files.site.origin.lookup = replace_after_lookup
+    files.site.origin.lookup_many = replace_after_lookup
     answer = await files.ask("/a.txt", if_none_match=old)
     assert (answer.status, answer.body) == (200, b"another content")
 

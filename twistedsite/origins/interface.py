@@ -187,15 +187,6 @@ class Origin(Protocol):
         ...
 
     @property
-    def near(self) -> bool:
-        """Going: `capabilities.synchronous`."""
-        ...
-
-    def lookup(self, path: Path) -> MaybeDeferred[Entry | None]:
-        """Going: `lookup_many`."""
-        ...
-
-    @property
     def changes(self) -> Changes | None:
         """A feed of what changes in it; None where it has none."""
         ...

@@ -40,7 +40,6 @@ class LocalOrigin:
 
     capabilities: Final = Capabilities(synchronous=True, compare_and_swap="process")
     changes: Final = None
-    near: Final = True
 
     def __init__(
         self,
@@ -61,9 +60,6 @@ class LocalOrigin:
 
     def lookup_many(self, paths: Sequence[Path]) -> list[Entry | None]:
         return [self._lookup(path) for path in paths]
-
-    def lookup(self, path: Path) -> Entry | None:
-        return self._lookup(path)
 
     def validity(self, found: Mapping[Path, Entry | None]) -> Validity | None:
         return local_validity(self.root, found)

@@ -330,7 +330,7 @@ class FarOrigin(LocalOrigin):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name not in ("lookup", "children", "open", "write", "delete", "make_folder", "usage"):
+        if name not in ("lookup_many", "children", "open", "write", "delete", "make_folder", "usage"):
             return found
 
         def later(*args: Any) -> Deferred[Any]:

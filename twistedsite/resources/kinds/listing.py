@@ -13,6 +13,7 @@ import msgspec
 from twisted.web.server import Request
 
 from twistedsite.origins.interface import FolderPage, GoneError, Kind, PageView, Path, await_if_deferred
+from twistedsite.origins.lookups import Lookups
 from twistedsite.pages import listing as pages
 from twistedsite.pages.accept import Representation, choose
 from twistedsite.pages.listing import ListingPage, Row, View, listing_json, listing_text
@@ -20,7 +21,6 @@ from twistedsite.pages.render import LISTING_CSP, listing_page
 from twistedsite.resources.content.conditional import known_by
 from twistedsite.resources.content.privacy import make_private
 from twistedsite.resources.kinds.script import ScriptResource
-from twistedsite.resources.mapping.place import Place
 from twistedsite.resources.site.base import SiteResource
 from twistedsite.resources.site.error import HttpProblem, add_folder_headers
 from twistedsite.scripts.dialects.listing import TEMPLATE
@@ -62,11 +62,11 @@ class Listing(SiteResource):
 
     async def _own_page(self) -> ScriptResource | None:
         """The site's own listing of this folder; None where it has none, or runs no scripts."""
-        template = await await_if_deferred(self.site.origin.lookup(TEMPLATE)) if self.folder.scripts else None
+        template = await Lookups(self.site.origin).one(TEMPLATE) if self.folder.scripts else None
         if template is None or template.kind is not Kind.FILE:
             return None
-        place = Place(self.entry.path, True, template, self.folder, rest=self.entry.path)
-        return ScriptResource(self.site, template, self.folder, "listing", place)
+        path_info = "/".join(("", *self.entry.path, ""))
+        return ScriptResource(self.site, template, self.folder, "listing", (), path_info)
 
 
 def listing_of(path: Path, page: FolderPage, view: View) -> ListingPage:

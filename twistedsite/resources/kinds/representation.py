@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import attrs
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, OpenFile, await_if_deferred
+from twistedsite.origins.interface import Entry, GoneError, Kind, OpenFile, Path, await_if_deferred
+from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.content import conditional
 from twistedsite.resources.content.compression import SUFFIXES
 from twistedsite.resources.content.encoded import Source
@@ -40,15 +41,16 @@ class Representation:
         self.file.close()
 
 
-async def select(site: SiteContext, entry: Entry, codings: tuple[Coding, ...]) -> Representation:
+async def select(site: SiteContext, entry: Entry, codings: tuple[Coding, ...], lookups: Lookups) -> Representation:
     """Return how to answer with `entry` a client that takes `codings`, the best first, or the file as it is.
 
-    Raises GoneError.
+    Raises GoneError, ShortFileError and OriginError.
     """
     file = await await_if_deferred(site.origin.open(entry))
     try:
+        await lookups.prepare(_path_beside(entry, coding) for coding in codings)
         for coding in codings:
-            if beside := await _beside(site, entry, file, coding):
+            if beside := await _beside(site, entry, file, coding, lookups):
                 file.close()
                 return beside
         plain = _of_file(site, file, ((entry.name, file.version),))
@@ -58,16 +60,22 @@ async def select(site: SiteContext, entry: Entry, codings: tuple[Coding, ...]) -
         raise
 
 
-async def _beside(site: SiteContext, entry: Entry, file: OpenFile, coding: Coding) -> Representation | None:
-    name = entry.name + SUFFIXES[coding]
-    found = await await_if_deferred(site.origin.lookup((*entry.path[:-1], name)))
+def _path_beside(entry: Entry, coding: Coding) -> Path:
+    """Where the content of `entry` may stand in `coding`."""
+    return (*entry.path[:-1], entry.name + SUFFIXES[coding])
+
+
+async def _beside(
+    site: SiteContext, entry: Entry, file: OpenFile, coding: Coding, lookups: Lookups
+) -> Representation | None:
+    found = await lookups.one(_path_beside(entry, coding))
     if found is None or found.kind is not Kind.FILE or found.mtime < file.mtime:
         return None
     try:
         beside = await await_if_deferred(site.origin.open(found))
     except GoneError:
         return None
-    made_from = ((entry.name, file.version), (name, beside.version))
+    made_from = ((entry.name, file.version), (found.name, beside.version))
     return _of_file(site, beside, made_from, coding)
 
 

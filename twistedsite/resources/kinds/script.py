@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NoReturn, cast
+from typing import BinaryIO, ClassVar, Final, NoReturn, cast
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
@@ -14,7 +14,7 @@ from twistedsite.http.connection.info import EndsText, ends_text
 from twistedsite.http.connection.pending import Reply
 from twistedsite.http.message.head import HeadText, RequestHead
 from twistedsite.http.request import Request as OwnRequest
-from twistedsite.origins.interface import Entry, Kind, Origin
+from twistedsite.origins.interface import Entry, Kind, Origin, Path
 from twistedsite.resources.kinds.direct import DirectAnswer, PreparedHeads
 from twistedsite.resources.kinds.internal import InternalRequest
 from twistedsite.resources.kinds.sink import RequestSink
@@ -33,9 +33,6 @@ from twistedsite.scripts.runners.interface import (
 )
 from twistedsite.settings.folder import FolderSettings
 
-if TYPE_CHECKING:
-    from twistedsite.resources.mapping.place import Place
-
 _DEFAULT_FIELDS: Final = (
     (b"cache-control", b"private, max-age=0, must-revalidate"),
     (b"x-content-type-options", b"nosniff"),
@@ -51,12 +48,24 @@ class ScriptResource(SiteResource):
 
     methods: ClassVar[tuple[bytes, ...]] = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS")
 
-    def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, dialect: str, place: Place) -> None:
-        """Raises HttpProblem where the site's files are not on this machine's disk."""
+    def __init__(
+        self,
+        site: SiteContext,
+        entry: Entry,
+        folder: FolderSettings,
+        dialect: str,
+        script_path: Path,
+        path_info: str = "",
+        *,
+        is_handler: bool = False,
+    ) -> None:
+        """`script_path` is the part of the URL path that names the script, and `path_info` what comes after it.
+
+        `is_handler`: it answers for a whole folder. Raises HttpProblem where the site's files are not on this disk.
+        """
         super().__init__(site, entry, folder)
         root, filename = _local(site.origin, Entry((), Kind.FOLDER)).rstrip("/"), _local(site.origin, entry)
-        named = place.path[: len(place.path) - len(place.rest)]
-        self._url_path = "/".join(("", *named))
+        self._url_path = "/".join(("", *script_path))
         own = ((name.lower().encode(), value.encode()) for name, value in folder.headers.items())
         self._fields = {**dict(_DEFAULT_FIELDS), **dict(own)}
         self._private = folder.auth is not None
@@ -67,12 +76,12 @@ class ScriptResource(SiteResource):
             filename=filename,
             version=entry.version,
             dialect=dialect,
-            path_info="/".join(("", *place.rest)) + ("/" if place.slash else ""),
+            path_info=path_info,
             timeout=float(folder.timeout),
             debug=folder.debug,
             autoreload=folder.autoreload,
             options=folder.options,
-            handler="/".join(entry.path) if place.handled else "",
+            handler="/".join(entry.path) if is_handler else "",
             imports=_imports(folder, root),
             form_limits=FormBounds.of(site.settings.forms),
             writable=folder.writable,

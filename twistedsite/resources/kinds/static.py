@@ -14,6 +14,7 @@ from twistedsite.http.message.response import FastResponse, prepared_head
 from twistedsite.http.request import Request as EngineRequest
 from twistedsite.origins.interface import Entry, GoneError
 from twistedsite.origins.local import LocalOrigin
+from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.cache.hot import Answer
 from twistedsite.resources.content import conditional
 from twistedsite.resources.content.compression import add_vary, preferred
@@ -39,8 +40,17 @@ class StaticFile(SiteResource):
 
     methods: ClassVar[tuple[bytes, ...]] = (b"GET", b"HEAD")
 
-    def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, media_type: str | None = None) -> None:
+    def __init__(
+        self,
+        site: SiteContext,
+        entry: Entry,
+        folder: FolderSettings,
+        lookups: Lookups,
+        media_type: str | None = None,
+    ) -> None:
+        """`lookups` are those that have led to it."""
         super().__init__(site, entry, folder)
+        self._lookups = lookups
         media_type = media_type or media_types.media_type_of(entry.name)
         self._content_type = media_types.content_type(media_type)
         encoded_by_author = any(name.lower() == "content-encoding" for name in folder.headers)
@@ -54,7 +64,7 @@ class StaticFile(SiteResource):
         ranged = request.method == b"GET" and field(b"range") is not None
         codings = () if ranged or not self._codings else preferred(field(b"accept-encoding"), self._codings)
         try:
-            representation = await select(self.site, self.entry, codings)
+            representation = await select(self.site, self.entry, codings, self._lookups)
         except (GoneError, ShortFileError):
             raise HttpProblem(404) from None
         try:

@@ -16,6 +16,7 @@ from twistedsite.http.connection.pending import Reply
 from twistedsite.http.message.head import RequestHead
 from twistedsite.origins.interface import Entry, Kind
 from twistedsite.origins.local import LocalOrigin
+from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.cache.absent import keeper
 from twistedsite.resources.cache.ready import ReadyScripts
 from twistedsite.resources.kinds.guard import Guard
@@ -24,9 +25,9 @@ from twistedsite.resources.kinds.listing import Listing
 from twistedsite.resources.kinds.redirect import Redirect, SlashRedirect
 from twistedsite.resources.kinds.script import ScriptResource
 from twistedsite.resources.kinds.static import StaticFile
-from twistedsite.resources.mapping.first_line import Mark, Marks
+from twistedsite.resources.mapping.first_line import Directive, FirstLines
 from twistedsite.resources.mapping.inheritance import Inheritance
-from twistedsite.resources.mapping.place import Place, find
+from twistedsite.resources.mapping.place import Finder, Place
 from twistedsite.resources.site.base import SiteContext, SiteResource
 from twistedsite.resources.site.error import HttpProblem, send_problem
 from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
@@ -83,29 +84,36 @@ def _of_kind(kind: Kind) -> Callable[[Place], bool]:
     return lambda place: place.entry is not None and place.entry.kind is kind
 
 
-def _file(make: Callable[[SiteContext, Entry, FolderSettings], IResource]) -> Callable[[SiteContext, Place], IResource]:
-    def made(site: SiteContext, place: Place) -> IResource:
-        assert place.entry is not None
-        return make(site, place.entry, place.settings)
-
-    return made
-
-
 def _is_script(place: Place) -> bool:
-    return place.mark is Mark.EXECUTE or (place.extension in SCRIPTS and place.mark is not Mark.NOEXECUTE)
+    directive = place.directive
+    return directive is Directive.EXECUTE or (place.extension in SCRIPTS and directive is not Directive.NOEXECUTE)
 
 
 def _is_shown(place: Place) -> bool:
-    return place.mark is Mark.NOEXECUTE and place.index is None
+    return place.directive is Directive.NOEXECUTE and place.index is None
 
 
-def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IResource:
-    return StaticFile(site, entry, folder, media_type="text/plain")
+def _static(site: SiteContext, place: Place) -> IResource:
+    assert place.entry is not None
+    return StaticFile(site, place.entry, place.settings, place.lookups)
+
+
+def _source_text(site: SiteContext, place: Place) -> IResource:
+    assert place.entry is not None
+    return StaticFile(site, place.entry, place.settings, place.lookups, media_type="text/plain")
+
+
+def _listing(site: SiteContext, place: Place) -> IResource:
+    assert place.entry is not None
+    return Listing(site, place.entry, place.settings)
 
 
 def _script(site: SiteContext, place: Place) -> IResource:
     assert place.entry is not None
-    return ScriptResource(site, place.entry, place.settings, place.dialect, place)
+    handled = place.handled
+    return ScriptResource(
+        site, place.entry, place.settings, place.dialect, place.script_path, place.path_info, is_handler=handled
+    )
 
 
 def _handler(site: SiteContext, place: Place) -> IResource:
@@ -116,7 +124,7 @@ def _handler(site: SiteContext, place: Place) -> IResource:
 
 def _index(site: SiteContext, place: Place) -> IResource:
     assert place.index is not None
-    return resource_for(site, Place(place.index.path, False, place.index, place.settings, mark=place.mark))
+    return resource_for(site, attrs.evolve(place, path=place.index.path, slash=False, entry=place.index, index=None))
 
 
 def _elsewhere(site: SiteContext, place: Place) -> IResource:
@@ -129,7 +137,7 @@ def _with_slash(site: SiteContext, place: Place) -> IResource:
 
 
 def _is_mapped(place: Place) -> bool:
-    return place.extension in place.settings.extensions and place.mark is None
+    return place.extension in place.settings.extensions and place.directive is None
 
 
 PLACE_ROWS = (
@@ -157,7 +165,7 @@ PLACE_ROWS = (
         "a `.dbpy` file whose first line starts with `#NOEXECUTE`",
         "its text, never run",
         lambda place: _is_shown(place) and not (place.rest or place.slash),
-        _file(_source_text),
+        _source_text,
     ),
     PlaceRow("the same, with more of the path behind it, or a slash", "404", _is_shown, _fails(404)),
     PlaceRow(
@@ -195,7 +203,7 @@ PLACE_ROWS = (
         "folder without one",
         "the listing",
         lambda place: _of_kind(Kind.FOLDER)(place) and place.settings.listing,
-        _file(Listing),
+        _listing,
     ),
     PlaceRow("folder without one, listing off", "403", _of_kind(Kind.FOLDER), _fails(403)),
     PlaceRow(
@@ -226,9 +234,9 @@ PLACE_ROWS = (
         'a script or template, where `scripts = false`, or `extensions` say `"static"`',
         "static, as text/plain",
         lambda place: bool(place.dialect) or place.extension in (*SCRIPTS, *TEMPLATES),
-        _file(_source_text),
+        _source_text,
     ),
-    PlaceRow("any other file", "static", lambda place: True, _file(StaticFile)),
+    PlaceRow("any other file", "static", lambda place: True, _static),
 )
 
 
@@ -259,7 +267,7 @@ class FolderTree(SiteResource):
 
     def __init__(self, site: SiteContext) -> None:
         self._inheritance = Inheritance(site.origin, site.settings)
-        self._marks = Marks(site.origin)
+        self._first_lines = FirstLines(site.origin, site.delivery.background)
         self._ready: ReadyScripts | None = None
         if isinstance(site.origin, LocalOrigin):
             self._ready = ReadyScripts(site.origin.root, site.delivery.now)
@@ -287,8 +295,10 @@ class FolderTree(SiteResource):
             path, slash = checked_path(request.postpath or [])
             if is_health(self.site.settings, path, request):
                 return send_health(self.site.runner, request)
-            folder = (await self._inheritance.along(())).at(0)
-            place = await find(path, slash, self.site.origin, self._inheritance, self._marks)
+            lookups = Lookups(self.site.origin)
+            chain = await self._inheritance.along(path, lookups)
+            folder = chain.at(0)
+            place = await Finder(path, slash, chain, lookups, self._first_lines).find()
             folder = place.settings
             await self._guard.admit(request, folder)
             nothing = place.entry is None and folder.auth is None

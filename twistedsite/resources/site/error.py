@@ -221,7 +221,7 @@ def _segments(place: str) -> tuple[str, ...] | None:
 
 
 async def _read(path: tuple[str, ...], site: SiteContext) -> bytes | None:
-    entry = await await_if_deferred(site.origin.lookup(path))
+    (entry,) = await await_if_deferred(site.origin.lookup_many([path]))
     if entry is None or entry.kind is not Kind.FILE:
         return None
     return await await_if_deferred(site.origin.read(entry, OWN_PAGE_LIMIT))

@@ -143,7 +143,7 @@ class RequestStorage:
         self._check_writable(path)
         size = len(data) if isinstance(data, bytes) else data.seek(0, 2)
         self.check_size(size, path)
-        old = self._entry(path)
+        (old,) = self._entries([path])
         more = occupied(size) - (occupied(old.size) if old is not None else 0)
         more += self._folders_missing(path[:-1]) if old is None else 0
         with self._site.quota.taking(more, _shown(path)):
@@ -251,13 +251,15 @@ class RequestStorage:
         if not any(path[: len(allowed)] == allowed for allowed in self._writable):
             raise _error(errno.EPERM, "the settings of this site do not let its scripts write here", path)
 
-    def _entry(self, path: Path) -> Entry | None:
-        return self._site.ask(self._site.origin.lookup, path)
+    def _entries(self, paths: list[Path]) -> list[Entry | None]:
+        """What stands at each of `paths`; None for what was deleted too."""
+        found = self._site.ask(self._site.origin.lookup_many, paths)
+        return [None if entry is None or entry.kind is Kind.DELETED else entry for entry in found]
 
     def _found(self, path: Path) -> Entry:
         self._check_path(path)
-        entry = self._entry(path)
-        if entry is None or entry.kind is Kind.DELETED:
+        (entry,) = self._entries([path])
+        if entry is None:
             raise _nothing(path)
         return entry
 
@@ -272,11 +274,8 @@ class RequestStorage:
 
     def _folders_missing(self, path: Path) -> int:
         """Bytes that the folders on the way to and at `path` will take which are not there yet."""
-        missing = 0
-        while path and self._entry(path) is None:
-            missing += occupied(0)
-            path = path[:-1]
-        return missing
+        folders = [path[:depth] for depth in range(1, len(path) + 1)]
+        return occupied(0) * self._entries(folders).count(None)
 
     def _size_of(self, entry: Entry) -> int:
         """Bytes that `entry` takes with all that is in it; PermissionError where one of its names is protected."""
