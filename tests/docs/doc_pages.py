@@ -46,7 +46,7 @@ class Block:
 
 def pages() -> list[Path]:
     """Every page of the documentation, in a fixed order."""
-    return [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(p for p in DOCS.rglob("*.md") if "_build" not in p.parts)]
+    return [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *sorted(p for p in DOCS.rglob("*.md") if "_build" not in p.parts)]
 
 
 def name_of(page: Path) -> str:
