@@ -1,6 +1,6 @@
 """The dialect of authentication modules: asks one whether somebody may enter. The answer is a status, without a body.
 
-204: yes. 401: no. 403: known, and not allowed. Only `resources/kinds/guard` asks, and takes anything else for a failure.
+204: yes. 401: no. 403: known, and not allowed. Only `resources/kinds/guard` asks; anything else is a failure to it.
 The module is imported once and again when it has changed, under its own name, so that scripts beside it share it.
 """
 
