@@ -5,14 +5,12 @@ from __future__ import annotations
 import pytest
 
 from twistedsite.origins import version
-from twistedsite.resources.cache import signatures
 from twistedsite.resources.mapping.place import Finder, Place
 
 
 @pytest.fixture
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that had to be looked up; files count as settled at once."""
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
     monkeypatch.setattr(version, "TICK_NS", -1)
     paths: list[str] = []
 

@@ -17,11 +17,13 @@ from twisted.web import server
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.kinds.static import StaticFile
-from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.site.context import SiteContext
+from twistedsite.resources.site.services import Services
 from twistedsite.settings.folder import FolderSettings
 from twistedsite.settings.server import ServerSettings
 
@@ -114,10 +116,12 @@ class NoScripts:
 def serving(root: Path, reactor: Any, *, engine: bool = False) -> Iterator[FileSite]:
     """The files below `root` on a port of this machine, by Twisted's own Site or by our own engine."""
     settings = ServerSettings(root=str(root))
-    site = SiteContext("test", settings, LocalOrigin(str(root)), NoScripts(), reactor)
+    site = SiteContext("test", settings, LocalOrigin(str(root)), NoScripts(), reactor, Services(settings, reactor))
     resource = Files(site, FolderSettings.of_server(settings))
     if engine:
-        factory: Any = Site(resource, limits=settings.http, max_body=settings.max_body, reactor=reactor)
+        factory: Any = Site(
+            resource, limits=settings.http, content_limits=ContentLimits(settings.max_body).for_any, reactor=reactor
+        )
     else:
         factory = server.Site(resource)
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
@@ -125,4 +129,4 @@ def serving(root: Path, reactor: Any, *, engine: bool = False) -> Iterator[FileS
         yield FileSite(root, site, resource, port.getHost().port)
     finally:
         pytest_twisted.blockon(port.stopListening())
-        site.delivery.stop()
+        site.services.stop()

@@ -4,7 +4,6 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import pytest
@@ -13,7 +12,7 @@ from problem_site import BROWSER, ProblemSite, answering
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from twistedsite.origins.interface import Capabilities, Entry, FolderPage, Kind, Origin, PageView
+from twistedsite.origins.interface import Capabilities, Entry, FolderPage, Kind, PageView
 from twistedsite.origins.listing import page_of
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.pages.render import LISTING_CSP
@@ -214,7 +213,7 @@ async def test_a_folder_that_is_gone_by_now_answers_404(site: ProblemSite) -> No
         def lookup_many(self, paths: Sequence[tuple[str, ...]]) -> list[Entry | None]:
             return [Entry(path, Kind.FOLDER) for path in paths]
 
-    site.site.origin = Gone(str(site.root))
+    site.lies_in(Gone(str(site.root)))
     site.lists("was", "here")
     assert (await site.ask()).status == 404
 
@@ -229,7 +228,7 @@ async def test_the_folder_is_read_and_rendered_beside_the_reactor(site: ProblemS
             go.wait(20)
             return super().list_page(entry, view)
 
-    site.site.origin = Slow(str(site.root))
+    site.lies_in(Slow(str(site.root)))
     answer = Deferred.fromCoroutine(site.ask())
     alive: Deferred[None] = Deferred()
 
@@ -261,6 +260,6 @@ async def test_a_far_folder_is_asked_on_the_reactors_thread(site: ProblemSite) -
             reactor.callLater(0, later.callback, page_of([Entry(("far.txt",), Kind.FILE, 3, 1e9)], view))
             return later
 
-    site.site.origin = cast(Origin, Far())
+    site.lies_in(Far())
     assert await names(site) == ["far.txt"]
     assert asked_in == [threading.main_thread()]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import msgspec
 import pytest
 import pytest_twisted
@@ -132,7 +133,8 @@ async def test_short_and_incompressible_texts_are_sent_as_they_are(files: FileSi
 async def test_the_settings_can_turn_it_off(files: FileSite) -> None:
     files.write("a.txt", TEXT)
     nothing = msgspec.structs.replace(files.site.settings.compression, codings=())
-    files.site.settings = msgspec.structs.replace(files.site.settings, compression=nothing)
+    settings = msgspec.structs.replace(files.site.settings, compression=nothing)
+    files.resource.site = attrs.evolve(files.site, settings=settings)
     answer = await files.ask("/a.txt", accept_encoding="gzip, br")
     assert answer.body == TEXT
     assert "vary" not in answer.headers
@@ -237,7 +239,7 @@ def source(name: str) -> Source:
 async def test_the_cache_keeps_what_was_used_last_within_its_limit(files: FileSite, encodings: list[Coding]) -> None:
     files.write("a.txt", TEXT)
     one = len(encode("gzip", TEXT)) + 600
-    bodies = EncodedBodies(2 * one, files.site.delivery.background)
+    bodies = EncodedBodies(2 * one, files.site.services.background)
     with opened(files) as file:
         for name in ("a", "b", "a", "c", "a", "b"):
             await bodies.get(source(name), file, keep=True)
@@ -247,7 +249,7 @@ async def test_the_cache_keeps_what_was_used_last_within_its_limit(files: FileSi
 @pytest_twisted.ensureDeferred
 async def test_a_cache_without_room_keeps_nothing(files: FileSite, encodings: list[Coding]) -> None:
     files.write("a.txt", TEXT)
-    bodies = EncodedBodies(0, files.site.delivery.background)
+    bodies = EncodedBodies(0, files.site.services.background)
     with opened(files) as file:
         for _ in range(2):
             assert await bodies.get(source("a"), file, keep=True)
@@ -257,7 +259,7 @@ async def test_a_cache_without_room_keeps_nothing(files: FileSite, encodings: li
 @pytest_twisted.ensureDeferred
 async def test_a_file_that_shrank_is_not_compressed(files: FileSite) -> None:
     files.write("a.txt", TEXT)
-    bodies = EncodedBodies(10**6, files.site.delivery.background)
+    bodies = EncodedBodies(10**6, files.site.services.background)
     with opened(files) as file:
         os.truncate(files.root / "a.txt", len(TEXT) - 1)
         with pytest.raises(ShortFileError):

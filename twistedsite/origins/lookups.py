@@ -14,6 +14,7 @@ class Lookups:
         self.origin = origin
         self._known: dict[Path, Entry | None] = {}
         self._used: dict[Path, Entry | None] = {}
+        self._failed = False
 
     async def many(self, paths: Iterable[Path]) -> list[Entry | None]:
         """What stands at each of `paths`, by one call to the origin."""
@@ -43,7 +44,11 @@ class Lookups:
 
     def validity(self) -> Validity | None:
         """What tells later whether everything that was used would be found again as it was; see `Origin.validity`."""
-        return self.origin.validity(self._used)
+        return None if self._failed else self.origin.validity(self._used)
+
+    def fail(self) -> None:
+        """The answer depends on something that could not be found out: it has no validity."""
+        self._failed = True
 
     def _use(self, path: Path) -> Entry | None:
         entry = self._used[path] = self._known[path]
@@ -52,5 +57,9 @@ class Lookups:
     async def _look_up(self, paths: list[Path]) -> None:
         new = [path for path in dict.fromkeys(paths) if path not in self._known]
         if new:
-            found = await await_if_deferred(self.origin.lookup_many(new))
+            try:
+                found = await await_if_deferred(self.origin.lookup_many(new))
+            except BaseException:
+                self.fail()
+                raise
             self._known.update(zip(new, found, strict=True))

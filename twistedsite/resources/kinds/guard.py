@@ -1,7 +1,7 @@
 """Who may enter: asks for a password where a folder's `[auth]` says so, before anything is made of what stands there.
 
 `FolderTree` calls `admit` once the settings of the place are known. It lets in, or raises the HttpProblem that is the
-answer; whatever fails, nobody is let in. What is kept ready (`hot.py`, `ready.py`) never comes from a guarded place.
+answer; whatever fails, nobody is let in. Ready answers (`resources.cache.answers`) never come from a guarded place.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from twistedsite.resources.auth.guesses import GuessCount
 from twistedsite.resources.auth.passwords import TooManyWaitError
 from twistedsite.resources.auth.users import FILE_LIMIT, Users, UsersError
 from twistedsite.resources.kinds.script import ScriptResource, problem_of
-from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem
 from twistedsite.scripts.dialects import guard as module_dialect
 from twistedsite.scripts.messages.response import ResponseHead
@@ -42,10 +42,10 @@ class Guard:
 
     def __init__(self, site: SiteContext) -> None:
         self._site = site
-        self._passwords = site.delivery.passwords
+        self._passwords = site.services.passwords
         self._remember = site.settings.auth.remember
         # Of this site alone: who is let in by another site, his own perhaps, does not start anew here.
-        self._guesses = GuessCount(site.settings.auth, site.delivery.now)
+        self._guesses = GuessCount(site.settings.auth, site.services.now)
         self._users: OrderedDict[tuple[str, ...], tuple[str, Users | UsersError]] = OrderedDict()
         """Path of a file of users -> its version, and what stands in it."""
 
@@ -140,7 +140,7 @@ class Guard:
     async def _read_users(self, entry: Entry) -> Users | UsersError:
         try:
             content = await await_if_deferred(self._site.origin.read(entry, FILE_LIMIT))
-            return await self._site.delivery.background.call(Users.parse, content)
+            return await self._site.services.background.call(Users.parse, content)
         except UsersError as error:
             return error
         except GoneError:

@@ -42,7 +42,7 @@ class Listing(SiteResource):
         """Send the listing as `?format=` or `Accept` say; raises HttpProblem 404 where the folder is gone."""
         query = _query(request.uri)
         form = _form(query.get("format", ""), request.getHeader("accept"))
-        origin, background = self.site.origin, self.site.delivery.background
+        origin, background = self.site.origin, self.site.services.background
         view = View.of_query(query)
         if form == "html" and (own := await self._own_page()) is not None:
             return await own.respond(request)

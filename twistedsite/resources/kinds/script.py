@@ -11,14 +11,15 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from twistedsite.http.connection.info import EndsText, ends_text
-from twistedsite.http.connection.pending import Reply
+from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message.head import HeadText, RequestHead
 from twistedsite.http.request import Request as OwnRequest
 from twistedsite.origins.interface import Entry, Kind, Origin, Path
-from twistedsite.resources.kinds.direct import DirectAnswer, PreparedHeads
+from twistedsite.resources.kinds.direct import PendingSink, PreparedHeads
 from twistedsite.resources.kinds.internal import InternalRequest
 from twistedsite.resources.kinds.sink import RequestSink
-from twistedsite.resources.site.base import SiteContext, SiteResource
+from twistedsite.resources.site.base import SiteResource
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem
 from twistedsite.scripts.messages.imports import Imports
 from twistedsite.scripts.messages.request import FormBounds, ScriptRequest
@@ -105,13 +106,13 @@ class ScriptResource(SiteResource):
     def sink(self, request: Request) -> RequestSink:
         """What takes the script's answer to `request`."""
         site = self.site
-        return RequestSink(request, self._fields, site.settings.compression, site.delivery.background, self._private)
+        return RequestSink(request, self._fields, site.settings.compression, site.services.background, self._private)
 
-    def answer_directly(self, reply: Reply) -> None:
+    def answer_pending(self, pending: PendingResponse) -> None:
         """Run the script for a request on the short way."""
-        ends = reply.ends
+        ends = pending.ends
         if ends is not None:
-            DirectAnswer(self, reply, self._told(reply.head.text, ends, self._url_path))
+            PendingSink(self, pending, self._told(pending.head.text, ends, self._url_path))
 
     def script_request(self, request: Request) -> ScriptRequest:
         """What the script is told of `request`."""

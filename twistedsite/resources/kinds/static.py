@@ -10,12 +10,11 @@ from twisted.web.server import Request
 
 from twistedsite.http.connection.sendfile import ShortFileError
 from twistedsite.http.message import media_types
-from twistedsite.http.message.response import FastResponse, prepared_head
+from twistedsite.http.message.response import PreparedResponse, prepared_head
 from twistedsite.http.request import Request as EngineRequest
 from twistedsite.origins.interface import Entry, GoneError
-from twistedsite.origins.local import LocalOrigin
 from twistedsite.origins.lookups import Lookups
-from twistedsite.resources.cache.hot import Answer
+from twistedsite.resources.cache.answers import FileAnswer
 from twistedsite.resources.content import conditional
 from twistedsite.resources.content.compression import add_vary, preferred
 from twistedsite.resources.content.privacy import make_private
@@ -28,7 +27,8 @@ from twistedsite.resources.content.ranges import (
 )
 from twistedsite.resources.content.sending import read_part, send_body, send_part
 from twistedsite.resources.kinds.representation import Representation, select
-from twistedsite.resources.site.base import SiteContext, SiteResource
+from twistedsite.resources.site.base import SiteResource
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem
 from twistedsite.settings.folder import FolderSettings
 
@@ -56,7 +56,6 @@ class StaticFile(SiteResource):
         encoded_by_author = any(name.lower() == "content-encoding" for name in folder.headers)
         encodable = media_types.is_compressible(media_type) and not encoded_by_author
         self._codings = site.settings.compression.codings if encodable else ()
-        self._asked = site.delivery.now()
 
     async def respond(self, request: Request) -> None:
         """Send the file, a part of it, or that the client has it already (RFC 9110, 13 to 15)."""
@@ -88,7 +87,7 @@ class StaticFile(SiteResource):
             headers.setRawHeaders(b"content-length", [b"%d" % chosen.size])
             body = await self._send(request, chosen, ByteRange(0, chosen.size))
             if ours_alone and chosen.settled and request.method == b"GET":
-                self._offer(request, field, chosen, body)
+                self._keep(request, field, chosen, body)
         elif len(parts) == 1:
             request.setResponseCode(206)
             headers.setRawHeaders(b"content-length", [b"%d" % parts[0].length])
@@ -104,7 +103,7 @@ class StaticFile(SiteResource):
         value = field(b"range")
         if value is None or request.method != b"GET":
             return None
-        if not conditional.range_applies(field, chosen.etag, chosen.modified, self.site.delivery.now()):
+        if not conditional.range_applies(field, chosen.etag, chosen.modified, self.site.services.now()):
             return None
         try:
             return parse_ranges(value, chosen.size)
@@ -135,7 +134,7 @@ class StaticFile(SiteResource):
             return None
         few = part.length <= self.site.settings.static.hot_file
         if chosen.body is None and not few:
-            await send_part(request, chosen.file, part, self.site.delivery.background)
+            await send_part(request, chosen.file, part, self.site.services.background)
             return None
         body = await self._small(chosen, part) if chosen.body is None else chosen.body
         await send_body(request, body)
@@ -145,7 +144,7 @@ class StaticFile(SiteResource):
         if not part.length:
             return b""
         try:
-            return await read_part(chosen.file, part, self.site.delivery.background)
+            return await read_part(chosen.file, part, self.site.services.background)
         except ShortFileError:
             # Nothing has been sent yet, and what was looked up is not there any more.
             raise HttpProblem(404) from None
@@ -159,33 +158,25 @@ class StaticFile(SiteResource):
         headers.setRawHeaders(b"content-length", [b"%d" % length])
         for frame, part in zip(frames, parts, strict=False):
             request.write(frame)
-            await send_part(request, chosen.file, part, self.site.delivery.background)
+            await send_part(request, chosen.file, part, self.site.services.background)
         request.write(frames[-1])
 
-    def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:
-        """Let the next request for the same get this answer, or that it has not changed, without a Request."""
-        site, origin, hot = self.site, self.site.origin, self.site.delivery.hot
-        if self.folder.auth is not None:
-            # What is kept ready is sent to everybody.
-            return
-        heard = isinstance(request, EngineRequest) and request.site.fast is not None
+    def _keep(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:
+        """Let the next requests for the same get this answer, or a 304, without a Request."""
+        site, services = self.site, self.site.services
+        asks = isinstance(request, EngineRequest) and request.site.quick_answer is not None
         accepted = field(b"accept-encoding")
-        if not heard or not isinstance(origin, LocalOrigin) or hot.has(site.name, request.path, accepted, chosen.etag):
+        # Everybody gets what is kept, so nothing of a guarded folder is.
+        if not asks or self.folder.auth is not None:
+            return
+        if services.answers.has_file(site, request.path, accepted, chosen.etag):
             return
         fields = list(request.responseHeaders.getAllRawHeaders())
         about = [(name, values) for name, values in fields if name.lower() not in (*_NOT_IN_304, b"content-length")]
-        ok = None if body is None else FastResponse(prepared_head(200, b"OK", fields), body, 200)
-        not_modified = FastResponse(prepared_head(304, b"Not Modified", about), b"", 304)
-        hot.offer(
-            site.name,
-            request.path,
-            accepted,
-            Answer(ok, not_modified, chosen.etag, int(chosen.modified)),
-            root=origin.root,
-            path=self.entry.path,
-            versions=chosen.made_from,
-            asked=self._asked,
-        )
+        ok = None if body is None else PreparedResponse(prepared_head(200, b"OK", fields), body, 200)
+        not_modified = PreparedResponse(prepared_head(304, b"Not Modified", about), b"", 304)
+        answer = FileAnswer(ok, not_modified, chosen.etag, int(chosen.modified))
+        services.answers.keep_file(site, request.path, accepted, answer, self._lookups.validity())
 
 
 def _fields(request: Request) -> conditional.Field:

@@ -12,13 +12,11 @@ import attrs
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
-from twistedsite.http.connection.pending import Reply
-from twistedsite.http.message.head import RequestHead
+from twistedsite.http.message.response import PreparedResponse
+from twistedsite.http.request import Request as EngineRequest
 from twistedsite.origins.interface import Entry, Kind
-from twistedsite.origins.local import LocalOrigin
 from twistedsite.origins.lookups import Lookups
-from twistedsite.resources.cache.absent import keeper
-from twistedsite.resources.cache.ready import ReadyScripts
+from twistedsite.pages.accept import Representation
 from twistedsite.resources.kinds.guard import Guard
 from twistedsite.resources.kinds.health import is_health, send_health
 from twistedsite.resources.kinds.listing import Listing
@@ -28,8 +26,9 @@ from twistedsite.resources.kinds.static import StaticFile
 from twistedsite.resources.mapping.first_line import Directive, FirstLines
 from twistedsite.resources.mapping.inheritance import Inheritance
 from twistedsite.resources.mapping.place import Finder, Place
-from twistedsite.resources.site.base import SiteContext, SiteResource
-from twistedsite.resources.site.error import HttpProblem, send_problem
+from twistedsite.resources.site.base import SiteResource
+from twistedsite.resources.site.context import SiteContext
+from twistedsite.resources.site.error import HttpProblem, KeepPage, send_problem
 from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
 from twistedsite.scripts.messages.storage import MAX_DEPTH
 from twistedsite.settings.folder import FolderSettings
@@ -267,49 +266,53 @@ class FolderTree(SiteResource):
 
     def __init__(self, site: SiteContext) -> None:
         self._inheritance = Inheritance(site.origin, site.settings)
-        self._first_lines = FirstLines(site.origin, site.delivery.background)
-        self._ready: ReadyScripts | None = None
-        if isinstance(site.origin, LocalOrigin):
-            self._ready = ReadyScripts(site.origin.root, site.delivery.now)
+        self._first_lines = FirstLines(site.origin, site.services.background)
         super().__init__(site, Entry((), Kind.FOLDER), FolderSettings.of_server(site.settings))
         self._guard = Guard(site)
 
     def render(self, request: Request) -> int:
         """Answer `request`: at once by a script whose place is known, else by looking it up."""
-        if self._ready is not None and (script := self._ready.lookup(request.path)) is not None:
-            return script.render(request)
-        return super().render(request)
-
-    def direct(self, head: RequestHead, batch: int) -> Callable[[Reply], None] | None:
-        """Who answers a GET or HEAD at once and without a Request, where this tree is the root: see `Site.direct`."""
-        if self._ready is None or (script := self._ready.lookup(head.path, batch)) is None:
-            return None
-        return script.answer_directly
+        script = self.site.services.answers.script(self.site, request.path)
+        return super().render(request) if script is None else script.render(request)
 
     async def answer(self, request: Request) -> None:
         """Answer `request`; what goes wrong is answered under the settings of the folder in which it went wrong."""
         folder = self.folder
-        asked = self.site.delivery.now()
-        nothing = False
+        lookups = Lookups(self.site.origin)
+        keep: KeepPage | None = None
         try:
             path, slash = checked_path(request.postpath or [])
             if is_health(self.site.settings, path, request):
                 return send_health(self.site.runner, request)
-            lookups = Lookups(self.site.origin)
             chain = await self._inheritance.along(path, lookups)
             folder = chain.at(0)
             place = await Finder(path, slash, chain, lookups, self._first_lines).find()
             folder = place.settings
             await self._guard.admit(request, folder)
-            nothing = place.entry is None and folder.auth is None
+            if place.entry is None:
+                keep = self._keeps_not_found(request, place)
             found = resource_for(self.site, place)
-            if self._ready is not None and isinstance(found, ScriptResource) and not place.handled:
-                behind = len(place.rest) + place.slash if place.rest else 0
-                self._ready.offer(request.path, found, asked, behind)
+            if isinstance(found, ScriptResource) and folder.auth is None and not place.handled:
+                # Of a guarded folder nothing is kept: whoever asks would have to be let in first.
+                self.site.services.answers.keep_script(self.site, request.path, found, lookups.validity())
             if isinstance(found, SiteResource):
                 await found.answer(request)
             else:
                 request.render(found)
         except HttpProblem as problem:
-            keep = keeper(self.site, request, path, folder, asked) if nothing and problem.status == 404 else None
-            send_problem(request, problem, self.site, folder, keep)
+            send_problem(request, problem, self.site, folder, keep if problem.status == 404 else None, lookups)
+
+    def _keeps_not_found(self, request: Request, place: Place) -> KeepPage | None:
+        """Return what keeps the 404 page for `place`; None where nobody would ask for it, or not all may see it."""
+        if place.settings.auth is not None or request.prepath or request.method not in (b"GET", b"HEAD"):
+            return None
+        if not isinstance(request, EngineRequest) or request.site.quick_answer is None:
+            return None
+        if request.getHeader(b"authorization") is not None:
+            return None
+
+        def keep(form: Representation, response: PreparedResponse) -> None:
+            answers, validity = self.site.services.answers, place.lookups.validity()
+            answers.keep_not_found(self.site, request.path, form, response, validity)
+
+        return keep
