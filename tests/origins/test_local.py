@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import pytest
 from descriptors import open_descriptors
 from site_files import write
 
-from twistedsite.origins.interface import Entry, GoneError, Kind
+from twistedsite.origins.interface import Entry, GoneError, Kind, OriginError, PageView
 from twistedsite.origins.local import LocalOrigin
 
 
@@ -200,6 +201,29 @@ def test_the_version_changes_with_every_change_of_content(
     after = entry_at(origin, "page.html")
     assert after.size == before.size
     assert after.version != before.version
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ENOMEM])
+def test_what_the_machine_cannot_do_is_no_absence(
+    origin: LocalOrigin, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    page, folder = entry_at(origin, "page.html"), entry_at(origin, "folder")
+
+    def failing(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number), "/some/where")
+
+    monkeypatch.setattr(os, "open", failing)
+    for asked in (
+        lambda: origin.lookup_many([("page.html",)]),
+        lambda: origin.open(page),
+        lambda: origin.read(page, 100),
+        lambda: origin.children(folder),
+        lambda: origin.list_page(folder, PageView()),
+    ):
+        with pytest.raises(OriginError) as caught:
+            asked()
+        assert caught.value.errno == number
+        assert "/some/where" not in str(caught.value)
 
 
 def test_no_descriptor_is_left_open(origin: LocalOrigin, root: Path) -> None:

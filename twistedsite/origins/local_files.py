@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from twistedsite.origins.interface import Entry, Kind, OriginError, Path
+from twistedsite.origins.local_writing import TEMPORARY
 from twistedsite.origins.version import is_settled, local_version
 
 
@@ -75,10 +76,11 @@ class LocalFolder:
     def names(self) -> list[tuple[str, Kind | None]]:
         """The names in it, in no particular order, and what they stand for; None for a symbolic link.
 
-        This does not look at the files themselves: where there are many, that takes most of the time.
+        Files that are just being written are left out. This does not look at the files: where there are many, that
+        takes most of the time.
         """
         with os.scandir(self._descriptor) as found:
-            return [(item.name, _kind_of_item(item)) for item in found]
+            return [(item.name, _kind_of_item(item)) for item in found if not item.name.startswith(TEMPORARY)]
 
     def entries(self, names: Iterable[str]) -> list[Entry]:
         """What stands at each of `names`; those that are gone are left out."""

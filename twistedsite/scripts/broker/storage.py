@@ -15,7 +15,6 @@ from typing import IO, Any, Final, ParamSpec, TypeVar, cast
 from twisted.internet.threads import blockingCallFromThread
 
 from twistedsite.origins.interface import Entry, GoneError, Kind, MaybeDeferred, OpenFile, Origin, occupied
-from twistedsite.origins.local_writing import TEMPORARY
 from twistedsite.scripts.broker.quota import Quota
 from twistedsite.scripts.exchange.files import PathLock
 from twistedsite.scripts.messages.storage import MAX_DEPTH, Child
@@ -157,7 +156,7 @@ class RequestStorage:
         if entry.kind is not Kind.FOLDER:
             raise _error(errno.EACCES, "it is nothing of this site", path)
         kinds = (Kind.FILE, Kind.FOLDER)
-        found = [child for child in self._children(entry) if child.kind in kinds and not _is_temporary(child.name)]
+        found = [child for child in self._children(entry) if child.kind in kinds]
         return sorted((Child(child.name, child.kind is Kind.FOLDER) for child in found), key=lambda child: child.name)
 
     def make_folder(self, path: Path) -> None:
@@ -294,10 +293,6 @@ class RequestStorage:
 def is_protected(name: str) -> bool:
     """Whether no script may ever write, make or remove what has this name, nor anything below it."""
     return name.startswith(".") or name.casefold() == FILE_NAME
-
-
-def _is_temporary(name: str) -> bool:
-    return name.startswith(TEMPORARY)
 
 
 def _is_name(name: str) -> bool:
