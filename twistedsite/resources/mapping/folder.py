@@ -16,7 +16,7 @@ from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import Request as EngineRequest
 from twistedsite.origins.interface import Entry, Kind
 from twistedsite.origins.lookups import Lookups
-from twistedsite.pages.accept import Representation
+from twistedsite.pages.accept import PageForm
 from twistedsite.resources.kinds.guard import Guard
 from twistedsite.resources.kinds.health import is_health, send_health
 from twistedsite.resources.kinds.listing import Listing
@@ -311,7 +311,7 @@ class FolderTree(SiteResource):
         if request.getHeader(b"authorization") is not None:
             return None
 
-        def keep(form: Representation, response: PreparedResponse) -> None:
+        def keep(form: PageForm, response: PreparedResponse) -> None:
             answers, validity = self.site.services.answers, place.lookups.validity()
             answers.keep_not_found(self.site, request.path, form, response, validity)
 
