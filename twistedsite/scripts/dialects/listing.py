@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from twistedsite.scripts.dialects.jinja import render
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.templates.jinja import render
 
 TEMPLATE: Final = ("_templates", "index.html")
 """Where a site has its own listing."""

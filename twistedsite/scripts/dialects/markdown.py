@@ -17,12 +17,11 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from twistedsite.pages.render import MARKDOWN_CSP, markdown_page
-from twistedsite.scripts.dialects.jinja import render
-from twistedsite.scripts.dialects.template_fault import template_source
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.templates.fault import template_source
+from twistedsite.scripts.templates.jinja import render
 
-NAME: Final = "markdown"
 CACHED: Final = 64
 """Rendered files that are kept."""
 LONGEST_CACHED: Final = 128 * 1024

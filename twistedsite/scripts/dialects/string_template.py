@@ -10,14 +10,11 @@ import html
 import re
 import string
 from collections.abc import Callable, Mapping
-from typing import Final
 
-from twistedsite.scripts.dialects.template_fault import TemplateFault, template_source
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.messages.request import ScriptRequest
-
-NAME: Final = "string_template"
+from twistedsite.scripts.templates.fault import TemplateFault, template_source
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:

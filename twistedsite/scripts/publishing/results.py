@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from twistedsite.scripts.dialects import load_dialect
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.headers import location
 from twistedsite.scripts.messages.response import BODILESS, checked_status
@@ -76,8 +75,10 @@ def answer(exchange: Exchange, result: object) -> None:
             _default_type(exchange, "application/json")
             exchange.write(msgspec.json.encode(content))
         case Template():
-            jinja: Any = load_dialect("jinja")
-            exchange.write(jinja.render(exchange, [content.name], content.values).encode("utf-8", "replace"))
+            # Here, because Jinja2 takes long to load, and few pages need it.
+            from twistedsite.scripts.templates.jinja import render
+
+            exchange.write(render(exchange, [content.name], content.values).encode("utf-8", "replace"))
         case Iterator():
             _stream(exchange, content)
         case _:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twistedsite.scripts.dialects import jinja
 from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.templates.jinja import render
 
 
 class Templates:
@@ -20,4 +20,4 @@ class Templates:
 
     def render_to_string(self, path: str, with_data: dict[str, Any] | None = None) -> str:
         """The template at `path`, filled in with `with_data`. Raises IOError where there is none."""
-        return jinja.render(self._exchange, [path], with_data)
+        return render(self._exchange, [path], with_data)

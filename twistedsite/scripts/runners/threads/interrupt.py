@@ -29,6 +29,7 @@ _SCRIPTS: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspat
 _PACKAGE: Final = os.path.dirname(_SCRIPTS) + os.sep
 _INTERRUPTIBLE: Final = (
     os.path.join(_SCRIPTS, "dialects") + os.sep,
+    os.path.join(_SCRIPTS, "templates") + os.sep,
     os.path.join(_SCRIPTS, "exchange", "exchange.py"),
     os.path.join(_SCRIPTS, "exchange", "page.py"),
     os.path.join(_SCRIPTS, "exchange", "streams.py"),
