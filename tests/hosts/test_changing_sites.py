@@ -18,7 +18,7 @@ from twistedsite.hosts.sites import Sites
 from twistedsite.hosts.tree import HostTree
 from twistedsite.http.site import Site
 from twistedsite.resources.site.server import Shared
-from twistedsite.sessions.stores import SessionStores
+from twistedsite.sessions.stores import open_store
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.site_table import SiteTable
@@ -43,8 +43,8 @@ async def served(registry: MemoryRegistry) -> AsyncIterator[tuple[ServedSite, Si
     run: Any = reactor
     settings = ServerSettings()
     shared = Shared(settings, run)
-    stores = SessionStores("memory", settings.session, run.seconds)
-    sites = Sites(registry, shared, stores)
+    sessions = open_store("memory", settings.session, run.seconds)
+    sites = Sites(registry, shared, sessions)
     engine = Site(HostTree(sites, settings), limits=settings.http, max_body=1000, reactor=run)
     engine.fast, engine.limits_of_host = sites.fast, sites.content_limits
     port = run.listenTCP(0, engine, interface="127.0.0.1")
@@ -55,7 +55,7 @@ async def served(registry: MemoryRegistry) -> AsyncIterator[tuple[ServedSite, Si
         await engine.drain(0)
         sites.stop()
         shared.stop()
-        stores.close()
+        sessions.close()
 
 
 def make(folder: Path, text: str) -> Path:

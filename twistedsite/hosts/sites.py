@@ -15,7 +15,7 @@ from twistedsite.http.message.head import RequestHead
 from twistedsite.http.message.response import FastResponse
 from twistedsite.resources.mapping.builder import BuiltSite, build_on
 from twistedsite.resources.site.server import Shared
-from twistedsite.sessions.stores import SessionStores
+from twistedsite.sessions.interface import ServerSessionStore
 from twistedsite.settings.hosts import host_name
 from twistedsite.settings.sites import DEFAULT_SITE, SiteSettings, default_site, nested
 
@@ -28,7 +28,7 @@ class Sites:
 
     _log = Logger()
 
-    def __init__(self, registry: Registry, shared: Shared, sessions: SessionStores) -> None:
+    def __init__(self, registry: Registry, shared: Shared, sessions: ServerSessionStore) -> None:
         self.registry = registry
         self._shared = shared
         self._delivery = shared.delivery
@@ -128,7 +128,7 @@ class Sites:
         if known is not None:
             return known[1]
         own = site.name == DEFAULT_SITE
-        store = self._sessions.default() if own else self._sessions.of_site(site.name, site.settings.session)
+        store = self._sessions if own else self._sessions.for_site(site.name, site.settings.session)
         built = build_on(self._shared, site, store)
         self._built[site.name] = (site, built)
         return built

@@ -29,7 +29,7 @@ class NoUserError(ValueError):
     """A site cannot have a user of its own: another one has it, or there are more sites than users."""
 
 
-class Users:
+class SiteUsers:
     """Gives each site a user of its own, out of `uids`; none where that is empty.
 
     A site's user follows from its name, so it is the same after a restart; where two names lead to one user, the site

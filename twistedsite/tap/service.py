@@ -32,7 +32,7 @@ from twistedsite.resources.mapping.builder import build_site
 from twistedsite.resources.site.server import Shared
 from twistedsite.scripts.dialects import check_handlers
 from twistedsite.sessions.interface import SessionError
-from twistedsite.sessions.stores import SessionStores, open_store
+from twistedsite.sessions.stores import open_store
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 
@@ -149,9 +149,9 @@ class ServerService(Service):
     def _open_sites(self, engine: Site) -> None:
         settings = self.settings
         shared = Shared(settings, self._reactor)
-        stores = SessionStores(settings.sessions, settings.session, time.time)
-        sites = Sites(settings_registry(settings), shared, stores)
-        self._closing = [sites.stop, shared.stop, stores.close]
+        sessions = open_store(settings.sessions, settings.session, time.time)
+        sites = Sites(settings_registry(settings), shared, sessions)
+        self._closing = [sites.stop, shared.stop, sessions.close]
         sites.prepare()
         engine.resource = HostTree(sites, settings)
         engine.fast, engine.direct, engine.limits_of_host = sites.fast, sites.direct, sites.content_limits

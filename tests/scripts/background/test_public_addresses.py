@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 
-from twistedsite.scripts.broker.outbound import ForbiddenAddressError, _JudgedEndpoint, is_public
+from twistedsite.scripts.broker.background_client import ForbiddenAddressError, _JudgedEndpoint, is_public
 from twistedsite.settings.server import BackgroundSettings
 
 

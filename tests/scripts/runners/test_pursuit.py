@@ -10,7 +10,7 @@ from types import CodeType
 import pytest
 
 from twistedsite.scripts.messages.outcome import ScriptStop
-from twistedsite.scripts.runners.threads.monitoring import Pursuit
+from twistedsite.scripts.runners.threads.monitoring import StopMonitor
 
 NEEDS_MONITORING = pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 has no sys.monitoring")
 SWALLOWER = """
@@ -65,14 +65,14 @@ def compiled() -> CodeType:
 
 def test_without_monitoring_it_says_that_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(sys, "monitoring", raising=False)
-    assert not Pursuit().begin(threading.get_ident(), [compiled()])
+    assert not StopMonitor().begin(threading.get_ident(), [compiled()])
 
 
 @NEEDS_MONITORING
 def test_the_pursued_thread_stops_and_another_one_that_runs_the_same_code_goes_on() -> None:
     code = compiled()
     pursued, other = Runner(code), Runner(code)
-    pursuit = Pursuit()
+    pursuit = StopMonitor()
     assert pursued.ident is not None
     assert pursuit.begin(pursued.ident, pursued.codes())
     assert pursued.stopped.wait(10)
@@ -87,7 +87,7 @@ def test_the_pursued_thread_stops_and_another_one_that_runs_the_same_code_goes_o
 @NEEDS_MONITORING
 def test_codes_that_are_equal_are_watched_each() -> None:
     runners = [Runner(compiled()), Runner(compiled())]
-    pursuit = Pursuit()
+    pursuit = StopMonitor()
     for runner in runners:
         assert runner.ident is not None
         assert pursuit.begin(runner.ident, runner.codes())
@@ -101,7 +101,7 @@ def test_codes_that_are_equal_are_watched_each() -> None:
 def test_when_nobody_is_pursued_the_tool_is_given_back() -> None:
     monitoring = getattr(sys, "monitoring")  # noqa: B009 - unknown to the type checker's Python 3.11
     runner = Runner(compiled())
-    pursuit = Pursuit()
+    pursuit = StopMonitor()
     assert runner.ident is not None
     assert pursuit.begin(runner.ident, runner.codes())
     assert [number for number in range(6) if monitoring.get_tool(number) == "twistedsite"] == [3]
@@ -116,7 +116,7 @@ def test_where_others_have_all_tools_it_says_that_it_cannot() -> None:
     for number in (3, 4):
         monitoring.use_tool_id(number, "another")
     try:
-        assert not Pursuit().begin(threading.get_ident(), [compiled()])
+        assert not StopMonitor().begin(threading.get_ident(), [compiled()])
     finally:
         for number in (3, 4):
             monitoring.free_tool_id(number)

@@ -1,6 +1,7 @@
-"""The server's side of background requests: how many, where to, and what becomes of their answers, which is nothing.
+"""The server's side of background requests: their limits, where they go, and the log of those that fail.
 
-A request to the script's own site goes into its tree of resources, with no connection; others go out by `outbound`.
+A request to the script's own site goes into its tree of resources, without a connection. Others go out by the
+`BackgroundClient`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from twistedsite.scripts.messages.background import BackgroundCall
 from twistedsite.settings.server import BackgroundSettings
 
 if TYPE_CHECKING:
-    from twistedsite.scripts.broker.outbound import Outbound
+    from twistedsite.scripts.broker.background_client import BackgroundClient
     from twistedsite.scripts.messages.request import ScriptRequest
 
 Dispatch: TypeAlias = "Callable[[BackgroundCall, ScriptRequest], Deferred[None]]"
@@ -49,7 +50,7 @@ class SiteBackground:
         self._server = server
         self._own = InFlight(settings.per_site)
         self._reactor = reactor
-        self._outbound: Outbound | None = None
+        self._client: BackgroundClient | None = None
         self._running: set[Deferred[None]] = set()
         self._stopped = False
 
@@ -68,11 +69,11 @@ class SiteBackground:
 
     def send(self, call: BackgroundCall, cause: ScriptRequest) -> None:
         """Send `call`, for which a place was taken."""
-        if not call.is_local and self._outbound is None:
+        if not call.is_local and self._client is None:
             # Here, in a thread, and only now: an HTTP client takes as long to load as half of the server.
-            from twistedsite.scripts.broker.outbound import Outbound
+            from twistedsite.scripts.broker.background_client import BackgroundClient
 
-            self._outbound = Outbound(self.settings, self._reactor)
+            self._client = BackgroundClient(self.settings, self._reactor)
         self._reactor.callFromThread(self._send, call, cause)
 
     def stop(self) -> None:
@@ -102,8 +103,8 @@ class SiteBackground:
         if call.is_local:
             assert self.dispatch is not None
             return self.dispatch(call, cause)
-        assert self._outbound is not None
-        return self._outbound.send(call)
+        assert self._client is not None
+        return self._client.send(call)
 
     def _leave(self, result: object) -> None:
         self._own.leave()
@@ -122,7 +123,7 @@ class SiteBackground:
 
 
 class RequestBackground:
-    """See `Background`: for one request, which is counted here, and nowhere else."""
+    """See `BackgroundSender`: for one request, which is counted here, and nowhere else."""
 
     def __init__(self, site: SiteBackground, request: ScriptRequest) -> None:
         self._site = site
@@ -131,7 +132,7 @@ class RequestBackground:
         self._guard = threading.Lock()
 
     def send(self, call: BackgroundCall) -> bool:
-        """See `Background.send`."""
+        """See `BackgroundSender.send`."""
         call.check()
         settings, site, request = self._site.settings, self._site, self._request
         if call.is_local and request.depth >= settings.depth:

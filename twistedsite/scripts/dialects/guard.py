@@ -43,7 +43,7 @@ def _decision(names: dict[str, object], exchange: Exchange) -> int:
     credentials = parse_basic(request.header("authorization"))
     if credentials is None:
         return UNKNOWN
-    told = AuthRequest(
+    auth_request = AuthRequest(
         method=request.method,
         path=request.target.partition("?")[0],
         query=request.query,
@@ -54,7 +54,7 @@ def _decision(names: dict[str, object], exchange: Exchange) -> int:
         options=request.options,
     )
     try:
-        answer = _asked(names, credentials.user, credentials.password, told)
+        answer = _asked(names, credentials.user, credentials.password, auth_request)
     except PermissionError as error:
         if error.errno is not None:
             # Not the module's word: something that it opens is not for it.
@@ -65,13 +65,13 @@ def _decision(names: dict[str, object], exchange: Exchange) -> int:
     return ALLOWED if answer else UNKNOWN
 
 
-def _asked(names: dict[str, object], user: str, password: str, told: AuthRequest) -> object:
+def _asked(names: dict[str, object], user: str, password: str, auth_request: AuthRequest) -> object:
     function = names.get("authenticate")
     handler = names.get("AuthHandler")
     if callable(function):
-        answer = function(user, password, told)
+        answer = function(user, password, auth_request)
     elif callable(handler):
-        method: Callable[[str, str], object] = handler(told).authenticate
+        method: Callable[[str, str], object] = handler(auth_request).authenticate
         answer = method(user, password)
     else:
         raise TypeError("expected a function authenticate or a class AuthHandler")

@@ -13,7 +13,7 @@ from twistedsite.http.message.cookies import parse_cookies
 from twistedsite.http.message.forms import Form, Upload, parse_body, parse_query
 from twistedsite.scripts.exchange.environ import cgi_environ
 from twistedsite.scripts.exchange.headers import ResponseHeaders
-from twistedsite.scripts.exchange.interface import Background, Broker, ResponseWriter, Storage
+from twistedsite.scripts.exchange.interface import BackgroundSender, Broker, ResponseWriter, Storage
 from twistedsite.scripts.exchange.lazy import lazy
 from twistedsite.scripts.exchange.session import SESSION_COOKIE, Session, SessionAccess
 from twistedsite.scripts.messages.request import ScriptRequest
@@ -118,7 +118,7 @@ class Exchange:
         return self._storage
 
     @lazy
-    def background(self) -> Background:
+    def background(self) -> BackgroundSender:
         """What sends requests without waiting for their answers."""
         return self._broker.background(self.request)
 

@@ -96,7 +96,7 @@ class LockHolder(Protocol):
         ...
 
 
-class Background(Protocol):
+class BackgroundSender(Protocol):
     """Sends requests for one script. Calls come from the script's thread."""
 
     def send(self, call: BackgroundCall) -> bool:
@@ -116,6 +116,6 @@ class Broker(Protocol):
         """The files of the script's own site, as far as `request` may touch them; to be closed at its end."""
         ...
 
-    def background(self, request: ScriptRequest) -> Background:
+    def background(self, request: ScriptRequest) -> BackgroundSender:
         """What sends the background requests of `request`."""
         ...

@@ -49,7 +49,7 @@ class LogText(io.TextIOBase):
         """Nothing: a script that closes its standard error has its exceptions logged all the same."""
 
 
-class Allowance:
+class LogQuota:
     """What one script may still add to the log."""
 
     def __init__(self) -> None:

@@ -21,23 +21,23 @@ class Request:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        told = exchange.request
-        self.method: str = told.method
+        script_request = exchange.request
+        self.method: str = script_request.method
         """`GET`, `POST`, …"""
-        self.path: str = told.script_name + told.path_info
+        self.path: str = script_request.script_name + script_request.path_info
         """The URL's path, decoded."""
-        self.script_name: str = told.script_name
+        self.script_name: str = script_request.script_name
         """The part of it that led to the script: where links of the script begin."""
-        self.path_info: str = told.path_info
+        self.path_info: str = script_request.path_info
         """The rest of it; empty, or begins with a slash."""
-        self.query_string: str = told.query
-        self.scheme: str = told.scheme
+        self.query_string: str = script_request.query
+        self.scheme: str = script_request.scheme
         """`http` or `https`."""
-        self.host: str = told.host
+        self.host: str = script_request.host
         """The Host field, port included where given: what the client says."""
-        self.client: str = told.client
+        self.client: str = script_request.client
         """The client's address."""
-        self.options: Mapping[str, OptionValue] = told.options
+        self.options: Mapping[str, OptionValue] = script_request.options
         """`[options]` of the settings."""
 
     @property

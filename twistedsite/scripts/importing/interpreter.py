@@ -22,7 +22,7 @@ from twistedsite.scripts.importing.hook import load_module
 from twistedsite.scripts.importing.modules import ModuleTable, is_loading
 from twistedsite.scripts.importing.own_builtins import own_builtins
 from twistedsite.scripts.importing.plain_names import PlainNames, forget_names, owner_of
-from twistedsite.scripts.messages.imports import Imports
+from twistedsite.scripts.messages.imports import ImportSettings
 
 PREFIX: Final = "site_folder_"
 """Of the names of all synthetic packages."""
@@ -45,7 +45,7 @@ class Interpreter:
         package: str,
         path: tuple[str, ...],
         home: Callable[[str], str],
-        imports: Imports,
+        imports: ImportSettings,
         root: str,
     ) -> None:
         self.table = table

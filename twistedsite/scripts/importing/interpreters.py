@@ -22,12 +22,12 @@ from twistedsite.scripts.importing import hook
 from twistedsite.scripts.importing.interpreter import PREFIX, Interpreter
 from twistedsite.scripts.importing.modules import ModuleTable
 from twistedsite.scripts.importing.plain_names import forget_names, owner_of
-from twistedsite.scripts.messages.imports import PLAIN, Imports
+from twistedsite.scripts.messages.imports import PLAIN, ImportSettings
 
 _SERIAL: Final = itertools.count(1)
 """Tells the packages of two servers in one process apart, where both have the same folder."""
 
-_Key = tuple[str, Imports]
+_Key = tuple[str, ImportSettings]
 
 
 class Interpreters:
@@ -38,14 +38,14 @@ class Interpreters:
         self._limit = limit
         self._tables: OrderedDict[_Key, ModuleTable] = OrderedDict()
         self._known: dict[_Key, Interpreter] = {}
-        self._last: tuple[str, Imports, Interpreter] | None = None
+        self._last: tuple[str, ImportSettings, Interpreter] | None = None
         """What was asked for last: it need not be looked up again."""
         self._by_package: dict[str, Interpreter] = {}
         self._lock = threading.RLock()
         sys.meta_path.insert(0, self)
         hook.install()
 
-    def get(self, folder: str, imports: Imports = PLAIN) -> Interpreter:
+    def get(self, folder: str, imports: ImportSettings = PLAIN) -> Interpreter:
         """The interpreter for scripts in `folder`, an absolute path, whose settings say `imports`.
 
         It is from now on the one of the running script, for code that this calls.
@@ -80,7 +80,7 @@ class Interpreters:
             while self._tables:
                 self._drop(self._tables.popitem()[1])
 
-    def _make(self, folder: str, imports: Imports) -> Interpreter:
+    def _make(self, folder: str, imports: ImportSettings) -> Interpreter:
         key = _table_key(folder, imports)
         table = self._tables.get(key)
         if table is None:
@@ -90,7 +90,7 @@ class Interpreters:
         interpreter = self._known[folder, imports] = self._interpreter(table, folder, imports)
         return interpreter
 
-    def _interpreter(self, table: ModuleTable, folder: str, imports: Imports) -> Interpreter:
+    def _interpreter(self, table: ModuleTable, folder: str, imports: ImportSettings) -> Interpreter:
         known: Interpreter | None = table.interpreters.get((folder, imports))
         if known is not None:
             return known
@@ -113,12 +113,12 @@ class Interpreters:
             self._by_package[root] = self._interpreter(table, imports.rootpkg_folder, imports)
         return interpreter
 
-    def _home(self, table: ModuleTable, imports: Imports, folder: str) -> str:
+    def _home(self, table: ModuleTable, imports: ImportSettings, folder: str) -> str:
         """The synthetic package of `folder`, which is on a search path."""
         with self._lock:
             return self._interpreter(table, folder, imports).package
 
-    def _package(self, table: ModuleTable, folder: str, identity: str, imports: Imports) -> str:
+    def _package(self, table: ModuleTable, folder: str, identity: str, imports: ImportSettings) -> str:
         # The same name in every process and after every start: it stands in what scripts have pickled.
         named = "\0".join((identity, folder, imports.rootpkg, imports.rootpkg_folder))
         name = PREFIX + hashlib.sha256(os.fsencode(named)).hexdigest()[:12]
@@ -137,6 +137,6 @@ class Interpreters:
         table.close()
 
 
-def _table_key(folder: str, imports: Imports) -> _Key:
+def _table_key(folder: str, imports: ImportSettings) -> _Key:
     """What has modules of its own: a named interpreter, or a folder under its settings."""
     return (f"{imports.root}\0{imports.interpreter}", PLAIN) if imports.interpreter else (folder, imports)

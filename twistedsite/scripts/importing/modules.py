@@ -12,7 +12,7 @@ from types import CodeType, ModuleType
 from typing import Any, Final, Protocol
 
 from twistedsite.scripts.code.cache import CodeCache, file_version, is_settled, source_digest
-from twistedsite.scripts.messages.imports import Imports
+from twistedsite.scripts.messages.imports import ImportSettings
 
 _MOST_STRANGERS: Final = 1024
 EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
@@ -99,9 +99,9 @@ class ModuleTable:
         """Full name -> folder, of the packages on the way to them."""
         self.packages: set[str] = set()
         """The synthetic packages, one for each folder that is searched."""
-        self.roots: dict[Imports, str] = {}
+        self.roots: dict[ImportSettings, str] = {}
         """The synthetic packages in which `rootpkg` lies."""
-        self.interpreters: dict[tuple[str, Imports], Any] = {}
+        self.interpreters: dict[tuple[str, ImportSettings], Any] = {}
         """Folder and settings -> the Interpreter for code in it."""
         self.plain: set[str] = set()
         """The top-level names of modules that have no synthetic package: see `plain_names`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Imports(msgspec.Struct, frozen=True, array_like=True):
+class ImportSettings(msgspec.Struct, frozen=True, array_like=True):
     """The settings of a folder that concern imports. Folders are absolute paths on this machine."""
 
     interpreter: str = ""
@@ -21,5 +21,5 @@ class Imports(msgspec.Struct, frozen=True, array_like=True):
     rootpkg_folder: str = ""
 
 
-PLAIN = Imports()
+PLAIN = ImportSettings()
 """Where no settings say anything."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from twistedsite.scripts.messages.imports import PLAIN, Imports
+from twistedsite.scripts.messages.imports import PLAIN, ImportSettings
 from twistedsite.settings.server import FormLimits
 from twistedsite.settings.values import OptionValue
 
@@ -67,7 +67,7 @@ class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     options: dict[str, OptionValue] = {}
     handler: str = ""
     """The script's path in the site, where the setting `handler` names it."""
-    imports: Imports = PLAIN
+    imports: ImportSettings = PLAIN
     """Where its modules come from."""
     form_limits: FormBounds = FormBounds.of(FormLimits())
     writable: tuple[tuple[str, ...], ...] = ()

@@ -24,7 +24,7 @@ def _find(path: str) -> Any:
     return operator.attrgetter(path)(dbpy) if path else dbpy
 
 
-class _Part:
+class _CurrentPart:
     """Stands for a part of the current request's `dbpy`."""
 
     def __init__(self, path: str) -> None:
@@ -37,7 +37,7 @@ class _Part:
         return _find(self.__path)(*args, **kwargs)
 
 
-class _SessionPart(MutableMapping[str, Any]):
+class _CurrentSession(MutableMapping[str, Any]):
     """Stands for the current request's `dbpy.session`."""
 
     def __getitem__(self, name: str) -> Any:
@@ -62,9 +62,9 @@ class _SessionPart(MutableMapping[str, Any]):
 def _make_module() -> ModuleType:
     module = ModuleType("dbpy", "What the current request's script finds as `dbpy`.")
     names = [name for name in vars(Dbpy) if not name.startswith("_")]
-    vars(module).update({name: _Part(name) for name in names}, session=_SessionPart())
-    io = _Part("io")
-    vars(io).update(file=_Part("io.file"), json=_Part("io.json"))
+    vars(module).update({name: _CurrentPart(name) for name in names}, session=_CurrentSession())
+    io = _CurrentPart("io")
+    vars(io).update(file=_CurrentPart("io.file"), json=_CurrentPart("io.json"))
     module.io = io  # type: ignore[attr-defined]  # a module may have any attribute
     return module
 

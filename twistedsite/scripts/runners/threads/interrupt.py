@@ -3,10 +3,10 @@
 `PyThreadState_SetAsyncExc` raises `ScriptStop` in a thread at the next point where the interpreter looks: at the start
 of a function, at the end of a call, at the jump back of a loop. A well-behaved script ends by it, its `finally` and
 `with` blocks run; but for an `__exit__` in Python that it was about to begin just then, for another reason. One that
-swallows it is not left alone: `Relentless` has the interpreter call, for every further line of the site's own code in
+swallows it is not left alone: `RepeatedStop` has the interpreter call, for every further line of the site's own code in
 that thread, a trace function that makes the exception pending again. That function is in C from end to end, because one
 in Python would be hit by what it raises, and then Python switches tracing off. From Python 3.12 on `sys.monitoring`
-does the same in its own way: see `pursuit`. Nothing stops a C call (a sleep, a regular expression) before it returns.
+does the same in its own way: see `monitoring`. Nothing stops a C call (a sleep, a regular expression) before it returns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any, Final
 
 from twistedsite.scripts.messages.outcome import ScriptStop
-from twistedsite.scripts.runners.threads.monitoring import Pursuit
+from twistedsite.scripts.runners.threads.monitoring import StopMonitor
 from twistedsite.scripts.runners.threads.pool import ScriptThread
 
 _SCRIPTS: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -47,7 +47,7 @@ _trace_nothing: Final[Any] = functools.partial(sys.audit, "twistedsite.stopping"
 """Lets the interpreter trace the frames that have been given a trace function, and no others. In C, too."""
 
 
-class Gentle(ScriptStop):
+class CountedStop(ScriptStop):
     """A ScriptStop that notes, in the thread in which it is raised, that it has been felt there.
 
     A thread that is in a C call, or that a busy machine has not let run, feels nothing of what is pending for it.
@@ -56,11 +56,11 @@ class Gentle(ScriptStop):
     def __init__(self) -> None:
         thread = threading.current_thread()
         if isinstance(thread, ScriptThread):
-            thread.stops_felt += 1
-            thread.felt_at = time.monotonic()
+            thread.stops_raised += 1
+            thread.raised_at = time.monotonic()
 
 
-class Relentless(ScriptStop):
+class RepeatedStop(ScriptStop):
     """A ScriptStop whose making, in the thread in which it is raised, lets each further line raise another one."""
 
     def __init__(self) -> None:
@@ -73,11 +73,11 @@ class Relentless(ScriptStop):
         sys.settrace(_trace_nothing)
 
 
-_pursuit: Final = Pursuit()
+_monitor: Final = StopMonitor()
 """One for the process, as its tool is."""
 
 
-def pursue(thread_id: int) -> None:
+def stop_at_next_line(thread_id: int) -> None:
     """Raise ScriptStop in the thread at each further line of the site's own code, until it has left its script."""
     codes = []
     frame = sys._current_frames().get(thread_id)
@@ -85,8 +85,8 @@ def pursue(thread_id: int) -> None:
         if is_site_code(frame):
             codes.append(frame.f_code)
         frame = frame.f_back
-    if not _pursuit.begin(thread_id, codes):
-        interrupt(thread_id, Relentless)
+    if not _monitor.begin(thread_id, codes):
+        interrupt(thread_id, RepeatedStop)
 
 
 def interrupt(thread_id: int, kind: type[ScriptStop]) -> None:
@@ -107,7 +107,7 @@ def clear_interrupt() -> None:
         while True:
             pass
     except ScriptStop:
-        _pursuit.end(threading.get_ident())
+        _monitor.end(threading.get_ident())
 
 
 def is_site_code(frame: FrameType) -> bool:

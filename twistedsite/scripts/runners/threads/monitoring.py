@@ -22,7 +22,7 @@ _EVENTS: Final = ("LINE", "JUMP", "PY_START", "PY_RESUME")
 """Nothing goes on for ever without one of these."""
 
 
-class Pursuit:
+class StopMonitor:
     """The threads of the process whose scripts are to be stopped at their next line. For any thread."""
 
     def __init__(self) -> None:

@@ -30,9 +30,9 @@ class ScriptThread(threading.Thread):
         self._pool = pool
         self.retired = False
         self.lost = False
-        self.stops_felt = 0
+        self.stops_raised = 0
         """How often its script has been made to stop."""
-        self.felt_at = 0.0
+        self.raised_at = 0.0
         """When that was last, by `time.monotonic`."""
         self.baton = threading.Lock()
         """Always held: the thread sleeps by acquiring it, until somebody releases it."""

@@ -24,7 +24,7 @@ from twistedsite.scripts.code.cache import CodeCache
 from twistedsite.scripts.code.failures import report_stack
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.interface import Broker
-from twistedsite.scripts.exchange.log_text import Allowance, LogText
+from twistedsite.scripts.exchange.log_text import LogQuota, LogText
 from twistedsite.scripts.exchange.streams import log_to
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.messages.outcome import ExitKind, Outcome, ScriptStop
@@ -40,7 +40,7 @@ from twistedsite.scripts.runners.interface import (
     ScriptTimeoutError,
 )
 from twistedsite.scripts.runners.run import finish_script, run_script
-from twistedsite.scripts.runners.threads.interrupt import Gentle, clear_interrupt, interrupt, pursue
+from twistedsite.scripts.runners.threads.interrupt import CountedStop, clear_interrupt, interrupt, stop_at_next_line
 from twistedsite.scripts.runners.threads.pool import ScriptPool, ScriptThread
 from twistedsite.scripts.runners.threads.response_writer import ThreadResponseWriter
 from twistedsite.scripts.runners.threads.shared import IThreadReactor, SharedThreads
@@ -50,7 +50,7 @@ _INTERRUPT_EVERY: Final = 0.02
 """Seconds between two attempts to interrupt a script."""
 _LOST_EVERY: Final = 0.5
 """The same, of a script whose thread counts as lost: it may come back from a long sleep or call at any time."""
-_GENTLE: Final = 3
+_COUNTED_STOPS: Final = 3
 """Attempts, felt in the thread, that let the script's own `finally` and `with` blocks end it, before it is forced."""
 
 
@@ -132,7 +132,9 @@ class ThreadRunner:
                 # It was queued: no thread will come back from it.
                 self.forget(job)
         if any(job.is_at_work for job in jobs):
-            rest = threading.Thread(target=_pursue, args=(jobs, self.settings.grace), name="script end", daemon=True)
+            rest = threading.Thread(
+                target=_interrupt_until_done, args=(jobs, self.settings.grace), name="script end", daemon=True
+            )
             rest.start()
         if self._owns_shared:
             self.shared.stop()
@@ -190,7 +192,7 @@ class _Job:
         """The thread has done with it."""
         self._lock = threading.Lock()
         """Guards `_in_script`: while it is held, no exception is sent into the thread."""
-        self._allowance: Allowance | None = None
+        self._log_quota: LogQuota | None = None
         """Made when it is needed."""
         self.lost = False
         self._verdict: ScriptError | None = None
@@ -249,9 +251,9 @@ class _Job:
             clear_interrupt()
 
     def _log_text(self, text: str) -> None:
-        if self._allowance is None:
-            self._allowance = Allowance()
-        allowed = self._allowance.take(text)
+        if self._log_quota is None:
+            self._log_quota = LogQuota()
+        allowed = self._log_quota.take(text)
         if allowed is not None:
             self.runner.call_queue.callFromThread(self.runner.log_text, "/".join(self.request.script), allowed)
 
@@ -269,10 +271,10 @@ class _Job:
             if not self._in_script or thread is None or thread.ident is None:
                 return
             thread.retired = True
-            if thread.stops_felt >= _GENTLE:
-                pursue(thread.ident)
-            elif time.monotonic() >= thread.felt_at + _INTERRUPT_EVERY:
-                interrupt(thread.ident, Gentle)
+            if thread.stops_raised >= _COUNTED_STOPS:
+                stop_at_next_line(thread.ident)
+            elif time.monotonic() >= thread.raised_at + _INTERRUPT_EVERY:
+                interrupt(thread.ident, CountedStop)
 
     def lose(self) -> None:
         """Give the thread up, for now."""
@@ -335,7 +337,7 @@ class _Job:
             self.runner.interrupt(self)
 
 
-def _pursue(jobs: list[_Job], seconds: float) -> None:
+def _interrupt_until_done(jobs: list[_Job], seconds: float) -> None:
     """Interrupt `jobs` until they end or `seconds` are over: one may have been where no script is interrupted."""
     until = time.monotonic() + seconds
     while (jobs := [job for job in jobs if job.is_at_work]) and time.monotonic() < until:

@@ -12,7 +12,7 @@ from twistedsite.scripts.exchange.streams import restore_streams
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.threads.call_queue import CallQueue
-from twistedsite.scripts.runners.threads.switch_interval import Fairness
+from twistedsite.scripts.runners.threads.switch_interval import SwitchInterval
 
 
 class IThreadReactor(IReactorTime, IReactorFDSet):
@@ -26,12 +26,12 @@ class SharedThreads:
         self.call_queue = CallQueue(reactor)
         self.deadlines = Deadlines(reactor)
         self._jobs: set[object] = set()
-        self._fairness = Fairness(self._jobs.copy)
+        self._switch_interval = SwitchInterval(self._jobs.copy)
 
     def job_begins(self, job: object) -> None:
         """A script of any site is queued."""
         self._jobs.add(job)
-        self._fairness.job_begins()
+        self._switch_interval.job_begins()
 
     def job_ends(self, job: object) -> None:
         """Its thread has come back from it."""
@@ -39,7 +39,7 @@ class SharedThreads:
 
     def stop(self) -> None:
         """Let go of the reactor, and of the process's standard output and `__main__`."""
-        self._fairness.stop()
+        self._switch_interval.stop()
         self.deadlines.stop()
         self.call_queue.close()
         restore_main()

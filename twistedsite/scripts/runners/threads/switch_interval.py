@@ -23,7 +23,7 @@ LONG: Final = 0.02
 """A script that is still there when we look again after so many seconds is a long one."""
 
 
-class Fairness:
+class SwitchInterval:
     """Sets the process' switch interval by the number of long jobs among those that `at_work()` returns."""
 
     def __init__(self, at_work: Callable[[], Set[object]]) -> None:
@@ -31,7 +31,7 @@ class Fairness:
         self._before: Final = sys.getswitchinterval()
         self._wanted = threading.Event()
         self._ended = False
-        self._thread = threading.Thread(target=self._run, name="script fairness", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="switch interval", daemon=True)
         self._thread.start()
         sys.setswitchinterval(ROUND)
 

@@ -41,7 +41,7 @@ class ForbiddenAddressError(Exception):
     """A name or address that background requests may not go to."""
 
 
-class Outbound:
+class BackgroundClient:
     """Sends requests to other servers."""
 
     def __init__(self, settings: BackgroundSettings, reactor: Any) -> None:
