@@ -6,8 +6,6 @@ tells.
 
 from __future__ import annotations
 
-import os
-
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.handlers.handler import handler_class, made_for
 from twistedsite.scripts.handlers.request import HandlerRequest
@@ -21,10 +19,9 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     outline = interpreters.code.get(request.filename, request.version).outline
     if "RequestHandler" not in outline.names:
         raise RefusedError(404, "This module is no page: it defines no RequestHandler.")
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-    if request.autoreload:
-        interpreter.refresh(request.filename, request.version)
-    handler = made_for(HandlerRequest(exchange), handler_class(interpreter.load(request.filename)))
+    handler = made_for(
+        HandlerRequest(exchange), handler_class(interpreters.for_request(request).load(request.filename))
+    )
     try:
         handler.Handle(request.debug)
     except SystemExit:

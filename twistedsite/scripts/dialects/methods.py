@@ -5,7 +5,6 @@ The module is imported once, and again when it has changed. What the function re
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -21,10 +20,7 @@ from twistedsite.scripts.publishing.results import Response, answer
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Call the function of the request's method; without one the answer is 405 (RFC 9110, 15.5.6)."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-    if request.autoreload:
-        interpreter.refresh(request.filename, request.version)
-    functions = _functions(interpreter.load(request.filename))
+    functions = _functions(interpreters.for_request(request).load(request.filename))
     function = functions.get(request.method.lower())
     if function is not None:
         answer(exchange, function(Request(exchange)))

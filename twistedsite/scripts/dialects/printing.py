@@ -6,7 +6,6 @@ Only the names that a script mentions are made, so a form is parsed only when th
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,7 +17,6 @@ from twistedsite.scripts.exchange.headers import RequestHeaders, location
 from twistedsite.scripts.exchange.page import Page
 from twistedsite.scripts.exchange.streams import printing_to
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.importing.main_module import be_main
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _REFLECTION: Final = frozenset({"globals", "locals", "vars", "dir", "eval", "exec"})
@@ -63,28 +61,16 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Run the script of `exchange`; what it prints is the body."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-    if request.autoreload:
-        interpreter.refresh()
     compiled = interpreters.code.get(request.filename, request.version)
-    given = _given(exchange, compiled.names)
-    namespace = {
-        "__name__": "__main__",
-        "__file__": request.filename,
-        "__package__": interpreter.package,
-        "__builtins__": interpreter.builtins,
-        "__given__": frozenset(given),
-        **given,
-    }
-    if compiled.outline.classes or compiled.outline.functions:
-        be_main(namespace)
+    namespace = interpreters.for_request(request).main_namespace(compiled, _given(exchange, compiled.names))
     try:
         with printing_to(Page(exchange)):
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
     except SystemExit:
         return
     except HttpRedirection as redirection:
-        _redirect(exchange, str(redirection))
+        exchange.check_not_begun("HTTP_REDIRECTION")
+        exchange.redirect(location(str(redirection)), 302)
 
 
 def _given(exchange: Exchange, mentioned: frozenset[str]) -> dict[str, Any]:
@@ -105,13 +91,3 @@ def _wanted(mentioned: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...]
         return tuple(GIVEN), None
     own = tuple(name for name in GIVEN if name in mentioned)
     return own, tuple(name for name in mentioned if name not in GIVEN and _CGI_NAME.fullmatch(name))
-
-
-def _redirect(exchange: Exchange, url: str) -> None:
-    if exchange.begun:
-        raise RuntimeError("too late for HTTP_REDIRECTION: a part of the page has been sent already")
-    exchange.discard()
-    exchange.status = 302
-    exchange.headers["location"] = location(url)
-    exchange.headers["content-type"] = "text/plain; charset=utf-8"
-    exchange.write(b"See the Location field.\n")

@@ -5,8 +5,6 @@ The module is imported once, and again when it has changed; not before its synta
 
 from __future__ import annotations
 
-import os
-
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.handlers.request import HandlerRequest
 from twistedsite.scripts.importing.interpreters import Interpreters
@@ -21,10 +19,7 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     request = exchange.request
     try:
         names = checked_names(request.path_info, interpreters.code.get(request.filename, request.version).outline)
-        interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-        if request.autoreload:
-            interpreter.refresh(request.filename, request.version)
-        found = published(interpreter.load(request.filename), names)
+        found = published(interpreters.for_request(request).load(request.filename), names)
     except NotPublishedError as error:
         # Strangers need not learn what names there are.
         raise RefusedError(404, f"No page here: {error}." if request.debug else "") from None

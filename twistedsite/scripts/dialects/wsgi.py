@@ -30,9 +30,7 @@ _PATHS: Final = ("SCRIPT_NAME", "PATH_INFO", "PATH_TRANSLATED", "SCRIPT_FILENAME
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Let the application of the script of `exchange` answer."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-    if request.autoreload:
-        interpreter.refresh(request.filename, request.version)
+    interpreter = interpreters.for_request(request)
     application = _application(interpreter.load(request.filename))
     _adapt(application, request)
     if (settings := other_django_project(interpreter.table)) is not None and _is_django(application):

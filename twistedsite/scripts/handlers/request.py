@@ -93,8 +93,7 @@ class HandlerRequest(Request):
 
     def redirect(self, url: str, status: int = 302) -> None:
         """Answer with a redirect to `url`, which may be relative, and nothing else."""
-        if self._exchange.begun:
-            raise RuntimeError("too late for a redirect: a part of the page has been sent already")
+        self._exchange.check_not_begun("a redirect")
         self._exchange.discard()
         self.status = status
         self.headers_out["location"] = location(url)

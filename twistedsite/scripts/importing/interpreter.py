@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final
 
-from twistedsite.scripts.code.cache import CodeCache
+from twistedsite.scripts.code.cache import CodeCache, Compiled
 from twistedsite.scripts.importing.hook import load_module
+from twistedsite.scripts.importing.main_module import be_main
 from twistedsite.scripts.importing.modules import ModuleTable, is_loading
 from twistedsite.scripts.importing.own_builtins import own_builtins
 from twistedsite.scripts.importing.plain_names import PlainNames, forget_names, owner_of
@@ -87,6 +88,20 @@ class Interpreter:
             if sys.modules.get(name) is module:
                 break
         return module
+
+    def main_namespace(self, compiled: Compiled, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The globals for running `compiled` as a program of this folder, with the names `given`."""
+        namespace = {
+            "__name__": "__main__",
+            "__file__": compiled.code.co_filename,
+            "__package__": self.package,
+            "__builtins__": self.builtins,
+            "__given__": frozenset(given),
+            **given,
+        }
+        if compiled.outline.classes or compiled.outline.functions:
+            be_main(namespace)
+        return namespace
 
     def import_module(self, name: str, importer: dict[str, Any]) -> ModuleType:
         """See `Importer`."""

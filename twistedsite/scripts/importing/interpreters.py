@@ -23,6 +23,7 @@ from twistedsite.scripts.importing.interpreter import PREFIX, Interpreter
 from twistedsite.scripts.importing.modules import ModuleTable
 from twistedsite.scripts.importing.plain_names import forget_names, owner_of
 from twistedsite.scripts.messages.imports import PLAIN, ImportSettings
+from twistedsite.scripts.messages.request import ScriptRequest
 
 _SERIAL: Final = itertools.count(1)
 """Tells the packages of two servers in one process apart, where both have the same folder."""
@@ -59,6 +60,13 @@ class Interpreters:
                 self._tables.move_to_end(_table_key(folder, imports))
                 self._last = (folder, imports, interpreter)
         hook.current.set(interpreter)
+        return interpreter
+
+    def for_request(self, request: ScriptRequest) -> Interpreter:
+        """The interpreter for the script of `request`, without modules whose files have changed (see `refresh`)."""
+        interpreter = self.get(request.filename.rpartition(os.sep)[0], request.imports)
+        if request.autoreload:
+            interpreter.refresh(request.filename, request.version)
         return interpreter
 
     def find_spec(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from twistedsite.scripts.messages.failure import FailureReport
+from twistedsite.scripts.messages.outcome import ExitKind, Outcome
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.messages.response import ResponseHead
 
@@ -53,6 +54,23 @@ class RunnerBusyError(ScriptError):
     """The script could not be queued, or waited too long in the queue: 503 with Retry-After."""
 
     retry_after = 5
+
+
+def script_error(outcome: Outcome) -> ScriptError | None:
+    """The error that a script's outcome means; None where it has succeeded."""
+    match outcome.kind:
+        case ExitKind.DONE:
+            return None
+        case ExitKind.REFUSED:
+            # A worker may claim any status.
+            status = outcome.status if 400 <= outcome.status <= 499 else 400
+            return ScriptRefusedError(status, outcome.message, outcome.allow)
+        case ExitKind.GONE:
+            return ScriptGoneError(outcome.message)
+        case ExitKind.STOPPED:
+            return ScriptCrashedError("the script has stopped itself")
+        case ExitKind.FAILED:
+            return ScriptFailedError(outcome.message, outcome.report)
 
 
 class ResponseSink(Protocol):

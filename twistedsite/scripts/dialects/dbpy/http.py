@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
+from twistedsite.http.message.forms import Form
 from twistedsite.scripts.dialects.dbpy.ending import die
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.headers import RequestHeaders, location
@@ -57,12 +58,12 @@ class HttpRequest:
     @lazy
     def get_params(self) -> dict[str, list[str]]:
         """The values of each name in the query string."""
-        return _lists(self._exchange.query)
+        return Form(self._exchange.query).lists()
 
     @lazy
     def post_params(self) -> dict[str, list[str]]:
         """The values of each name of the form in the body."""
-        return _lists(self._exchange.posted)
+        return Form(self._exchange.posted).lists()
 
 
 class Http:
@@ -106,37 +107,23 @@ class Http:
         target = location(where)
         if not 300 <= checked_status(str(status)) <= 399:
             raise ValueError(f"a redirect has a status from 300 to 399, not {status}")
-        _in_time(exchange, "redirect")
+        exchange.check_not_begun("dbpy.http.redirect")
+        if immediately:
+            exchange.redirect(target, status)
+            die(report=False)
         exchange.status = status
         exchange.headers["location"] = target
-        if immediately:
-            exchange.discard()
-            exchange.headers["content-type"] = "text/plain; charset=utf-8"
-            exchange.write(b"See the Location field.\n")
-            die(report=False)
 
     def error(self, status: int, message: Any, immediately: bool = True) -> None:
         """Answer with `status`, and with `message` in the place of what was printed. `immediately`: end the script."""
         exchange = self._exchange
         code = checked_status(str(status))
-        _in_time(exchange, "error")
+        exchange.check_not_begun("dbpy.http.error")
         exchange.status = code
         exchange.discard()
         exchange.write(str(message).encode("utf-8", "replace"))
         if immediately:
             die(report=False)
-
-
-def _in_time(exchange: Exchange, name: str) -> None:
-    if exchange.begun:
-        raise RuntimeError(f"too late for dbpy.http.{name}: a part of the page has been sent already")
-
-
-def _lists(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    lists: dict[str, list[str]] = {}
-    for name, value in pairs:
-        lists.setdefault(name, []).append(value)
-    return lists
 
 
 def _subdomain(host: str) -> str:

@@ -35,10 +35,8 @@ from twistedsite.scripts.runners.interface import (
     ResponseSink,
     RunnerBusyError,
     ScriptError,
-    ScriptFailedError,
-    ScriptGoneError,
-    ScriptRefusedError,
     ScriptTimeoutError,
+    script_error,
 )
 from twistedsite.scripts.runners.run import finish_script, run_script
 from twistedsite.scripts.runners.threads.interrupt import CountedStop, clear_interrupt, interrupt, stop_at_next_line
@@ -295,7 +293,9 @@ class _Job:
     def succeeded(self, outcome: Outcome) -> None:
         """The thread has returned in time."""
         self._over()
-        if (error := _error(outcome)) is not None:
+        if outcome.kind == ExitKind.STOPPED:
+            raise CancelledError
+        if (error := script_error(outcome)) is not None:
             raise error
         self._sink.end(*self._writer.last)
 
@@ -345,17 +345,3 @@ def _interrupt_until_done(jobs: list[_Job], seconds: float) -> None:
         for job in jobs:
             job.interrupt()
         time.sleep(_INTERRUPT_EVERY)
-
-
-def _error(outcome: Outcome) -> ScriptError | CancelledError | None:
-    match outcome.kind:
-        case ExitKind.DONE:
-            return None
-        case ExitKind.REFUSED:
-            return ScriptRefusedError(outcome.status, outcome.message, outcome.allow)
-        case ExitKind.GONE:
-            return ScriptGoneError(outcome.message)
-        case ExitKind.STOPPED:
-            return CancelledError()
-        case ExitKind.FAILED:
-            return ScriptFailedError(outcome.message, outcome.report)
