@@ -31,11 +31,9 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     request = exchange.request
     outline = interpreters.code.get(request.filename, request.version).outline
     if not any(wanted in outline.names for wanted in NAMES):
-        raise TypeError(
-            f"{os.path.basename(request.filename)} defines neither authenticate(user, password, request) nor AuthHandler"
-        )
-    module = interpreters.for_request(request).load(request.filename)
-    exchange.status = _decision(vars(module), exchange)
+        name = os.path.basename(request.filename)
+        raise TypeError(f"{name} defines neither authenticate(user, password, request) nor AuthHandler")
+    exchange.status = _decision(vars(interpreters.for_request(request).load(request.filename)), exchange)
 
 
 def _decision(names: dict[str, object], exchange: Exchange) -> int:

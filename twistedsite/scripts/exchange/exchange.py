@@ -38,7 +38,7 @@ class Exchange:
         self.status = 200
         self.headers = ResponseHeaders()
         self.length: int | None = None
-        """Bytes of the whole body, where the script declares them (see `ResponseHead`). It must write exactly so many."""
+        """Bytes of the whole body, where the script declares them (see `ResponseHead`). It must write so many."""
         self.default_type: bytes | None = b"text/html; charset=utf-8"
         """The Content-Type of an answer that sets none."""
         self._writer = writer

@@ -16,7 +16,7 @@ from twistedsite.scripts.exchange.interface import LockHolder, Storage
 def resolve(folder: tuple[str, ...], path: str) -> tuple[str, ...]:
     """The segments of `path`: from the site's root where it begins with `/`, else from `folder`.
 
-    `.`, `..` and empty segments mean what they mean to a shell. Raises PermissionError where that leads out of the site.
+    `.`, `..` and empty segments mean the same as in a shell. Raises PermissionError for a path out of the site.
     """
     segments = [] if path.startswith("/") else list(folder)
     for segment in path.split("/"):
@@ -52,7 +52,7 @@ class PathLock:
 
 
 class SiteFiles:
-    """`storage` in a script: `Storage` with paths as text, relative to `folder` or, with a slash, to the site's root."""
+    """`storage` in a script: paths are text, relative to `folder` or, with a slash, to the site's root."""
 
     def __init__(self, storage: Storage, folder: tuple[str, ...]) -> None:
         self._storage = storage

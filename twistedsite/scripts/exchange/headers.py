@@ -80,7 +80,7 @@ class ResponseHeaders(MutableMapping[str, str]):
 
 
 def location(url: str) -> str:
-    """`url`, relative or not, as the value of a field Location: characters that URLs cannot hold are percent-encoded."""
+    """`url`, relative or not, as the value of a field Location. What a URL cannot hold is percent-encoded."""
     return quote(url, safe="%/:?#[]@!$&'()*+,;=~-._")
 
 

@@ -23,7 +23,7 @@ class ResponseWriter(Protocol):
     """The script is alone in a worker process; else it shares the server's process with others."""
 
     def when_stopped(self, call: Callable[[], None]) -> None:
-        """Call `call` from another thread when the script is stopped. In a worker it is never called: the process ends."""
+        """Call `call` from another thread when the script is stopped. A worker never does: its process ends."""
         ...
 
     def begin(self, head: ResponseHead) -> None:

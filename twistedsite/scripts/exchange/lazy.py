@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class lazy(Generic[T]):  # noqa: N801  # used as a decorator, like property
-    """functools.cached_property as it is from Python 3.12 on: without a lock, which costs more than most values here."""
+    """functools.cached_property of Python 3.12: without a lock, which costs more than most values here."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make

@@ -109,7 +109,7 @@ class SessionAccess:
         """The visitor's session: always the same object, locked for this request until `close`.
 
         Waits while another request of the visitor holds it, and raises SessionBusyError where that takes all of the
-        request's time. For a cookie that names no live session it is empty. `head_sent`: no cookie can be sent any more.
+        request's time. It is empty where the cookie names no live session. `head_sent`: no cookie can be sent any more.
         """
         self._head_sent = self._head_sent or head_sent
         if self._session is None:
@@ -139,7 +139,7 @@ class SessionAccess:
         self._id = ""
 
     def check_change(self) -> None:
-        """Raise SessionError where a change could not be saved: after `close`, or where no cookie can be sent any more."""
+        """Raise SessionError where a change could not be saved: after `close`, or where no cookie can be sent."""
         if self._closed:
             raise SessionError(_OVER)
         if self._head_sent and not self._known:
