@@ -15,8 +15,8 @@ Params = Mapping[str, object]
 def background_call(
     folder: tuple[str, ...], url: str, method: str = "get", params: Params | None = None, local: bool = False
 ) -> BackgroundCall:
-    """The call of a script in `folder`. `local`: `url` is a path of this site, relative to `folder` or, with a slash, to
-    the site's root. Raises ValueError, and PermissionError for a path that leads out of the site."""
+    """The call of a script in `folder`. `local`: `url` is a path of this site, relative to `folder` or, with a slash,
+    to the site's root. Raises ValueError, and PermissionError for a path that leads out of the site."""
     if local:
         path, mark, query = url.partition("?")
         segments = "/".join(quote(segment, safe="%:@!$&'()*+,;=~-._") for segment in resolve(folder, path))
