@@ -1,6 +1,6 @@
-"""The dialect of ScriptServer: what a `.py` file prints is the page; `request`, `Session` and others are there.
+"""The dialect of ScriptServer: what a `.py` file prints is the page. It is given `request`, `Session` and other names.
 
-Only the names that a script mentions are made, so a form is parsed only when the script looks at it.
+Only the names that a script mentions are made, so a form is parsed only for a script that uses it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from twistedsite.scripts.importing.interpreters import Interpreters
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _REFLECTION: Final = frozenset({"globals", "locals", "vars", "dir", "eval", "exec"})
-"""A script that mentions one of these may look any name up without naming it."""
+"""A script that mentions one of these may look up any name."""
 
 
 class HttpRedirection(Exception):  # noqa: N818  # scripts know it as HTTP_REDIRECTION, an ancestor's name
@@ -55,11 +55,11 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "renew_session": lambda exchange: lambda: exchange.session_access().renew(),
     "HTTP_REDIRECTION": lambda exchange: HttpRedirection,
 }
-"""Every name that a script finds without importing it, but for the CGI variables."""
+"""The names that a script is given, except for the CGI variables."""
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
-    """Run the script of `exchange`; what it prints is the body."""
+    """Run the script of `exchange`. What it prints is the body."""
     request = exchange.request
     compiled = interpreters.code.get(request.filename, request.version)
     namespace = interpreters.for_request(request).main_namespace(compiled, _given(exchange, compiled.names))
@@ -86,7 +86,7 @@ def _given(exchange: Exchange, mentioned: frozenset[str]) -> dict[str, Any]:
 
 @functools.lru_cache(2048)
 def _wanted(mentioned: frozenset[str]) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
-    """Which names a script that mentions these is given: our own, and CGI variables, where None is all of them."""
+    """The names of GIVEN and the CGI variables for a script that mentions these names; None: all CGI variables."""
     if not mentioned.isdisjoint(_REFLECTION):
         return tuple(GIVEN), None
     own = tuple(name for name in GIVEN if name in mentioned)

@@ -27,19 +27,19 @@ from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.templates.fault import TemplateFault
 
 FOLDERS: Final = 256
-"""Folders whose compiled templates are kept; the one unused for longest goes first."""
+"""Most folders whose compiled templates are kept; the least recently used one is dropped first."""
 TEMPLATES: Final = 128
-"""Compiled templates kept of one folder."""
+"""Most compiled templates kept of one folder."""
 
 _EXCHANGE: Final = "(exchange)"
-"""Where the context keeps the exchange: a name that no template can spell."""
+"""The key of the exchange in the context: no name that a template can use."""
 
 
 def render(exchange: Exchange, names: list[str], values: dict[str, Any] | None = None) -> str:
     """Render the first template of `names` that exists, with `values` and the names of GIVEN.
 
-    Raises TemplateFault for whatever goes wrong in a template, jinja2.TemplatesNotFound where none of them exists, and
-    FileNotFoundError where that is the page itself.
+    Raises TemplateFault for any error in a template, jinja2.TemplatesNotFound where none of `names` exists, and
+    FileNotFoundError where the page itself does not.
     """
     request = exchange.request
     environment = _environment(request.root, os.path.dirname(request.filename), request.autoreload)
@@ -94,7 +94,7 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "options": lambda exchange: exchange.request.options,
     "environ": lambda exchange: exchange.environ,
 }
-"""The names that every template finds. Made when they are looked up: a page without `session` waits for no session."""
+"""The names that every template is given, made at look-up: a page without `session` waits for no session."""
 
 
 class _SiteContext(Context):
@@ -110,15 +110,15 @@ class _SiteEnvironment(jinja2.Environment):
 
 
 class TemplateLoader(jinja2.BaseLoader):
-    """Finds templates for the pages of `folder` in the site at `root`; an edited or added one is found at once."""
+    """Finds templates for the pages of `folder` in the site at `root`, edited and new ones at once."""
 
     def __init__(self, root: str, folder: str) -> None:
         self._inside = os.path.realpath(root).rstrip(os.sep) + os.sep
         self._root = root
-        self._places = (folder, os.path.join(folder, "_templates"), os.path.join(root, "_templates"))
+        self._folders = (folder, os.path.join(folder, "_templates"), os.path.join(root, "_templates"))
 
     def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        """Return text, file name and the function that tells whether they still hold; raises TemplateNotFound."""
+        """Return text, file name and a function for whether they are up to date. Raises TemplateNotFound."""
         found = self._find(template)
         if found is None:
             raise jinja2.TemplateNotFound(
@@ -138,8 +138,8 @@ class TemplateLoader(jinja2.BaseLoader):
         segments = name.removeprefix("/").split("/")
         if any(segment.startswith(".") or not segment or "\0" in segment for segment in segments):
             raise jinja2.TemplateNotFound(name, f"{name!r} is no name of a template of this site")
-        for place in (self._root,) if name.startswith("/") else self._places:
-            filename = os.path.join(place, *segments)
+        for folder in (self._root,) if name.startswith("/") else self._folders:
+            filename = os.path.join(folder, *segments)
             if os.path.realpath(filename).startswith(self._inside) and os.path.isfile(filename):
                 with contextlib.suppress(FileNotFoundError):
                     return filename, file_version(filename)
@@ -154,7 +154,7 @@ def _environment(root: str, folder: str, autoreload: bool) -> jinja2.Environment
 
 
 def _fault(error: Exception, request: ScriptRequest, environment: jinja2.Environment) -> TemplateFault:
-    """What Jinja has put into the traceback: a frame for each template line, with the template's variables."""
+    """The fault for `error`. Jinja2 has put a frame with the template's variables into the traceback for each line."""
     report = report_exception(error, request.root)
     while report.frames and not report.frames[-1].in_site:
         report.frames.pop()

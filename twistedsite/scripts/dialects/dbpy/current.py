@@ -1,6 +1,6 @@
-"""`import dbpy`: a module that is the same for everybody, and always speaks of the request of the calling thread.
+"""`import dbpy`: one module for all requests, which passes each access on to the request of the calling thread.
 
-So a neighbour that stays loaded over requests may import it, even `from dbpy import http`, and mixes no visitors up.
+So a module that stays loaded across requests may import it, even by `from dbpy import http`, and mixes no visitors up.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ def _make_module() -> ModuleType:
 
 
 class answering:  # noqa: N801  # used as a function, like contextlib's own
-    """A context in which `import dbpy` means `dbpy`."""
+    """A context in which the module `dbpy` stands for `dbpy`."""
 
     def __init__(self, dbpy: Dbpy) -> None:
         self._dbpy = dbpy
 
     def __enter__(self) -> None:
-        # Again after somebody has removed it.
+        # Set again where code has removed it.
         sys.modules.setdefault("dbpy", _module)
         self._token = _current.set(self._dbpy)
 

@@ -1,4 +1,4 @@
-"""`dbpy.http`: what was asked, and what is answered beside the page itself."""
+"""`dbpy.http`: the request, and the status and header fields of the answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class HttpRequest:
 
     @property
     def subdomain(self) -> str:
-        """The first label of the host's name, where it has more than the two of a plain domain; else empty."""
+        """The first label of the host name, where it has more than the two labels of a domain; else empty."""
         return _subdomain(self.host)
 
     @lazy
@@ -52,7 +52,7 @@ class HttpRequest:
 
     @property
     def query_string(self) -> str:
-        """What follows the `?`, as it came."""
+        """The query string as received."""
         return self._exchange.request.query
 
     @lazy
@@ -88,20 +88,20 @@ class Http:
         return self.request.headers.get(name)
 
     def set_response_header(self, name: str, value: object) -> None:
-        """Set the field `name` of the answer; each `Set-Cookie` is one more."""
+        """Set the field `name` of the answer. `Set-Cookie` is added each time."""
         if name.lower() == "set-cookie":
             self._exchange.headers.add(name, value)
         else:
             self._exchange.headers[name] = value
 
     def set_response_status(self, status: int | str) -> None:
-        """Answer with `status`, from 200 to 599; raises ValueError for others (RFC 9110, 15)."""
+        """Answer with `status`, 200 to 599 (RFC 9110, 15). Raises ValueError for others."""
         self._exchange.status = checked_status(str(status))
 
     def redirect(self, where: str, immediately: bool = True, status: int = 302) -> None:
-        """Send the visitor to `where`, a URL that may be relative to that of the request.
+        """Redirect to `where`, a URL that may be relative to that of the request.
 
-        `immediately`: drop what was printed, and end the script.
+        `immediately`: drop what was printed, and end the script at once.
         """
         exchange = self._exchange
         target = location(where)
@@ -115,7 +115,7 @@ class Http:
         exchange.headers["location"] = target
 
     def error(self, status: int, message: Any, immediately: bool = True) -> None:
-        """Answer with `status`, and with `message` in the place of what was printed. `immediately`: end the script."""
+        """Answer with `status`, and with `message` in place of what was printed. `immediately`: end the script."""
         exchange = self._exchange
         code = checked_status(str(status))
         exchange.check_not_begun("dbpy.http.error")

@@ -1,4 +1,4 @@
-"""The name `dbpy`: each part is made when it is first looked at."""
+"""The name `dbpy`. Each part is made when it is first read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Io:
 
 
 class Dbpy:
-    """All that a script can do, for one request."""
+    """The functions of this dialect, for one request."""
 
     def __init__(self, exchange: Exchange, interpreter: Interpreter) -> None:
         self._exchange = exchange
@@ -64,15 +64,15 @@ class Dbpy:
         return Imports(self._exchange, self._interpreter, self)
 
     def dropbox_import(self, *paths: str) -> None:
-        """Load files as modules of this request, and put them into the caller's globals by their stem."""
+        """Load files as modules of this request, and set them in the caller's globals under their stems."""
         self._imports.load(*paths)
 
     def background_request(
         self, url: str, method: str = "get", params: Params | None = None, local: bool = False
     ) -> bool:
-        """Send a request, and do not wait for its answer; False where this one has sent too many already.
+        """Send a request without waiting for the answer. Returns False where too many have been sent.
 
-        `local`: `url` is a path of this site. Raises ValueError for what is no URL.
+        `local`: `url` is a path of this site. Raises ValueError for a wrong URL.
         """
         folder = self._exchange.request.script[:-1]
         return self._exchange.background.send(background_call(folder, url, method, params, local))
@@ -83,7 +83,7 @@ class Dbpy:
         return OpenFiles(self._exchange.storage, request.script[:-1], lambda: self._deadline - time.monotonic())
 
     def _end(self, well: bool) -> None:
-        """The script has ended: save what it has left open if it has ended well, and let go of it in any case."""
+        """Save the files that the script has left open, if it has succeeded (`well`), and release them in any case."""
         if "_files" in self.__dict__:
             try:
                 if well:

@@ -1,4 +1,4 @@
-"""Runs a script of this dialect; what it prints is the body, and HTML unless it says otherwise."""
+"""Runs a script of this dialect. What it prints is the body, HTML by default."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from twistedsite.scripts.importing.interpreters import Interpreters
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
-    """Run the script of `exchange`; the one name that it is given is `dbpy`."""
+    """Run the script of `exchange` with the name `dbpy`."""
     request = exchange.request
     interpreter = interpreters.for_request(request)
     compiled = interpreters.code.get(request.filename, request.version)
