@@ -1,8 +1,9 @@
 """The system calls that the filter knows: name -> (number on x86_64, on aarch64; None where there is none).
 
-A call in the first tables is allowed, some within the bounds that `rules` sets on their arguments. NETWORK
-and EXEC are allowed only where the policy grants these. ABSENT answers as a kernel without it would (ENOSYS), so that
-libc falls back to the older call, whose arguments a filter can see. DEADLY ends the process: no library tries it. A call that is in no table is refused with EPERM, and one newer than NEWEST is absent.
+A call in the first tables is allowed, some within the bounds that `rules` sets on their arguments. NETWORK and EXEC
+are allowed only where the policy grants these. ABSENT answers as a kernel without it would (ENOSYS), so that libc
+falls back to the older call, whose arguments a filter can see. DEADLY ends the process: no library tries it. A call
+that is in no table is refused with EPERM, and one newer than NEWEST is absent.
 
 Numbers: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (that is aarch64) of Linux 6.1.
 """
