@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
@@ -13,9 +14,15 @@ import pytest
 from server_process import BIN
 
 ROOT = Path(__file__).parents[2]
+FILE_ACCESS = re.compile(
+    r"isinstance\([\w.]*origin|LocalOrigin|\blstat\b|\bf?stat\(|\bpreadv?\b|\bos\.(?:open|read|path|dup)\b|\bopen\(\w*path"
+)
 
-SAME_CONCEPT: dict[str, str] = {}
-"""Class name that stands twice in the package -> why that is one concept."""
+SAME_CONCEPT = {
+    "Request": "a request: as Twisted's resources see it, and as functions of a site see it",
+    "Response": "a response: as functions of a site return it, and as tests of a site receive it",
+}
+"""Class name that stands twice in the package -> the one concept that it means."""
 
 
 def test_dependencies_point_one_way_and_workers_load_no_twisted() -> None:
@@ -23,6 +30,13 @@ def test_dependencies_point_one_way_and_workers_load_no_twisted() -> None:
         [str(BIN / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert judged.returncode == 0, judged.stdout
+    assert " 0 broken." in judged.stdout
+
+
+def test_the_origin_is_the_only_door_to_files() -> None:
+    files = [file for file in (ROOT / "twistedsite" / "resources").rglob("*.py") if file.name != "builder.py"]
+    assert len(files) > 30
+    assert {file.name: found for file in files if (found := FILE_ACCESS.findall(file.read_text()))} == {}
 
 
 def test_no_modules_import_each_other_in_a_circle_not_even_for_types() -> None:
