@@ -1,4 +1,4 @@
-"""`[sites.NAME]`: what the settings file says of one of several sites. What holds on it then is told by `sites.py`."""
+"""`[sites.NAME]`: the settings of one of several sites, as written. `sites` applies them to the server's."""
 
 from __future__ import annotations
 
