@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from twistedsite.scripts.exchange.background import Params, background_call
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.files import SiteFiles
 from twistedsite.scripts.exchange.headers import RequestHeaders, location
@@ -32,13 +31,6 @@ def _body(exchange: Exchange) -> bytes:
     return exchange.body.read()
 
 
-def _send_background(
-    exchange: Exchange, url: str, method: str = "get", params: Params | None = None, local: bool = False
-) -> bool:
-    folder = exchange.request.script[:-1]
-    return exchange.background.send(background_call(folder, url, method, params, local))
-
-
 GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "request": Exchange.lists,
     "form": lambda exchange: exchange.form,
@@ -50,7 +42,7 @@ GIVEN: Final[dict[str, Callable[[Exchange], Any]]] = {
     "body": _body,
     "options": lambda exchange: exchange.request.options,
     "storage": lambda exchange: SiteFiles(exchange.storage, exchange.request.script[:-1]),
-    "background_request": lambda exchange: functools.partial(_send_background, exchange),
+    "background_request": lambda exchange: exchange.send_background,
     "Session": lambda exchange: exchange.session,
     "renew_session": lambda exchange: lambda: exchange.session_access().renew(),
     "HTTP_REDIRECTION": lambda exchange: HttpRedirection,

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from twistedsite.http.message.cookies import parse_cookies
 from twistedsite.http.message.forms import Form, Upload, parse_body, parse_query
+from twistedsite.scripts.exchange.background import Params, background_call
 from twistedsite.scripts.exchange.environ import cgi_environ
 from twistedsite.scripts.exchange.headers import ResponseHeaders
 from twistedsite.scripts.exchange.interface import BackgroundSender, Broker, ResponseWriter, Storage
@@ -117,9 +118,15 @@ class Exchange:
         return self._storage
 
     @lazy
-    def background(self) -> BackgroundSender:
-        """The sender of background requests."""
+    def _background(self) -> BackgroundSender:
         return self._broker.background(self.request)
+
+    def send_background(self, url: str, method: str = "get", params: Params | None = None, local: bool = False) -> bool:
+        """Send a request without waiting for the answer. Returns False where too many have been sent.
+
+        `local`: `url` is a path of this site. Raises ValueError for a wrong URL.
+        """
+        return self._background.send(background_call(self.request.script[:-1], url, method, params, local))
 
     def read_source(self) -> str:
         """The text of the script or template itself. Raises FileNotFoundError where it has been deleted."""

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Final
 from urllib.parse import quote
 
+from twistedsite.scripts.messages.request import joined
+
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _BAD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -18,10 +20,7 @@ class RequestHeaders(Mapping[str, str]):
     """The request's header fields, by name in any letter case. Several fields of one name are joined by a comma."""
 
     def __init__(self, fields: list[tuple[str, str]]) -> None:
-        self._fields: dict[str, str] = {}
-        for name, value in fields:
-            joint = "; " if name == "cookie" else ", "
-            self._fields[name] = f"{self._fields[name]}{joint}{value}" if name in self._fields else value
+        self._fields = joined(fields)
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from twistedsite.scripts.messages.imports import PLAIN, ImportSettings
@@ -76,6 +78,13 @@ class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """How many background requests, each sent by the one before, have led to this one."""
 
     def header(self, name: str, default: str = "") -> str:
-        """The value of field `name` (lower case), several values joined by a comma; `default` where absent."""
-        values = [value for key, value in self.headers if key == name]
-        return ("; " if name == "cookie" else ", ").join(values) if values else default
+        """The value of the field `name` (lower case), joined as by `joined`; `default` where absent."""
+        return joined([field for field in self.headers if field[0] == name]).get(name, default)
+
+
+def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The values of `fields` by name. Several of one name are joined: by a semicolon for `cookie`, else by a comma."""
+    values: dict[str, str] = {}
+    for name, value in fields:
+        values[name] = f"{values[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in values else value
+    return values

@@ -23,7 +23,7 @@ from twistedsite.scripts.code.cache import file_version
 from twistedsite.scripts.code.failures import report_exception
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.messages.failure import FrameReport
-from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.request import ScriptRequest, joined
 from twistedsite.scripts.templates.fault import TemplateFault
 
 FOLDERS: Final = 256
@@ -82,7 +82,7 @@ def _request_view(exchange: Exchange) -> RequestView:
         path_info=request.path_info,
         query=request.query,
         client=request.client,
-        headers={name: request.header(name) for name, _ in request.headers},
+        headers=joined(request.headers),
     )
 
 

@@ -14,7 +14,7 @@ from twistedsite.scripts.dialects.dbpy.io_file import TextFiles
 from twistedsite.scripts.dialects.dbpy.io_json import JsonFiles
 from twistedsite.scripts.dialects.dbpy.session import SessionDict
 from twistedsite.scripts.dialects.dbpy.templates import Templates
-from twistedsite.scripts.exchange.background import Params, background_call
+from twistedsite.scripts.exchange.background import Params
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.lazy import lazy
 from twistedsite.scripts.importing.interpreter import Interpreter
@@ -70,12 +70,8 @@ class Dbpy:
     def background_request(
         self, url: str, method: str = "get", params: Params | None = None, local: bool = False
     ) -> bool:
-        """Send a request without waiting for the answer. Returns False where too many have been sent.
-
-        `local`: `url` is a path of this site. Raises ValueError for a wrong URL.
-        """
-        folder = self._exchange.request.script[:-1]
-        return self._exchange.background.send(background_call(folder, url, method, params, local))
+        """See `Exchange.send_background`."""
+        return self._exchange.send_background(url, method, params, local)
 
     @lazy
     def _files(self) -> OpenFiles:
