@@ -21,7 +21,7 @@ from twistedsite.resources.kinds.sink import RequestSink
 from twistedsite.resources.site.base import SiteResource
 from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem
-from twistedsite.scripts.messages.imports import Imports
+from twistedsite.scripts.messages.imports import ImportSettings
 from twistedsite.scripts.messages.request import FormBounds, ScriptRequest
 from twistedsite.scripts.runners.interface import (
     RunnerBusyError,
@@ -181,14 +181,14 @@ def _local(origin: Origin, entry: Entry) -> str:
     return path
 
 
-def _imports(folder: FolderSettings, root: str) -> Imports:
+def _imports(folder: FolderSettings, root: str) -> ImportSettings:
     """Where scripts find modules under the settings of `folder`, in the site at `root` on this machine."""
 
     def local(*segments: str) -> str:
         return "/".join((root, *segments))
 
     pythonpath = folder.pythonpath
-    return Imports(
+    return ImportSettings(
         interpreter=folder.interpreter,
         root=root if folder.interpreter else "",
         interpreter_folder=local(*folder.interpreter_folder) if folder.interpreter and pythonpath is None else "",

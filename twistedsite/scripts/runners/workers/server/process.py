@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from twisted.logger import Logger
 
-from twistedsite.scripts.exchange.log_text import Allowance
+from twistedsite.scripts.exchange.log_text import LogQuota
 from twistedsite.scripts.messages.failure import FrameReport
 from twistedsite.scripts.runners.deadlines import Deadline
 from twistedsite.scripts.runners.workers.child.worker import STACK_SIGNAL
@@ -85,7 +85,7 @@ class WorkerProcess:
         self._pidfd = -1
         self._killed = False
         self._status: int | None = None
-        self._allowance: Allowance | None = None
+        self._log_quota: LogQuota | None = None
         """Of the script that runs; made when it writes to the log."""
         self._watch: Deadline | None = None
         """When to look whether it has stalled, while scripts wait for its turn."""
@@ -148,7 +148,7 @@ class WorkerProcess:
         self.worn |= worn
         if self.level:
             self.worn |= not self.pool.workers.precedence.restore(self)
-        self._allowance = None
+        self._log_quota = None
         self.pool.pace.note(job.filename, seconds)
         self.pool.freed(self)
 
@@ -353,8 +353,8 @@ class WorkerProcess:
         return True
 
     def _log_text(self, payload: bytes) -> None:
-        self._allowance = self._allowance or Allowance()
-        text = self._allowance.take(payload.decode("utf-8", "replace"))
+        self._log_quota = self._log_quota or LogQuota()
+        text = self._log_quota.take(payload.decode("utf-8", "replace"))
         if text is not None:
             script = self.jobs[0].script if self.jobs else "after its script has ended"
             self._log.info("{site}: {script}: {text}", site=self.pool.name, script=script, text=text)
