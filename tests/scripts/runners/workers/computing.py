@@ -49,8 +49,6 @@ class Process:
     level = Level.QUICK
     jobs_done = 0
     gone = False
-    stopped = False
-    """What it was told last."""
 
     def __init__(self, pid: int) -> None:
         self.jobs = ["a job"]
@@ -59,23 +57,10 @@ class Process:
     def alive(self) -> bool:
         return not self.gone
 
-    def pause(self) -> bool:
-        os.kill(self.pid, signal.SIGSTOP)
-        self.stopped = True
-        return True
-
-    def go_on(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
-        self.stopped = False
-
     def sleep(self) -> None:
         """Have it compute no more; return when that is so."""
         os.kill(self.pid, signal.SIGUSR1)
-        self.wait_for("S")
-
-    def wait_for(self, state: str) -> None:
-        """Return when its main thread is in `state` (proc_pid_stat(5))."""
-        while state_of(self.pid) != state:
+        while state_of(self.pid) != "S":
             select.select([], [], [], 0.001)
 
     def use(self, seconds: float) -> None:

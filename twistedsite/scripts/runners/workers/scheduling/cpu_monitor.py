@@ -14,7 +14,6 @@ from twisted.logger import Logger
 from twistedsite.scripts.runners.deadlines import Deadline, Deadlines
 from twistedsite.scripts.runners.workers.scheduling import priority
 from twistedsite.scripts.runners.workers.scheduling.priority import Level
-from twistedsite.scripts.runners.workers.scheduling.turns import Turns
 
 if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.server.process import WorkerProcess
@@ -59,7 +58,6 @@ class Precedence:
         self._quick = quick or math.inf
         self._reversible = True
         self._uses: dict[WorkerProcess, _Use] = {}
-        self._turns = Turns()
         self._next: Deadline | None = None
 
     def watch(self, process: WorkerProcess) -> None:
@@ -73,11 +71,9 @@ class Precedence:
     def forget(self, process: WorkerProcess) -> None:
         """`process` is no more."""
         self._uses.pop(process, None)
-        self._turns.leave(process)
 
     def restore(self, process: WorkerProcess) -> bool:
         """Let `process` be with the quick ones again; False: it cannot be, from now on."""
-        self._turns.leave(process)
         if process.level is Level.QUICK or not process.alive():
             return True
         use = self._uses.get(process)
@@ -96,7 +92,6 @@ class Precedence:
                 self._uses.pop(process, None)
                 process.watched = False
                 self.restore(process)
-        self._turns.look()
         self._next = self._deadlines.add(LOOK, self._look_at_all) if self._uses else None
 
     def _look(self, process: WorkerProcess, use: _Use) -> bool:
@@ -122,9 +117,6 @@ class Precedence:
         if level is not Level.QUICK and not self._put(process, level):
             self._log.info("long scripts are not put behind quick ones: the server may not do that (CAP_SYS_NICE)")
             self._quick = math.inf
-            self._turns.end()
-        elif level is Level.ENDLESS:
-            self._turns.join(process)
         if lately < _NOTHING or level is Level.ENDLESS:
             use.pause = min(2 * use.pause + 1, _FEWEST)
         use.skip = use.pause
@@ -134,7 +126,7 @@ class Precedence:
         """Whether `process`, which has had nothing of the processor, would have used it: others go before it."""
         if process.level is Level.QUICK or process.pid is None:
             return False
-        return self._turns.wants_more(process) or priority.wants_processor(process.pid)
+        return priority.wants_processor(process.pid)
 
     def _level(self, used: float) -> Level:
         if used < self._quick:

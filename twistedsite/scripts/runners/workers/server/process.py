@@ -207,14 +207,6 @@ class WorkerProcess:
         """Whether its process id is still its own."""
         return self._signal(0)
 
-    def pause(self) -> bool:
-        """Stop it where it is, until `go_on`; tells whether it was still there. Raises PermissionError."""
-        return self._signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let it run again."""
-        self._signal(signal.SIGCONT)
-
     def memory(self) -> int:
         """Bytes of memory that it occupies, shared ones included; 0 where that cannot be known."""
         # Not `open`, which makes twice as many system calls: this is done often.
