@@ -21,9 +21,9 @@ from twistedsite.scripts.importing.own_builtins import make_spare
 from twistedsite.scripts.runners.workers.child.channel import Channel
 from twistedsite.scripts.runners.workers.child.compact import code_used, fill_gaps, gather
 from twistedsite.scripts.runners.workers.child.worker import Worker
-from twistedsite.scripts.runners.workers.wire import claims
+from twistedsite.scripts.runners.workers.wire import answers
 from twistedsite.scripts.runners.workers.wire.frames import Job, encode
-from twistedsite.scripts.runners.workers.wire.job_queue import Line, LineEnd
+from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue, JobReceiver
 from twistedsite.scripts.sandbox.enter import rehearse
 from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
 from twistedsite.scripts.streams import restore_streams
@@ -55,10 +55,10 @@ def warm_up() -> None:
 
 def _run(rounds: int) -> None:
     far, near = socket.socketpair()
-    line = Line()
-    jobs = socket.socket(fileno=line.duplicate())
-    memory = mmap.mmap(-1, claims.END)
-    with far, near, jobs, memory, claims.words(memory) as words, tempfile.TemporaryDirectory() as folder:
+    queue = JobQueue()
+    jobs = socket.socket(fileno=queue.duplicate())
+    memory = mmap.mmap(-1, answers.SIZE)
+    with far, near, jobs, memory, tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "warmup.py"), "w", encoding="ascii") as file:
             file.write(_NEIGHBOUR)
         for dialect, text in _SCRIPTS.items():
@@ -66,14 +66,14 @@ def _run(rounds: int) -> None:
                 file.write(text)
         for _ in range(rounds):
             _rehearse_start(folder)
-            worker = Worker(Channel(near, memory), LineEnd(jobs, words), Interpreters(CodeCache()))
-            for dialect in _SCRIPTS:
+            worker = Worker(Channel(near, memory), JobReceiver(jobs), Interpreters(CodeCache()))
+            for number, dialect in enumerate(_SCRIPTS):
                 job = Job(_request(folder, dialect), b"", 256 * 1024)
-                line.add(encode(job), None)
+                queue.add(number, encode(job))
                 worker.serve_one()
             worker.close()
             far.recv(256 * 1024)
-        line.close()
+        queue.close()
     restore_main()
     restore_streams()
     sys.path_importer_cache.pop(folder, None)

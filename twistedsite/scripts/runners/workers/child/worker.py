@@ -28,9 +28,9 @@ from twistedsite.scripts.log_text import LogText
 from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
 from twistedsite.scripts.runners.workers.child.channel import Channel
 from twistedsite.scripts.runners.workers.child.remote import RemoteBroker
-from twistedsite.scripts.runners.workers.wire import claims
+from twistedsite.scripts.runners.workers.wire import answers
 from twistedsite.scripts.runners.workers.wire.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, decode, encode
-from twistedsite.scripts.runners.workers.wire.job_queue import LineEnd
+from twistedsite.scripts.runners.workers.wire.job_queue import JobReceiver
 
 STACK_SIGNAL: Final = signal.SIGUSR2
 """Sent to a worker whose time is up: it answers with a STACK frame, or else leaves a bare stack in its file."""
@@ -45,11 +45,11 @@ _MAX_LAST: Final = LARGE // 2
 
 
 def serve(connection: socket.socket, jobs: socket.socket, shared: int, interpreters: Interpreters) -> None:
-    """Run what comes by `jobs` until that is closed. `shared`: descriptor of a file that the server reads too, of ends
-    (`answers`), claims and, where it stands, for a stack, past all help."""
-    memory = mmap.mmap(shared, claims.END)
+    """Run what comes by `jobs` until that is closed. `shared`: descriptor of a file that the server reads too: ends
+    of scripts (`answers`) and, from its position on, a stack where nothing else helps."""
+    memory = mmap.mmap(shared, answers.SIZE)
     channel = Channel(connection, memory)
-    worker = Worker(channel, LineEnd(jobs, claims.words(memory)), interpreters)
+    worker = Worker(channel, JobReceiver(jobs), interpreters)
     sys.stdout = sys.stderr = LogText(channel.log)
     signal.signal(STACK_SIGNAL, worker.tell_stack)
     # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
@@ -59,34 +59,31 @@ def serve(connection: socket.socket, jobs: socket.socket, shared: int, interpret
 
 
 class Worker:
-    """Runs jobs; knows the one at hand, for who asks where it stands."""
+    """Runs jobs; exposes the current one to the stack handler."""
 
-    def __init__(self, channel: Channel, line: LineEnd, interpreters: Interpreters) -> None:
+    def __init__(self, channel: Channel, jobs: JobReceiver, interpreters: Interpreters) -> None:
         self._channel = channel
-        self._line = line
+        self._jobs = jobs
         self._interpreters = interpreters
         self._request: ScriptRequest | None = None
-        self._number = 0
-        """Of the job at hand; that of its first one is 0."""
 
     def serve_one(self) -> bool:
         """Wait for a job and do it; False when the server has gone."""
-        received = self._line.next(self._number, self._channel.ring)
+        received = self._jobs.next(self._channel.ring)
         if received is None:
             return False
-        encoded, descriptors = received
+        number, encoded, descriptors = received
         job: Job = decode(encoded, Job)
         body: BinaryIO = io.BytesIO(job.body or b"") if job.body is not None else os.fdopen(descriptors.pop(), "rb")
         with body:
-            copy_context().run(self._run, job, body)
-        self._number += 1
+            copy_context().run(self._run, number, job, body)
         return True
 
     def close(self) -> None:
         """Forget the site's modules."""
         self._interpreters.close()
 
-    def _run(self, job: Job, body: BinaryIO) -> None:
+    def _run(self, number: int, job: Job, body: BinaryIO) -> None:
         channel = self._channel
         outlet = WorkerOutlet(channel)
         sent, begun = channel.sent, time.perf_counter()
@@ -104,7 +101,7 @@ class Worker:
         now = time.perf_counter()
         end = encode(outlet.end_of(outcome, _is_worn(), now - begun))
         if channel.sent == sent:
-            channel.end(self._number, end, now)
+            channel.end(number, end, now)
         else:
             channel.send(Kind.END, end)
 

@@ -35,7 +35,6 @@ from twistedsite.scripts.runners.workers.child.confine import (
 )
 from twistedsite.scripts.runners.workers.child.warmup import warm_up
 from twistedsite.scripts.runners.workers.child.worker import STACK_SIGNAL, serve
-from twistedsite.scripts.runners.workers.wire.claims import take_part
 from twistedsite.scripts.runners.workers.wire.descriptors import receive
 from twistedsite.scripts.runners.workers.wire.frames import (
     MAX_LOG,
@@ -138,7 +137,6 @@ class Zygote:
             _take(connection, stack_file, jobs)
             os.chdir(spawn.policy.root)
             os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
-            take_part()
             confine(spawn.policy, spawn.sandbox, self._pid)
             gc.enable()
             serve(socket.socket(fileno=DATA), socket.socket(fileno=JOBS), STACK, self._interpreters)

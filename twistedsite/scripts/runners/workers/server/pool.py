@@ -29,7 +29,7 @@ TURN: Final = 0.1
 AHEAD: Final = 0.001
 """Seconds of work that a worker may have before it, for one more script to be given to it."""
 _MOST_AHEAD: Final = answers.PLACES
-"""Scripts that a worker may have before it."""
+"""Scripts that a worker may have before it: each of them has a place for its end."""
 _LOOK_EVERY: Final = 8
 """Jobs between two looks at the memory of a worker that has used half of what it may have."""
 _LOOK_SELDOM: Final = 64
@@ -63,7 +63,7 @@ class SitePool:
         """Members that are being killed because of their scripts: their places are free."""
         self._last: WorkerProcess | None = None
         """The one that was given a script ahead last; the next one goes there too, while it fits."""
-        self._most_ahead = 0 if settings.reuse == "per-request" or not workers.claims else _MOST_AHEAD
+        self._most_ahead = 0 if settings.reuse == "per-request" else _MOST_AHEAD
         self._crashes = 0
         self._pause: IDelayedCall | None = None
         """While it runs no worker is made: the last ones have died at once."""
@@ -176,7 +176,7 @@ class SitePool:
             job.result.cancel()
         for process in list(self.members):
             # The last one first: those that wait for it are nobody else's to run.
-            for job in reversed(list(process.jobs)):
+            for job in reversed(list(process.jobs.values())):
                 job.result.cancel()
             self.workers.rouse(process)
             process.kill()
@@ -216,12 +216,11 @@ class SitePool:
 
     def _fits(self, process: WorkerProcess, job: ScriptJob) -> bool:
         """Whether `job` may wait until `process`, which is busy, has done what it has before it."""
-        before = len(process.jobs)
         return (
             process.expected + job.expected <= AHEAD
             and process.state is State.BUSY
-            and before < self._most_ahead
-            and process.jobs_done + before < self.settings.max_requests
+            and process.span < self._most_ahead
+            and process.jobs_done + len(process.jobs) < self.settings.max_requests
             and process.interpreter == job.interpreter
             and not (process.stalled or process.worn or process.pid is None)
             and not self.workers.others_wait(self)

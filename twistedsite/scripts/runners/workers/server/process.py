@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import socket
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -20,10 +19,9 @@ from twistedsite.scripts.runners.deadlines import Deadline
 from twistedsite.scripts.runners.workers.child.worker import STACK_SIGNAL
 from twistedsite.scripts.runners.workers.scheduling.priority import Level
 from twistedsite.scripts.runners.workers.server.link import WorkerLink
-from twistedsite.scripts.runners.workers.wire import answers, claims
-from twistedsite.scripts.runners.workers.wire.claims import Claims
+from twistedsite.scripts.runners.workers.wire import answers
 from twistedsite.scripts.runners.workers.wire.frames import FROM_WORKER, FrameError, Kind
-from twistedsite.scripts.runners.workers.wire.job_queue import MOST_TOGETHER, Line
+from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue
 
 if TYPE_CHECKING:
     from twistedsite.scripts.runners.workers.server.job import ScriptJob
@@ -61,8 +59,10 @@ class WorkerProcess:
         workers = pool.workers
         self.pool = pool
         self.state: str = State.IDLE
-        self.jobs: deque[ScriptJob] = deque()
-        """The one that runs, or will in a moment, and those that the worker finds when that has ended."""
+        self.jobs: dict[int, ScriptJob] = {}
+        """By number, in the order in which the worker takes them: the first one runs, or will in a moment."""
+        self._given = 0
+        """How many jobs it has been sent: the number of the next one."""
         self.expected = 0.0
         """Seconds that all of them will take; infinite where that is not known."""
         self.stalled = False
@@ -90,30 +90,32 @@ class WorkerProcess:
         self._watch: Deadline | None = None
         """When to look whether it has stalled, while scripts wait for its turn."""
         self._done_before = 0
-        self._collected = 0
-        """Of the jobs below this number, no end is to be taken out of the shared memory."""
+        self._collected = -1
+        """The number of the job whose end was taken out of the shared memory last."""
         # First: it may fail, and then nothing else is held.
         self._folder = workers.folders.make(pool.policy.uid)
         ours, theirs = socket.socketpair()
         shared = _make_shared_file()
         try:
-            self._shared = mmap.mmap(shared, claims.END + _STACK_FILE)
-            """Ends of scripts (`answers`), who runs what (`claims`), then its last stack."""
-            self._claims = Claims(claims.words(self._shared)) if workers.claims else None
-            self.line = Line(self._claims)
+            self._shared = mmap.mmap(shared, answers.SIZE + _STACK_FILE)
+            """Ends of scripts (`answers`), then its last stack."""
+            self._queue = JobQueue()
             self.link = WorkerLink(workers.links, ours, FROM_WORKER, self)
             policy = msgspec.structs.replace(pool.policy, temporary=self._folder)
-            workers.spawner.spawn(self, policy, theirs, self.line, shared)
+            workers.spawner.spawn(self, policy, theirs, self._queue, shared)
         finally:
             os.close(shared)
 
+    @property
+    def span(self) -> int:
+        """How far the number of the next job is from that of the first one that has not ended."""
+        return self._given - next(iter(self.jobs), self._given)
+
     def give(self, job: ScriptJob) -> bool:
         """Have it run `job`, after those that it has. False: it does not take it, and has seen nothing of it."""
-        if self.state not in (State.IDLE, State.BUSY) or not job.start(self):
+        if self.state not in (State.IDLE, State.BUSY) or not self._send(job):
             return False
         self.state = State.BUSY
-        self.jobs.append(job)
-        self.expected += job.expected
         if self.level:
             # What earlier scripts have left running in it has put it behind.
             self.worn |= not self.pool.workers.precedence.restore(self)
@@ -124,24 +126,12 @@ class WorkerProcess:
         return True
 
     def send(self, job: bytes, descriptor: int | None) -> bool:
-        """Send it an encoded job; while it has something to do, in a moment, with others. False: it does not get it."""
-        held = self.line.hold(job) if self.jobs and descriptor is None else 0
-        if not held:
-            return self.line.add(job, descriptor)
-        if held == 1:
-            self.pool.workers.reactor.callLater(0, self._send_held)
-        elif held == MOST_TOGETHER:
-            self._send_held()
-        return True
-
-    def _send_held(self) -> None:
-        if not self.line.send_held():
-            self.worn = True
-            self.recall()
+        """Send it an encoded job. False: it does not get it."""
+        return self._queue.add(self._given, job, descriptor)
 
     def ended(self, job: ScriptJob, seconds: float, worn: bool) -> None:
         """`job`, the first one, has ended well; it has run for `seconds`. `worn`: see `End`."""
-        self.jobs.popleft()
+        del self.jobs[next(iter(self.jobs))]
         self.expected = self.expected - job.expected if self.jobs else 0.0
         self.jobs_done += 1
         self.stalled = False
@@ -159,9 +149,8 @@ class WorkerProcess:
             return
         back = [job for job in self._take_back() if job is not unwanted]
         if back and not self.jobs:
-            if back[0].start(self):
-                self.jobs.append(back.pop(0))
-                self.expected = self.jobs[0].expected
+            if self._send(back[0]):
+                del back[0]
             else:
                 self.pool.workers.dismiss(self)
         # What it has begun after the first one, it has begun because that has ended: its end is somewhere.
@@ -174,7 +163,7 @@ class WorkerProcess:
     def kill(self, knows: ScriptJob | None = None) -> None:
         """End it now. It gets no more frames, and the job that `knows` of its end hears nothing of it."""
         back = [job for job in self._take_back() if job is not knows]
-        lost, self.jobs = [job for job in self.jobs if job is not knows], deque()
+        lost, self.jobs = [job for job in self.jobs.values() if job is not knows], {}
         self._close()
         if self.state is not State.GONE:
             self.state = State.DOOMED
@@ -193,7 +182,7 @@ class WorkerProcess:
 
     def last_stack(self, root: str) -> list[FrameReport]:
         """What stands in its file: no more than names and lines, as the worker may have written anything there."""
-        text = b"" if self._shared.closed else self._shared[claims.END :].split(b"\0", 1)[0]
+        text = b"" if self._shared.closed else self._shared[answers.SIZE :].split(b"\0", 1)[0]
         frames: list[FrameReport] = []
         for found in reversed(_STACK_LINE.findall(text)[:60]):
             name, line, function = (part.decode("utf-8", "replace") for part in found)
@@ -232,7 +221,7 @@ class WorkerProcess:
         elif not self.jobs:
             raise FrameError(f"a frame of kind {kind} without a job")
         else:
-            self.jobs[0].received(kind, payload)
+            self._first.received(kind, payload)
 
     def disconnected(self, reason: str) -> None:
         """See `Receiver`."""
@@ -241,7 +230,7 @@ class WorkerProcess:
             # Those that have ended well before have not sent it.
             self._collect_now()
         if reason and self.jobs:
-            job = self.jobs[0]
+            job = self._first
             self.kill(job)
             job.lost("the worker process has sent what it must not")
         elif self.state is State.GONE:
@@ -259,7 +248,7 @@ class WorkerProcess:
         if self.state is State.DOOMED:
             self._signal(signal.SIGKILL)
         elif self.jobs:
-            self.jobs[0].worker_started()
+            self._first.worker_started()
 
     def exited(self, status: int | None) -> None:
         """See `Nursling`."""
@@ -278,10 +267,8 @@ class WorkerProcess:
     def _tell_jobs(self) -> None:
         back = self._take_back()
         self._collect_now()
-        lost, self.jobs = list(self.jobs), deque()
+        lost, self.jobs = list(self.jobs.values()), {}
         self._close()
-        if self._claims is not None:
-            self._claims.close()
         self._shared.close()
         if self.pid is not None and not self.jobs_done and not lost:
             # It could not even begin: the next one would end as this one.
@@ -292,12 +279,12 @@ class WorkerProcess:
 
     def _collect(self) -> None:
         """Take the ends of scripts out of the shared memory. Raises FrameError."""
-        while self.jobs and self._collected <= self.jobs_done:
-            payload = answers.find(self._shared, self.jobs_done)
+        while self.jobs and (number := next(iter(self.jobs))) > self._collected:
+            payload = answers.find(self._shared, number)
             if payload is None:
                 return
-            self._collected = self.jobs_done + 1
-            self.jobs[0].end(payload)
+            self._collected = number
+            self.jobs[number].end(payload)
 
     def _collect_now(self) -> None:
         """The same, where nothing has come by the socket."""
@@ -308,12 +295,24 @@ class WorkerProcess:
 
     def _take_back(self) -> list[ScriptJob]:
         """The jobs that it has not begun, which are its own no longer."""
-        count = self.line.take_back(self.jobs_done, len(self.jobs))
-        back = [self.jobs.pop() for _ in range(min(count, len(self.jobs)))][::-1]
-        self.expected = sum(job.expected for job in self.jobs)
+        # One that is not among them, the worker has told the end of without taking it.
+        back = [self.jobs.pop(number) for number in self._queue.take_back() if number in self.jobs]
+        self.expected = sum(job.expected for job in self.jobs.values())
         for job in back:
             job.taken_back()
         return back
+
+    @property
+    def _first(self) -> ScriptJob:
+        return next(iter(self.jobs.values()))
+
+    def _send(self, job: ScriptJob) -> bool:
+        if not job.start(self):
+            return False
+        self.jobs[self._given] = job
+        self._given += 1
+        self.expected += job.expected
+        return True
 
     def _watch_it(self) -> None:
         self._done_before = self.jobs_done
@@ -329,7 +328,7 @@ class WorkerProcess:
 
     def _close(self) -> None:
         self.link.close()
-        self.line.close()
+        self._queue.close()
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -348,14 +347,14 @@ class WorkerProcess:
         self._allowance = self._allowance or Allowance()
         text = self._allowance.take(payload.decode("utf-8", "replace"))
         if text is not None:
-            script = self.jobs[0].script if self.jobs else "after its script has ended"
+            script = self._first.script if self.jobs else "after its script has ended"
             self._log.info("{site}: {script}: {text}", site=self.pool.name, script=script, text=text)
 
 
 def _make_shared_file() -> int:
     descriptor = os.memfd_create("shared", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(descriptor, claims.END + _STACK_FILE)
-    os.lseek(descriptor, claims.END, os.SEEK_SET)  # what is written, not mapped, is a stack
+    os.ftruncate(descriptor, answers.SIZE + _STACK_FILE)
+    os.lseek(descriptor, answers.SIZE, os.SEEK_SET)  # what is written, not mapped, is a stack
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL)
     return descriptor
 

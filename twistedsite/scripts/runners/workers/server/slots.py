@@ -21,7 +21,6 @@ from twistedsite.scripts.runners.workers.server.link import Links
 from twistedsite.scripts.runners.workers.server.output_buffer import OutputBudget
 from twistedsite.scripts.runners.workers.server.process import WorkerProcess
 from twistedsite.scripts.runners.workers.server.spawner import Spawner
-from twistedsite.scripts.runners.workers.wire import claims
 from twistedsite.settings.server import SandboxLevel, WorkerSettings
 
 if TYPE_CHECKING:
@@ -55,8 +54,6 @@ class Workers:
         take_short_turns()
         self.spawner = Spawner(reactor, sandbox)
         self.holds = holds
-        self.claims = claims.possible()
-        """What a worker has not begun can be taken back, so it may have several scripts before it."""
         self.folders = TemporaryFolders(reactor)
         self.deadlines = Deadlines(reactor)
         self.precedence = Precedence(self.deadlines, settings.quick)

@@ -29,7 +29,7 @@ from twistedsite.scripts.runners.workers.wire.frames import (
     decode,
     encode,
 )
-from twistedsite.scripts.runners.workers.wire.job_queue import Line
+from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue
 from twistedsite.scripts.sandbox.policy import SandboxPolicy
 from twistedsite.settings.server import SandboxLevel
 
@@ -82,13 +82,13 @@ class Spawner:
         return self._process.pid if self._process else None
 
     def spawn(
-        self, nursling: Nursling, policy: SandboxPolicy, connection: socket.socket, line: Line, stack_file: int
+        self, nursling: Nursling, policy: SandboxPolicy, connection: socket.socket, jobs: JobQueue, stack_file: int
     ) -> None:
-        """Have a worker forked that takes jobs from `line` and talks through `connection`, which is closed here, and
+        """Have a worker forked that takes jobs from `jobs` and talks through `connection`, which is closed here, and
         leaves its last stack in `stack_file`, which stays the caller's."""
         serial = next(self._serials)
         self._nurslings[serial] = nursling
-        descriptors = (connection.detach(), os.dup(stack_file), line.duplicate())
+        descriptors = (connection.detach(), os.dup(stack_file), jobs.duplicate())
         self._unsent.append((serial, encode(Spawn(serial, policy, self._sandbox)), descriptors))
         self.doWrite()
 

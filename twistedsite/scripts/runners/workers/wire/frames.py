@@ -1,8 +1,8 @@
 """What passes between server, zygote and worker: typed frames, bounded in size, hostile until they have been checked.
 
 On a worker's socket a frame is its kind (1 byte), the length of its payload (4 bytes, big endian) and the payload. On
-the sockets of the zygote and of a worker's jobs (`line`), which keep message boundaries, it is one message. Payloads
-are msgpack, but for DATA and LOG.
+the sockets of the zygote and of a worker's jobs (`job_queue`), which keep message boundaries, it is one message.
+Payloads are msgpack, but for DATA and LOG.
 Whatever in a frame from a worker is not as it must be raises FrameError, and costs that worker its life.
 """
 
