@@ -25,7 +25,6 @@ from twistedsite.scripts.code import CodeCache
 from twistedsite.scripts.dialects import DIALECTS, load_dialect
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.installed import installed_handlers
-from twistedsite.scripts.runners.workers.child.compact import settle
 from twistedsite.scripts.runners.workers.child.confine import (
     adopt_orphans,
     close_to_others,
@@ -33,7 +32,7 @@ from twistedsite.scripts.runners.workers.child.confine import (
     hear_of_parents_end,
     leave_terminal,
 )
-from twistedsite.scripts.runners.workers.child.warmup import warm_up
+from twistedsite.scripts.runners.workers.child.warmup import settle, warm_up
 from twistedsite.scripts.runners.workers.child.worker import STACK_SIGNAL, serve
 from twistedsite.scripts.runners.workers.wire.descriptors import receive
 from twistedsite.scripts.runners.workers.wire.frames import (
