@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from twisted.web.resource import IResource
 
     from twistedsite.http.message.forms import Upload
-    from twistedsite.scripts.auth import AuthHandler
+    from twistedsite.scripts.exchange.request import Request
+    from twistedsite.scripts.handlers.auth import AuthHandler
     from twistedsite.scripts.handlers.handler import RequestHandler
-    from twistedsite.scripts.request import Request
-    from twistedsite.scripts.results import Response, Template, redirect
+    from twistedsite.scripts.publishing.results import Response, Template, redirect
     from twistedsite.settings.server import ServerSettings
 
 __all__ = [
@@ -37,13 +37,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 _FOR_SCRIPTS = {
-    "AuthHandler": "twistedsite.scripts.auth",
-    "Request": "twistedsite.scripts.request",
+    "AuthHandler": "twistedsite.scripts.handlers.auth",
+    "Request": "twistedsite.scripts.exchange.request",
     "RequestHandler": "twistedsite.scripts.handlers.handler",
-    "Response": "twistedsite.scripts.results",
-    "Template": "twistedsite.scripts.results",
+    "Response": "twistedsite.scripts.publishing.results",
+    "Template": "twistedsite.scripts.publishing.results",
     "Upload": "twistedsite.http.message.forms",
-    "redirect": "twistedsite.scripts.results",
+    "redirect": "twistedsite.scripts.publishing.results",
 }
 """What scripts import from here, and where it is. None of it imports Twisted."""
 

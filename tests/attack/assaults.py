@@ -23,8 +23,8 @@ class Assault(NamedTuple):
 
 FRAMES = """
 import os, struct
-from twistedsite.scripts.exchange import ResponseHead
-from twistedsite.scripts.run import Ending, Outcome
+from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.scripts.messages.outcome import ExitKind, Outcome
 from twistedsite.scripts.runners.workers.wire.frames import *
 def send(data):
     while data: data = data[os.write(3, data):]
@@ -138,12 +138,14 @@ raise refused
         "send(frame(Kind.BEGIN, encode(ResponseHead(200, [(b'a', b'b\\r\\nset-cookie: c=d')]))))"
     ),
     "a status that is none": _frames("send(frame(Kind.BEGIN, encode(ResponseHead(99, []))))"),
-    "an end without a head": _frames("send(frame(Kind.END, encode(End(Outcome(Ending.DONE), None, b''))))"),
+    "an end without a head": _frames("send(frame(Kind.END, encode(End(Outcome(ExitKind.DONE), None, b''))))"),
     "an outcome of another type": _frames("send(frame(Kind.END, encode([1, 2, 3])))"),
     "an end in memory of another type": _end("encode([1, 2, 3])"),
     "an end in memory that is none": _end("os.urandom(400)"),
-    "an end in memory without a head": _end("encode(End(Outcome(Ending.DONE), None, b''))"),
-    "an end in memory with a status that is none": _end("encode(End(Outcome(Ending.DONE), ResponseHead(99, []), b''))"),
+    "an end in memory without a head": _end("encode(End(Outcome(ExitKind.DONE), None, b''))"),
+    "an end in memory with a status that is none": _end(
+        "encode(End(Outcome(ExitKind.DONE), ResponseHead(99, []), b''))"
+    ),
     "a bell with something in it": _frames("send(frame(Kind.BELL, b'x'))"),
     "bells for nothing": Assault(FRAMES + "send(frame(Kind.BELL, b'') * 10_000)\nprint('rung')", "rung"),
     "taking the shared memory away": _caught("os.ftruncate(4, 0)", "EPERM"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twistedsite.pages.listing import Row, View, arrange
 from twistedsite.pages.render import RequestSummary, error_page, listing_page, markdown_page, traceback_page
 from twistedsite.pages.texts import reason
-from twistedsite.scripts.failures import FailureReport, FrameReport
+from twistedsite.scripts.messages.failure import FailureReport, FrameReport
 
 LONG = "averyverylongword" * 20
 

@@ -9,7 +9,7 @@ import pytest
 from gallery import FRAMES, PAGES, REQUEST
 
 from twistedsite.pages.render import ERROR_CSP, LISTING_CSP, MARKDOWN_CSP, TRACEBACK_CSP, traceback_page
-from twistedsite.scripts.failures import FailureReport
+from twistedsite.scripts.messages.failure import FailureReport
 
 
 class Checker(HTMLParser):

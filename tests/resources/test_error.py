@@ -22,7 +22,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from twistedsite.origins.interface import Entry, GoneError, Kind, Origin
 from twistedsite.resources.site.error import OWN_PAGE_LIMIT, HttpProblem, send_problem
-from twistedsite.scripts.failures import FailureReport, FrameReport
+from twistedsite.scripts.messages.failure import FailureReport, FrameReport
 
 REPORT = FailureReport(
     "KeyError",

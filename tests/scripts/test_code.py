@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.code.cache import CodeCache
 
 SOURCE = "import gate, helper\ngate.loading.set()\nassert gate.go.wait(20)\nvalue = helper.value\n"
 

@@ -12,7 +12,7 @@ import pytest_twisted
 from site_files import write
 from twisted.internet.defer import ensureDeferred, gatherResults
 
-from twistedsite.scripts.code import CodeCache, is_settled
+from twistedsite.scripts.code.cache import CodeCache, is_settled
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.testing import ServedSite, serving
 

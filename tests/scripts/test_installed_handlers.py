@@ -14,7 +14,7 @@ from site_files import logged, write
 
 from twistedsite import site_resource
 from twistedsite.scripts.dialects import load_dialect
-from twistedsite.scripts.installed import installed_handlers
+from twistedsite.scripts.importing.installed import installed_handlers
 from twistedsite.settings.load import SettingsError
 from twistedsite.tap.check import check
 from twistedsite.testing import serving

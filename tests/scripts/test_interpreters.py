@@ -81,7 +81,7 @@ async def test_a_name_that_nothing_has_is_told_as_ever(tmp_path: Path) -> None:
 
 
 def test_import_module_is_pythons_own_again_when_the_last_server_has_gone(tmp_path: Path) -> None:
-    from twistedsite.scripts.code import CodeCache
+    from twistedsite.scripts.code.cache import CodeCache
     from twistedsite.scripts.importing.interpreters import Interpreters
 
     before = importlib.import_module
@@ -167,9 +167,9 @@ async def test_scripts_whose_names_differ_by_a_dot_only_are_modules_of_their_own
 
 
 def test_sites_do_not_share_an_interpreter_of_one_name(tmp_path: Path) -> None:
-    from twistedsite.scripts.code import CodeCache
+    from twistedsite.scripts.code.cache import CodeCache
     from twistedsite.scripts.importing.interpreters import Interpreters
-    from twistedsite.scripts.importing.settings import Imports
+    from twistedsite.scripts.messages.imports import Imports
 
     interpreters = Interpreters(CodeCache())
     found = []

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from twistedsite.scripts.code import CodeCache, Outline, file_version
+from twistedsite.scripts.code.cache import CodeCache, file_version
+from twistedsite.scripts.code.outline import PRINTING_NAMES, Outline
 from twistedsite.scripts.dialects.printing import GIVEN
-from twistedsite.scripts.toplevel import PRINTING_NAMES
 
 
 def outline_of(folder: Path, source: str) -> Outline:

@@ -11,7 +11,7 @@ import pytest
 import pytest_twisted
 from site_files import logged, write
 
-from twistedsite.scripts.failures import MAX_REPR, report_exception, report_stack
+from twistedsite.scripts.code.failures import MAX_REPR, report_exception, report_stack
 from twistedsite.testing import serving
 
 BROWSER = {"Accept": "text/html"}

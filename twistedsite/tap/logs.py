@@ -11,7 +11,7 @@ from typing import IO, Any, Literal, cast
 from twisted.logger import FileLogObserver, LogEvent, LogLevel, eventAsText
 from twisted.python.logfile import LogFile
 
-from twistedsite.scripts.failures import redact
+from twistedsite.scripts.messages.failure import redact
 
 ROTATE_AT = 16 * 1024 * 1024
 """Bytes of one log file; then a new one is begun."""

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 
 from twistedsite.resources.auth.users import FILE_LIMIT, Users, UsersError, users_line
-from twistedsite.scripts.code import outline
+from twistedsite.scripts.code.outline import outline
 from twistedsite.scripts.dialects.guard import NAMES
 from twistedsite.settings.auth import FolderAuth
 

@@ -16,11 +16,14 @@ from twistedsite.origins.local import LocalOrigin
 from twistedsite.scripts.broker.background import InFlight, SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
-from twistedsite.scripts.code import CodeCache, file_version
+from twistedsite.scripts.code.cache import CodeCache, file_version
 from twistedsite.scripts.dialects import TEMPLATES
-from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.run import Outcome, finish_script, run_script
+from twistedsite.scripts.messages.outcome import Outcome
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.scripts.runners.run import finish_script, run_script
 from twistedsite.sessions.memory import MemoryStore
 from twistedsite.settings.server import BackgroundSettings, SessionSettings, StorageSettings
 

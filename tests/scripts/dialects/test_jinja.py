@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from template_site import TemplateSite
 
-from twistedsite.scripts.run import Ending
+from twistedsite.scripts.messages.outcome import ExitKind
 
 
 def test_values_are_escaped(site: TemplateSite) -> None:
@@ -133,7 +133,7 @@ def test_a_syntax_error_is_told_with_its_line(site: TemplateSite) -> None:
     site.write("sub/page.jinja", "one\ntwo\n{% if %}\n")
     page = site.ask("sub/page.jinja")
     assert page.outcome is not None
-    assert page.outcome.ending == Ending.FAILED
+    assert page.outcome.kind == ExitKind.FAILED
     assert page.fault == "TemplateSyntaxError: Expected an expression, got 'end of statement block' at sub/page.jinja:3"
     assert page.outcome.report is not None
     assert (3, "{% if %}") in page.outcome.report.frames[-1].source
@@ -164,14 +164,14 @@ def test_a_page_that_is_gone_by_now_is_no_failure(site: TemplateSite) -> None:
     path.unlink()
     page = site.ask("page.jinja")
     assert page.outcome is not None
-    assert (page.outcome.ending, page.outcome.status) == (Ending.GONE, 404)
+    assert (page.outcome.kind, page.outcome.status) == (ExitKind.GONE, 404)
 
 
 def test_a_malformed_form_is_the_visitors_fault(site: TemplateSite) -> None:
     site.write("page.jinja", "{{ form.name }}")
     page = site.ask("page.jinja", body=b"x", headers=[("content-type", "multipart/form-data; boundary=b")])
     assert page.outcome is not None
-    assert (page.outcome.ending, page.outcome.status) == (Ending.REFUSED, 400)
+    assert (page.outcome.kind, page.outcome.status) == (ExitKind.REFUSED, 400)
 
 
 def test_a_template_that_is_not_utf8_says_so(site: TemplateSite) -> None:

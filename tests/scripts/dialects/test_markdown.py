@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from template_site import TemplateSite
 
-from twistedsite.scripts.run import Ending
+from twistedsite.scripts.messages.outcome import ExitKind
 
 
 def test_markdown_becomes_a_page_with_the_first_headings_title(site: TemplateSite) -> None:
@@ -75,7 +75,7 @@ def test_a_template_that_the_sites_own_one_lacks_is_a_fault_too(site: TemplateSi
 def test_a_page_that_is_gone_by_now_is_no_failure(site: TemplateSite) -> None:
     page = site.ask("gone.md")
     assert page.outcome is not None
-    assert (page.outcome.ending, page.outcome.status) == (Ending.GONE, 404)
+    assert (page.outcome.kind, page.outcome.status) == (ExitKind.GONE, 404)
 
 
 def test_an_edited_file_is_live_at_once(site: TemplateSite) -> None:

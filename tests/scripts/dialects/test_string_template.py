@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from template_site import TemplateSite
 
-from twistedsite.scripts.run import Ending
+from twistedsite.scripts.messages.outcome import ExitKind
 
 
 def test_names_are_filled_in_from_the_first_values_of_query_and_form(site: TemplateSite) -> None:
@@ -42,7 +42,7 @@ def test_a_missing_name_is_told_with_its_line(site: TemplateSite) -> None:
     site.write("sub/hello.tpl", "one\r\ntwo $here\r\nthree $ther $gone\n")
     page = site.ask("sub/hello.tpl", "here=1")
     assert page.outcome is not None
-    assert page.outcome.ending == Ending.FAILED
+    assert page.outcome.kind == ExitKind.FAILED
     assert page.body == b""
     assert page.fault == (
         "TemplateFault: nothing was sent for $ther: neither the query string nor the form has this name"
@@ -67,7 +67,7 @@ def test_a_template_that_is_not_utf8_says_so(site: TemplateSite) -> None:
 def test_a_page_that_is_gone_by_now_is_no_failure(site: TemplateSite) -> None:
     page = site.ask("gone.tpl")
     assert page.outcome is not None
-    assert (page.outcome.ending, page.outcome.status) == (Ending.GONE, 404)
+    assert (page.outcome.kind, page.outcome.status) == (ExitKind.GONE, 404)
 
 
 def test_an_edited_template_is_live_at_once(site: TemplateSite) -> None:
@@ -81,7 +81,7 @@ def test_a_malformed_form_is_the_visitors_fault(site: TemplateSite) -> None:
     site.write("page.tpl", "$name")
     page = site.ask("page.tpl", body=b"x", headers=[("content-type", "multipart/form-data; boundary=b")])
     assert page.outcome is not None
-    assert (page.outcome.ending, page.outcome.status) == (Ending.REFUSED, 400)
+    assert (page.outcome.kind, page.outcome.status) == (ExitKind.REFUSED, 400)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

@@ -10,25 +10,25 @@ from site_files import logged
 from twisted.internet import reactor, threads
 from twisted.internet.defer import Deferred
 
-from twistedsite.scripts.runners.mailbox import Mailbox
+from twistedsite.scripts.runners.threads.call_queue import CallQueue
 
 
 @pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    made = Mailbox(reactor)
+def call_queue() -> Iterator[CallQueue]:
+    made = CallQueue(reactor)
     yield made
     made.close()
 
 
 @pytest_twisted.ensureDeferred
-async def test_calls_are_made_in_the_reactor_s_thread_in_their_order(mailbox: Mailbox) -> None:
+async def test_calls_are_made_in_the_reactor_s_thread_in_their_order(call_queue: CallQueue) -> None:
     made: list[tuple[int, int]] = []
     done: Deferred[None] = Deferred()
 
     def send() -> None:
         for number in range(1000):
-            mailbox.callFromThread(lambda n: made.append((n, threading.get_ident())), number)
-        mailbox.callFromThread(done.callback, None)
+            call_queue.callFromThread(lambda n: made.append((n, threading.get_ident())), number)
+        call_queue.callFromThread(done.callback, None)
 
     await threads.deferToThread(send)
     await done
@@ -36,7 +36,7 @@ async def test_calls_are_made_in_the_reactor_s_thread_in_their_order(mailbox: Ma
 
 
 @pytest_twisted.ensureDeferred
-async def test_no_wake_up_is_lost_however_many_threads_hammer(mailbox: Mailbox) -> None:
+async def test_no_wake_up_is_lost_however_many_threads_hammer(call_queue: CallQueue) -> None:
     # Each sender waits for its call to be made before the next one: one wake-up lost, and it waits for ever.
     rounds, senders = 400, 8
     finished: Deferred[None] = Deferred()
@@ -46,9 +46,9 @@ async def test_no_wake_up_is_lost_however_many_threads_hammer(mailbox: Mailbox) 
         made = threading.Event()
         for _ in range(rounds):
             made.clear()
-            mailbox.callFromThread(made.set)
+            call_queue.callFromThread(made.set)
             assert made.wait(20)
-        mailbox.callFromThread(one_less)
+        call_queue.callFromThread(one_less)
 
     def one_less() -> None:
         left[0] -= 1
@@ -64,17 +64,17 @@ async def test_no_wake_up_is_lost_however_many_threads_hammer(mailbox: Mailbox) 
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_call_that_fails_is_logged_and_the_next_one_is_made(mailbox: Mailbox) -> None:
+async def test_a_call_that_fails_is_logged_and_the_next_one_is_made(call_queue: CallQueue) -> None:
     done: Deferred[None] = Deferred()
     with logged() as log:
-        mailbox.callFromThread(lambda: [].pop())
-        mailbox.callFromThread(done.callback, None)
+        call_queue.callFromThread(lambda: [].pop())
+        call_queue.callFromThread(done.callback, None)
         await done
     assert "a call from a script's thread failed" in log()
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_flood_of_calls_leaves_the_reactor_its_other_work(mailbox: Mailbox) -> None:
+async def test_a_flood_of_calls_leaves_the_reactor_its_other_work(call_queue: CallQueue) -> None:
     order: list[str] = []
     done: Deferred[None] = Deferred()
 
@@ -82,22 +82,22 @@ async def test_a_flood_of_calls_leaves_the_reactor_its_other_work(mailbox: Mailb
         order.append("first")
         reactor.callLater(0, order.append, "other work")
 
-    mailbox.callFromThread(first)
+    call_queue.callFromThread(first)
     for _ in range(5000):
-        mailbox.callFromThread(lambda: None)
-    mailbox.callFromThread(order.append, "last")
-    mailbox.callFromThread(done.callback, None)
+        call_queue.callFromThread(lambda: None)
+    call_queue.callFromThread(order.append, "last")
+    call_queue.callFromThread(done.callback, None)
     await done
     assert order == ["first", "other work", "last"]
 
 
 def test_a_call_after_the_end_is_dropped_and_touches_no_other_file() -> None:
-    mailbox = Mailbox(reactor)
-    mailbox.close()
-    mailbox.close()
+    call_queue = CallQueue(reactor)
+    call_queue.close()
+    call_queue.close()
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    mailbox.callFromThread(lambda: None)
+    call_queue.callFromThread(lambda: None)
     with pytest.raises(BlockingIOError):
         os.read(reading, 1)
     os.close(reading)

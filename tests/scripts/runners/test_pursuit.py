@@ -9,8 +9,8 @@ from types import CodeType
 
 import pytest
 
-from twistedsite.scripts.run import ScriptStop
-from twistedsite.scripts.runners.pursuit import Pursuit
+from twistedsite.scripts.messages.outcome import ScriptStop
+from twistedsite.scripts.runners.threads.monitoring import Pursuit
 
 NEEDS_MONITORING = pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 has no sys.monitoring")
 SWALLOWER = """

@@ -16,11 +16,13 @@ from twisted.internet import reactor, threads
 from twisted.internet.defer import CancelledError, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater
 
-from twistedsite.scripts.exchange import Exchange, ScriptRequest
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.run import Outcome, run_script
-from twistedsite.scripts.runners.shared import SharedThreads
-from twistedsite.scripts.runners.threads import ThreadRunner
+from twistedsite.scripts.messages.outcome import Outcome
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.runners.run import run_script
+from twistedsite.scripts.runners.threads.runner import ThreadRunner
+from twistedsite.scripts.runners.threads.shared import SharedThreads
 from twistedsite.settings.server import ThreadSettings
 from twistedsite.testing import Response, ServedSite, serving
 
@@ -349,7 +351,7 @@ async def test_the_end_of_the_server_stops_a_script_too_that_was_about_to_begin(
         go.wait(20)
         return run_script(exchange, interpreters)
 
-    monkeypatch.setattr("twistedsite.scripts.runners.threads.run_script", late)
+    monkeypatch.setattr("twistedsite.scripts.runners.threads.runner.run_script", late)
     write(tmp_path, "x.py", "while True: pass")
     before = set(threading.enumerate())
     async with serving(tmp_path, timeout="60s", drain="50ms") as site:

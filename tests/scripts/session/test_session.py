@@ -7,7 +7,7 @@ import re
 import pytest
 from visits import EXPIRED, FORGED, Watched, access, id_in, remember, remembered
 
-from twistedsite.scripts.session import Session, SessionAccess
+from twistedsite.scripts.exchange.session import Session, SessionAccess
 from twistedsite.sessions.interface import SessionStore
 
 # What a script sees

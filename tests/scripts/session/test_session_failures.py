@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from visits import FORGED, Watched, access, id_in, remember, remembered
 
-from twistedsite.scripts.session import SessionAccess
+from twistedsite.scripts.exchange.session import SessionAccess
 from twistedsite.sessions.interface import SessionBusyError, SessionError, SessionStore
 
 # Failures

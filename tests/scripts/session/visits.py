@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from twistedsite.scripts.session import SessionAccess
+from twistedsite.scripts.exchange.session import SessionAccess
 from twistedsite.sessions.interface import SessionData, SessionStore
 from twistedsite.sessions.memory import MemoryStore
 from twistedsite.settings.server import SessionSettings

@@ -21,7 +21,8 @@ from twistedsite.origins.interface import BLOCK
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.scripts.broker.quota import MEASURE_FULL
 from twistedsite.scripts.broker.storage import RequestStorage, SiteStorage
-from twistedsite.scripts.storage import Child, resolve
+from twistedsite.scripts.exchange.files import resolve
+from twistedsite.scripts.messages.storage import Child
 from twistedsite.settings.server import StorageSettings
 from twistedsite.settings.units import Size
 

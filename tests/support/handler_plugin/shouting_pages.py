@@ -7,7 +7,7 @@ import html
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from twistedsite.scripts.exchange import Exchange
+    from twistedsite.scripts.exchange.exchange import Exchange
     from twistedsite.scripts.importing.interpreters import Interpreters
 
 NOT_A_HANDLER = "no run here"

@@ -19,7 +19,8 @@ from twistedsite.http.message import response
 from twistedsite.http.message.response import FastResponse
 from twistedsite.http.request import Request
 from twistedsite.resources.kinds.sink import RequestSink, all_fields
-from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.response import ResponseHead
 
 if TYPE_CHECKING:
     from twistedsite.resources.kinds.script import ScriptResource

@@ -25,8 +25,8 @@ from twistedsite.resources.mapping.place import Place
 from twistedsite.resources.site.base import SiteContext
 from twistedsite.resources.site.error import HttpProblem
 from twistedsite.scripts.dialects import guard as module_dialect
-from twistedsite.scripts.exchange import ResponseHead
-from twistedsite.scripts.runners import ScriptError, ScriptGoneError, ScriptRefusedError
+from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.scripts.runners.interface import ScriptError, ScriptGoneError, ScriptRefusedError
 from twistedsite.settings.auth import Auth
 from twistedsite.settings.folder import FolderSettings
 

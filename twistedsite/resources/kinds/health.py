@@ -9,7 +9,7 @@ import msgspec
 from twisted.web.server import Request
 
 from twistedsite.resources.site.base import SiteContext
-from twistedsite.scripts.runners import Runner
+from twistedsite.scripts.runners.interface import Runner
 from twistedsite.settings.server import ServerSettings
 
 

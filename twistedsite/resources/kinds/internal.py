@@ -18,8 +18,8 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request
 
 from twistedsite.http.content import ContentLimits
-from twistedsite.scripts.background import BackgroundCall
-from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.messages.background import BackgroundCall
+from twistedsite.scripts.messages.request import ScriptRequest
 
 _FORM: Final = b"application/x-www-form-urlencoded"
 

@@ -20,9 +20,9 @@ from twistedsite.resources.kinds.internal import InternalRequest
 from twistedsite.resources.kinds.sink import RequestSink
 from twistedsite.resources.site.base import SiteContext, SiteResource
 from twistedsite.resources.site.error import HttpProblem
-from twistedsite.scripts.exchange import FormBounds, ScriptRequest
-from twistedsite.scripts.importing.settings import Imports
-from twistedsite.scripts.runners import (
+from twistedsite.scripts.messages.imports import Imports
+from twistedsite.scripts.messages.request import FormBounds, ScriptRequest
+from twistedsite.scripts.runners.interface import (
     RunnerBusyError,
     ScriptCrashedError,
     ScriptError,

@@ -15,7 +15,7 @@ from twistedsite.http.request import Request as OwnRequest
 from twistedsite.resources.content.background import Background
 from twistedsite.resources.content.compression import AT_ONCE, StreamEncoder, choose_coding, encode
 from twistedsite.resources.content.privacy import private_fields
-from twistedsite.scripts.exchange import ResponseHead
+from twistedsite.scripts.messages.response import ResponseHead
 from twistedsite.settings.server import CompressionSettings
 
 _FRAMING: Final = frozenset(

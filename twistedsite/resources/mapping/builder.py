@@ -15,8 +15,8 @@ from twistedsite.resources.site.server import Shared
 from twistedsite.scripts.broker.background import SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
-from twistedsite.scripts.runners.shared import IThreadReactor
-from twistedsite.scripts.runners.threads import ThreadRunner
+from twistedsite.scripts.runners.threads.runner import ThreadRunner
+from twistedsite.scripts.runners.threads.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.server.runner import WorkerRunner
 from twistedsite.sessions.interface import SessionStore
 from twistedsite.settings.server import ServerSettings

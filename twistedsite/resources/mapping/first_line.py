@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import Final
 
 from twistedsite.origins.interface import Entry, GoneError, Origin, arrived
-from twistedsite.scripts.code import is_settled
+from twistedsite.scripts.code.cache import is_settled
 
 _LIMIT: Final = 8192
 """Files whose mark is known; the one unused for longest goes first."""

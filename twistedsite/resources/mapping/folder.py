@@ -30,7 +30,7 @@ from twistedsite.resources.mapping.place import Place, find
 from twistedsite.resources.site.base import SiteContext, SiteResource
 from twistedsite.resources.site.error import HttpProblem, send_problem
 from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
-from twistedsite.scripts.storage import MAX_DEPTH
+from twistedsite.scripts.messages.storage import MAX_DEPTH
 from twistedsite.settings.folder import FolderSettings
 
 

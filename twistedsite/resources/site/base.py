@@ -19,7 +19,7 @@ from twistedsite.origins.interface import Entry, Origin
 from twistedsite.resources.content.background import Reactor
 from twistedsite.resources.site.error import HttpProblem, send_problem
 from twistedsite.resources.site.services import Delivery
-from twistedsite.scripts.runners import Runner
+from twistedsite.scripts.runners.interface import Runner
 from twistedsite.settings.folder import FolderSettings
 from twistedsite.settings.server import ServerSettings
 

@@ -21,7 +21,7 @@ from twistedsite.pages.accept import Representation, error_form
 from twistedsite.pages.render import ERROR_CSP, TRACEBACK_CSP, error_page, traceback_page
 from twistedsite.pages.texts import explanation, reason
 from twistedsite.resources.site.summary import summarize
-from twistedsite.scripts.failures import FailureReport
+from twistedsite.scripts.messages.failure import FailureReport
 from twistedsite.settings.folder import FolderSettings
 
 if TYPE_CHECKING:

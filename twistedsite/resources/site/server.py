@@ -12,8 +12,8 @@ from msgspec import UNSET
 from twistedsite.resources.content.background import Reactor
 from twistedsite.resources.site.services import Delivery
 from twistedsite.scripts.broker.background import InFlight
-from twistedsite.scripts.installed import installed_handlers
-from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
+from twistedsite.scripts.importing.installed import installed_handlers
+from twistedsite.scripts.runners.threads.shared import IThreadReactor, SharedThreads
 from twistedsite.scripts.runners.workers.server.check import check_sandbox
 from twistedsite.scripts.runners.workers.server.slots import Workers
 from twistedsite.settings.load import SettingsError

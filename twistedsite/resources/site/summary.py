@@ -8,7 +8,7 @@ from twisted.web.http import Request
 
 from twistedsite.http.message.forms import FormError, close_all, parse_body, parse_query
 from twistedsite.pages.render import RequestSummary
-from twistedsite.scripts.failures import redact
+from twistedsite.scripts.messages.failure import redact
 from twistedsite.settings.server import FormLimits
 
 BODY_LIMIT: Final = 64 * 1024

@@ -13,12 +13,12 @@ from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twistedsite.scripts.background import BackgroundCall
+from twistedsite.scripts.messages.background import BackgroundCall
 from twistedsite.settings.server import BackgroundSettings
 
 if TYPE_CHECKING:
     from twistedsite.scripts.broker.outbound import Outbound
-    from twistedsite.scripts.exchange import ScriptRequest
+    from twistedsite.scripts.messages.request import ScriptRequest
 
 Dispatch: TypeAlias = "Callable[[BackgroundCall, ScriptRequest], Deferred[None]]"
 """Has the site answer a call that the script of a request has made; cancelling it is as a client that goes away."""

@@ -11,7 +11,7 @@ from twistedsite.scripts.broker.storage import RequestStorage, SiteStorage
 from twistedsite.sessions.interface import SessionStore
 
 if TYPE_CHECKING:
-    from twistedsite.scripts.exchange import ScriptRequest
+    from twistedsite.scripts.messages.request import ScriptRequest
 
 
 class DirectBroker(msgspec.Struct, frozen=True):

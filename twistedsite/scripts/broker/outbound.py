@@ -28,7 +28,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from twistedsite.scripts.background import BackgroundCall
+from twistedsite.scripts.messages.background import BackgroundCall
 from twistedsite.settings.server import BackgroundSettings
 
 _TRIES: Final = 3

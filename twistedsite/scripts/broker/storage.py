@@ -16,7 +16,8 @@ from twisted.internet.threads import blockingCallFromThread
 from twistedsite.origins.interface import Entry, GoneError, Kind, MaybeDeferred, OpenFile, Origin, occupied
 from twistedsite.origins.local_writing import TEMPORARY
 from twistedsite.scripts.broker.quota import Quota
-from twistedsite.scripts.storage import MAX_DEPTH, Child, PathLock
+from twistedsite.scripts.exchange.files import PathLock
+from twistedsite.scripts.messages.storage import MAX_DEPTH, Child
 from twistedsite.sessions.locks import LockTable, QueuedLock
 from twistedsite.settings.folder import FILE_NAME
 from twistedsite.settings.server import StorageSettings

@@ -11,10 +11,10 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, cast
 
-from twistedsite.scripts.code import Outline
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.code.outline import Outline
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.importing.installed import installed_handlers, load_handler
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.installed import installed_handlers, load_handler
 from twistedsite.settings.load import SettingsError
 
 SCRIPTS: Final = {".py": "python", ".dbpy": "dbpy"}

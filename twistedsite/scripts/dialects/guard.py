@@ -1,6 +1,6 @@
 """The dialect of authentication modules: asks one whether somebody may enter. The answer is a status, without a body.
 
-204: yes. 401: no. 403: known, and not allowed. Only `resources/kinds/guard` asks, and takes anything else for a failure.
+204: yes. 401: no. 403: known, and not allowed. Only `resources/kinds/guard` asks; it takes anything else for a failure.
 The module is imported once and again when it has changed, under its own name, so that scripts beside it share it.
 """
 
@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from twistedsite.http.message.basic import parse_basic
-from twistedsite.scripts.auth import AuthRequest
-from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.headers import RequestHeaders
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.headers import RequestHeaders
+from twistedsite.scripts.handlers.auth import AuthRequest
 from twistedsite.scripts.importing.interpreters import Interpreters
 
 ALLOWED: Final = 204

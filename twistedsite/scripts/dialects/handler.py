@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.handlers.handler import handler_class, made_for
 from twistedsite.scripts.handlers.request import HandlerRequest
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.refusal import RefusedError
+from twistedsite.scripts.messages.outcome import RefusedError
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:

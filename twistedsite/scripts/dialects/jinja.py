@@ -19,11 +19,13 @@ from jinja2.runtime import Context
 from jinja2.utils import missing
 
 from twistedsite.http.message.forms import FormError
-from twistedsite.scripts.code import file_version
+from twistedsite.scripts.code.cache import file_version
+from twistedsite.scripts.code.failures import report_exception
 from twistedsite.scripts.dialects.template_fault import TemplateFault
-from twistedsite.scripts.exchange import Exchange, ScriptRequest
-from twistedsite.scripts.failures import FrameReport, report_exception
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.messages.failure import FrameReport
+from twistedsite.scripts.messages.request import ScriptRequest
 
 NAME: Final = "jinja"
 FOLDERS: Final = 256

@@ -9,7 +9,7 @@ import os
 from typing import Final
 
 from twistedsite.scripts.dialects.jinja import render
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
 
 TEMPLATE: Final = ("_templates", "index.html")

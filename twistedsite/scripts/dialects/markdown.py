@@ -19,7 +19,7 @@ from markupsafe import Markup
 from twistedsite.pages.render import MARKDOWN_CSP, markdown_page
 from twistedsite.scripts.dialects.jinja import render
 from twistedsite.scripts.dialects.template_fault import template_source
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
 
 NAME: Final = "markdown"

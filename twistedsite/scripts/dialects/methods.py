@@ -11,11 +11,11 @@ from types import ModuleType
 from typing import Any
 
 from twistedsite.scripts.dialects import METHOD_FUNCTIONS
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.request import Request
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.refusal import RefusedError
-from twistedsite.scripts.request import Request
-from twistedsite.scripts.results import Response, answer
+from twistedsite.scripts.messages.outcome import RefusedError
+from twistedsite.scripts.publishing.results import Response, answer
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:

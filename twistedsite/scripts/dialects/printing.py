@@ -11,14 +11,14 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from twistedsite.scripts.background import Params, background_call
-from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.headers import RequestHeaders, location
+from twistedsite.scripts.exchange.background import Params, background_call
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.files import SiteFiles
+from twistedsite.scripts.exchange.headers import RequestHeaders, location
+from twistedsite.scripts.exchange.page import Page
+from twistedsite.scripts.exchange.streams import printing_to
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import be_main
-from twistedsite.scripts.page import Page
-from twistedsite.scripts.storage import SiteFiles
-from twistedsite.scripts.streams import printing_to
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _REFLECTION: Final = frozenset({"globals", "locals", "vars", "dir", "eval", "exec"})

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.handlers.request import HandlerRequest
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.messages.outcome import RefusedError
 from twistedsite.scripts.publishing.parameters import arguments
+from twistedsite.scripts.publishing.results import answer
 from twistedsite.scripts.publishing.traversal import NotPublishedError, checked_names, published
-from twistedsite.scripts.refusal import RefusedError
-from twistedsite.scripts.results import answer
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from twistedsite.scripts.dialects.template_fault import TemplateFault, template_source
-from twistedsite.scripts.exchange import Exchange, ScriptRequest
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.messages.request import ScriptRequest
 
 NAME: Final = "string_template"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from twistedsite.scripts.exchange import Exchange, ScriptRequest
-from twistedsite.scripts.failures import CONTEXT_LINES, FailureReport, FrameReport
+from twistedsite.scripts.code.failures import CONTEXT_LINES
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.messages.failure import FailureReport, FrameReport
+from twistedsite.scripts.messages.request import ScriptRequest
 
 
 class TemplateFault(Exception):  # noqa: N818  # a fault of the template, reported with its line

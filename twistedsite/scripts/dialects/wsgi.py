@@ -12,9 +12,11 @@ from types import ModuleType, TracebackType
 from typing import Any, BinaryIO, Final
 from wsgiref.util import FileWrapper
 
-from twistedsite.scripts.exchange import BODILESS, Exchange, ScriptRequest, checked_status
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.plain_names import other_django_project
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.response import BODILESS, checked_status
 
 Environ = dict[str, Any]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]

@@ -6,8 +6,8 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from twistedsite.scripts.exchange import ScriptRequest
-from twistedsite.scripts.lazy import lazy
+from twistedsite.scripts.exchange.lazy import lazy
+from twistedsite.scripts.messages.request import ScriptRequest
 
 if TYPE_CHECKING:
     from twistedsite.scripts.handlers.request import HandlerRequest

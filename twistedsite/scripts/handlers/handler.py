@@ -5,11 +5,11 @@ from __future__ import annotations
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
+from twistedsite.scripts.exchange.headers import location
+from twistedsite.scripts.exchange.lazy import lazy
+from twistedsite.scripts.exchange.page import PageBytes, PageText
+from twistedsite.scripts.exchange.streams import printing_to
 from twistedsite.scripts.handlers.blocks import Pblock, Rq, Sn
-from twistedsite.scripts.headers import location
-from twistedsite.scripts.lazy import lazy
-from twistedsite.scripts.page import PageBytes, PageText
-from twistedsite.scripts.streams import printing_to
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from twistedsite.scripts.exchange import Exchange, checked_status
-from twistedsite.scripts.headers import ResponseHeaders, location
-from twistedsite.scripts.request import Request
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.headers import ResponseHeaders, location
+from twistedsite.scripts.exchange.request import Request
+from twistedsite.scripts.messages.response import checked_status
 
 
 class HandlerRequest(Request):

@@ -17,12 +17,12 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final
 
-from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.code.cache import CodeCache
 from twistedsite.scripts.importing.hook import load_module
 from twistedsite.scripts.importing.modules import ModuleTable, is_loading
 from twistedsite.scripts.importing.own_builtins import own_builtins
 from twistedsite.scripts.importing.plain_names import PlainNames, forget_names, owner_of
-from twistedsite.scripts.importing.settings import Imports
+from twistedsite.scripts.messages.imports import Imports
 
 PREFIX: Final = "site_folder_"
 """Of the names of all synthetic packages."""

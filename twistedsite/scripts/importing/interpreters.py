@@ -17,12 +17,12 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Final
 
-from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.code.cache import CodeCache
 from twistedsite.scripts.importing import hook
 from twistedsite.scripts.importing.interpreter import PREFIX, Interpreter
 from twistedsite.scripts.importing.modules import ModuleTable
 from twistedsite.scripts.importing.plain_names import forget_names, owner_of
-from twistedsite.scripts.importing.settings import PLAIN, Imports
+from twistedsite.scripts.messages.imports import PLAIN, Imports
 
 _SERIAL: Final = itertools.count(1)
 """Tells the packages of two servers in one process apart, where both have the same folder."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from types import CodeType, ModuleType
 from typing import Any, Final, Protocol
 
-from twistedsite.scripts.code import CodeCache, file_version, is_settled, source_digest
-from twistedsite.scripts.importing.settings import Imports
+from twistedsite.scripts.code.cache import CodeCache, file_version, is_settled, source_digest
+from twistedsite.scripts.messages.imports import Imports
 
 _MOST_STRANGERS: Final = 1024
 EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)

@@ -16,7 +16,7 @@ import msgspec
 
 from twistedsite.http.message.forms import Form, Upload
 from twistedsite.scripts.handlers.request import HandlerRequest
-from twistedsite.scripts.refusal import RefusedError
+from twistedsite.scripts.messages.outcome import RefusedError
 
 REQUEST_NAMES: Final = frozenset({"req", "request", "REQUEST"})
 """Parameters of these names get the request."""

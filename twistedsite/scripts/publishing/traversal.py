@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
-from twistedsite.scripts.code import Outline
+from twistedsite.scripts.code.outline import Outline
 
 INDEX: Final = ("index", "index_html")
 """What answers for an object itself; the first that there is."""

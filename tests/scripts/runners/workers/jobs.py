@@ -10,7 +10,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.response import ResponseHead
 from twistedsite.scripts.runners.workers.server.runner import WorkerRunner
 from twistedsite.scripts.runners.workers.server.slots import Workers
 

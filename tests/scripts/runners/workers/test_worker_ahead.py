@@ -16,7 +16,7 @@ import pytest_twisted
 from jobs import Pools, Sink, answer, later, request_for
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 
-from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError, ScriptTimeoutError
+from twistedsite.scripts.runners.interface import RunnerBusyError, ScriptCrashedError, ScriptTimeoutError
 from twistedsite.scripts.runners.workers.server import pool, process
 from twistedsite.scripts.runners.workers.server.link import WorkerLink
 from twistedsite.scripts.runners.workers.server.run_times import Pace

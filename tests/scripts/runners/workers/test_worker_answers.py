@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jobs import Pools, answer, later
 from twisted.internet.defer import Deferred, gatherResults
 
-from twistedsite.scripts.runners import ScriptCrashedError
+from twistedsite.scripts.runners.interface import ScriptCrashedError
 from twistedsite.scripts.runners.workers.child import channel
 from twistedsite.scripts.runners.workers.server import pool, process
 from twistedsite.scripts.runners.workers.wire import answers

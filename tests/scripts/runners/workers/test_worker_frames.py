@@ -13,7 +13,7 @@ import pytest_twisted
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twistedsite.scripts.exchange import ResponseHead
+from twistedsite.scripts.messages.response import ResponseHead
 from twistedsite.scripts.runners.workers.wire.frames import (
     FROM_WORKER,
     Answer,
@@ -87,8 +87,8 @@ def test_a_head_that_would_split_the_response_is_refused(head: ResponseHead) -> 
 
 PRELUDE = """
 import os, struct
-from twistedsite.scripts.exchange import ResponseHead
-from twistedsite.scripts.run import Ending, Outcome
+from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.scripts.messages.outcome import ExitKind, Outcome
 from twistedsite.scripts.runners.workers.wire.frames import *
 def send(data):
     while data: data = data[os.write(3, data):]
@@ -104,7 +104,7 @@ GARBAGE = {
     "two heads": "send(frame(Kind.BEGIN, encode(ResponseHead())) * 2)",
     "a head that splits": "send(frame(Kind.BEGIN, encode(ResponseHead(200, [(b'a', b'b\\r\\nc: d')]))))",
     "a head that is no head": "send(frame(Kind.BEGIN, b'\\xc1'))",
-    "an end without a head": "send(frame(Kind.END, encode(End(Outcome(Ending.DONE), None, b''))))",
+    "an end without a head": "send(frame(Kind.END, encode(End(Outcome(ExitKind.DONE), None, b''))))",
     "an end that is none": "send(frame(Kind.END, encode([1, 2, 3])))",
     "a stack that nobody asked for": "send(frame(Kind.STACK, b''))",
     "an unknown call": "send(frame(Kind.CALL, encode([77, 'x'])))",

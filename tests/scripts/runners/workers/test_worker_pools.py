@@ -11,7 +11,7 @@ from jobs import Pools, answer, later
 from processes import ended
 from twisted.internet.defer import gatherResults
 
-from twistedsite.scripts.runners import RunnerBusyError, ScriptCrashedError
+from twistedsite.scripts.runners.interface import RunnerBusyError, ScriptCrashedError
 from twistedsite.scripts.runners.workers.server import pool
 from twistedsite.scripts.runners.workers.server import slots as places
 from twistedsite.settings.units import Duration

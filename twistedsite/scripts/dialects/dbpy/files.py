@@ -13,7 +13,8 @@ from typing import Final
 
 import msgspec
 
-from twistedsite.scripts.storage import Storage, resolve
+from twistedsite.scripts.exchange.files import resolve
+from twistedsite.scripts.exchange.interface import Storage
 
 _SHARE: Final = 0.9
 """Of a script's time, that it may wait for a lock: what is left is for telling that it was not to be had."""

@@ -6,9 +6,10 @@ import ipaddress
 from typing import Any
 
 from twistedsite.scripts.dialects.dbpy.ending import die
-from twistedsite.scripts.exchange import Exchange, checked_status
-from twistedsite.scripts.headers import RequestHeaders, location
-from twistedsite.scripts.lazy import lazy
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.headers import RequestHeaders, location
+from twistedsite.scripts.exchange.lazy import lazy
+from twistedsite.scripts.messages.response import checked_status
 
 
 class HttpRequest:

@@ -7,12 +7,12 @@ import sys
 from types import FrameType, ModuleType
 from typing import Any, Final
 
-from twistedsite.scripts.code import file_version
+from twistedsite.scripts.code.cache import file_version
 from twistedsite.scripts.dialects.dbpy.files import spelled
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.files import resolve
 from twistedsite.scripts.importing.interpreter import Interpreter
 from twistedsite.scripts.importing.main_module import also_known
-from twistedsite.scripts.storage import resolve
 
 _OURS: Final = __name__.rpartition(".")[0] + "."
 _DOT: Final = "\N{ONE DOT LEADER}"

@@ -8,7 +8,7 @@ from twistedsite.http.message.media_types import content_type, media_type_of
 from twistedsite.scripts.dialects.dbpy.files import OpenFiles
 from twistedsite.scripts.dialects.dbpy.handles import ReadHandle, WriteHandle, decoded
 from twistedsite.scripts.dialects.dbpy.io_json import JsonFiles
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
 
 
 class TextFiles:

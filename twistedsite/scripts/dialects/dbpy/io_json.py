@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twistedsite.scripts.dialects.dbpy.files import ContentError, OpenFiles
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
 
 
 class JsonFiles:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from twistedsite.scripts.background import Params, background_call
 from twistedsite.scripts.dialects.dbpy import text
 from twistedsite.scripts.dialects.dbpy.dropbox import Dropbox
 from twistedsite.scripts.dialects.dbpy.ending import die
@@ -15,9 +14,10 @@ from twistedsite.scripts.dialects.dbpy.io_file import TextFiles
 from twistedsite.scripts.dialects.dbpy.io_json import JsonFiles
 from twistedsite.scripts.dialects.dbpy.session import SessionDict
 from twistedsite.scripts.dialects.dbpy.templates import Templates
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.background import Params, background_call
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.lazy import lazy
 from twistedsite.scripts.importing.interpreter import Interpreter
-from twistedsite.scripts.lazy import lazy
 
 
 class Io:

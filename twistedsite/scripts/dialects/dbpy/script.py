@@ -7,11 +7,11 @@ import os
 
 from twistedsite.scripts.dialects.dbpy.current import answering
 from twistedsite.scripts.dialects.dbpy.namespace import Dbpy
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.page import Page
+from twistedsite.scripts.exchange.streams import printing_to
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import be_main
-from twistedsite.scripts.page import Page
-from twistedsite.scripts.streams import printing_to
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
 
 
 class SessionDict(dict[str, Any]):

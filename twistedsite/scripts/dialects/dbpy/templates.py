@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twistedsite.scripts.dialects import jinja
-from twistedsite.scripts.exchange import Exchange
+from twistedsite.scripts.exchange.exchange import Exchange
 
 
 class Templates:

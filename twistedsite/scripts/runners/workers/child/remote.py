@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from twistedsite.scripts.background import BackgroundCall
-from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.messages.background import BackgroundCall
+from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.runners.workers.child.channel import Channel
 from twistedsite.scripts.runners.workers.child.remote_storage import RemoteStorage
 from twistedsite.scripts.runners.workers.wire.frames import (

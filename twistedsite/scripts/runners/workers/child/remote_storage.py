@@ -6,6 +6,8 @@ import errno
 import threading
 from typing import Final, Protocol
 
+from twistedsite.scripts.exchange.files import PathLock
+from twistedsite.scripts.messages.storage import Child
 from twistedsite.scripts.runners.workers.wire.frames import (
     LARGE,
     Answer,
@@ -24,7 +26,6 @@ from twistedsite.scripts.runners.workers.wire.frames import (
     WriteFile,
     decode,
 )
-from twistedsite.scripts.storage import Child, PathLock
 
 _PIECE: Final = LARGE // 2
 """Bytes of a file's content that go into one frame."""

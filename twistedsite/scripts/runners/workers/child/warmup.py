@@ -14,11 +14,12 @@ import tempfile
 from typing import Final
 from weakref import WeakSet
 
-from twistedsite.scripts.code import CodeCache
-from twistedsite.scripts.exchange import ScriptRequest
+from twistedsite.scripts.code.cache import CodeCache
+from twistedsite.scripts.exchange.streams import restore_streams
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.importing.own_builtins import make_spare
+from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.runners.workers.child.channel import Channel
 from twistedsite.scripts.runners.workers.child.worker import Worker
 from twistedsite.scripts.runners.workers.wire import answers
@@ -26,7 +27,6 @@ from twistedsite.scripts.runners.workers.wire.frames import Job, encode
 from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue, JobReceiver
 from twistedsite.scripts.sandbox.enter import rehearse
 from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
-from twistedsite.scripts.streams import restore_streams
 
 _ROUNDS: Final = 12
 """Enough for the interpreter to have adapted its code."""

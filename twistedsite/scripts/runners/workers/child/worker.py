@@ -21,11 +21,15 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from twistedsite.scripts.exchange import Exchange, ResponseHead, ScriptRequest
-from twistedsite.scripts.failures import FailureReport, report_stack
+from twistedsite.scripts.code.failures import report_stack
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.log_text import LogText
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.log_text import LogText
-from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
+from twistedsite.scripts.messages.failure import FailureReport
+from twistedsite.scripts.messages.outcome import ExitKind, Outcome, ScriptStop
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.scripts.runners.run import finish_script, run_script
 from twistedsite.scripts.runners.workers.child.channel import Channel
 from twistedsite.scripts.runners.workers.child.remote import RemoteBroker
 from twistedsite.scripts.runners.workers.wire import answers
@@ -85,21 +89,21 @@ class Worker:
 
     def _run(self, number: int, job: Job, body: BinaryIO) -> None:
         channel = self._channel
-        outlet = WorkerOutlet(channel)
+        writer = WorkerResponseWriter(channel)
         sent, begun = channel.sent, time.perf_counter()
         broker = RemoteBroker(channel)
         self._request = job.request
-        exchange = Exchange(job.request, body, outlet, broker, job.buffer)
+        exchange = Exchange(job.request, body, writer, broker, job.buffer)
         try:
             outcome = run_script(exchange, self._interpreters)
         except ScriptStop:
-            outcome = Outcome(Ending.STOPPED)
+            outcome = Outcome(ExitKind.STOPPED)
         outcome = finish_script(exchange, outcome)
         self._request = None
         broker.close()
         sys.stderr.flush()
         now = time.perf_counter()
-        end = encode(outlet.end_of(outcome, _is_worn(), now - begun))
+        end = encode(writer.end_of(outcome, _is_worn(), now - begun))
         if channel.sent == sent:
             channel.end(number, end, now)
         else:
@@ -113,8 +117,8 @@ class Worker:
             self._channel.send_now(Kind.STACK, encode(report))
 
 
-class WorkerOutlet:
-    """See `Outlet`: frames on the worker's socket. What is full is the socket: then the script waits."""
+class WorkerResponseWriter:
+    """See `ResponseWriter`: frames on the worker's socket. What is full is the socket: then the script waits."""
 
     in_worker = True
 
@@ -145,7 +149,7 @@ class WorkerOutlet:
 
     def end_of(self, outcome: Outcome, worn: bool, seconds: float) -> End:
         """What `end` was given, and how the script has ended: with that, the server takes the worker for free."""
-        if outcome.ending == Ending.DONE:
+        if outcome.kind == ExitKind.DONE:
             return End(None, *self._last, worn, seconds)
         if outcome.report is not None:
             outcome.report = _bounded(outcome.report)

@@ -21,10 +21,10 @@ import traceback
 from collections.abc import Container
 from typing import Final
 
-from twistedsite.scripts.code import CodeCache
+from twistedsite.scripts.code.cache import CodeCache
 from twistedsite.scripts.dialects import DIALECTS, load_dialect
+from twistedsite.scripts.importing.installed import installed_handlers
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.installed import installed_handlers
 from twistedsite.scripts.runners.workers.child.confine import (
     adopt_orphans,
     close_to_others,

@@ -17,8 +17,8 @@ from twisted.python.failure import Failure
 
 from twistedsite.scripts.broker.background import RequestBackground
 from twistedsite.scripts.broker.direct import DirectBroker
-from twistedsite.scripts.exchange import ScriptRequest
-from twistedsite.scripts.runners.mailbox import Mailbox
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.runners.threads.call_queue import CallQueue
 from twistedsite.scripts.runners.workers.server.session_calls import SessionCalls
 from twistedsite.scripts.runners.workers.server.storage_calls import StorageCalls
 from twistedsite.scripts.runners.workers.wire.frames import (
@@ -35,9 +35,9 @@ from twistedsite.scripts.runners.workers.wire.frames import (
 class BrokerThreads:
     """Daemon threads in which calls are made, up to `limit` of them: enough that no call waits for a thread."""
 
-    def __init__(self, limit: int, mailbox: Mailbox) -> None:
+    def __init__(self, limit: int, call_queue: CallQueue) -> None:
         self._limit = limit
-        self._mailbox = mailbox
+        self._call_queue = call_queue
         self._work: SimpleQueue[tuple[Callable[[Any], object], Callable[[], Any]] | None] = SimpleQueue()
         self._threads = 0
         self._spare = 0
@@ -66,7 +66,7 @@ class BrokerThreads:
                 result = function()
             except Exception:
                 result = Failure()
-            self._mailbox.callFromThread(done, result)
+            self._call_queue.callFromThread(done, result)
             with self._lock:
                 self._spare += 1
 

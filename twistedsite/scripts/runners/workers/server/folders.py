@@ -17,7 +17,7 @@ from typing import Final
 
 from twisted.internet.interfaces import IReactorThreads
 
-from twistedsite.scripts.runners.shared import IThreadReactor
+from twistedsite.scripts.runners.threads.shared import IThreadReactor
 
 _PREFIX: Final = "scriptsite-"
 _LOCK: Final = "lock"

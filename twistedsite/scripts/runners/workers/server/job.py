@@ -12,10 +12,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
-from twistedsite.scripts.failures import TIMEOUT, FailureReport, FrameReport
-from twistedsite.scripts.run import Ending, Outcome
-from twistedsite.scripts.runners import (
+from twistedsite.scripts.messages.failure import TIMEOUT, FailureReport, FrameReport
+from twistedsite.scripts.messages.outcome import ExitKind, Outcome
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.scripts.runners.deadlines import Deadline
+from twistedsite.scripts.runners.interface import (
     ResponseSink,
     RunnerBusyError,
     ScriptCrashedError,
@@ -25,7 +27,6 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
-from twistedsite.scripts.runners.deadlines import Deadline
 from twistedsite.scripts.runners.workers.server.broker import JobBroker
 from twistedsite.scripts.runners.workers.server.link import reopened
 from twistedsite.scripts.runners.workers.server.output_buffer import Outflow
@@ -356,15 +357,15 @@ def _content(body: BinaryIO) -> tuple[bytes | None, int | None]:
 
 
 def _error(outcome: Outcome) -> ScriptError | None:
-    match outcome.ending:
-        case Ending.DONE:
+    match outcome.kind:
+        case ExitKind.DONE:
             return None
-        case Ending.REFUSED:
+        case ExitKind.REFUSED:
             status = outcome.status if 400 <= outcome.status <= 499 else 400
             return ScriptRefusedError(status, outcome.message, outcome.allow)
-        case Ending.GONE:
+        case ExitKind.GONE:
             return ScriptGoneError(outcome.message)
-        case Ending.STOPPED:
+        case ExitKind.STOPPED:
             return ScriptCrashedError("the script has stopped itself")
-        case Ending.FAILED:
+        case ExitKind.FAILED:
             return ScriptFailedError(outcome.message, outcome.report)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from twisted.python.failure import Failure
 
-from twistedsite.scripts.runners import ResponseSink
+from twistedsite.scripts.runners.interface import ResponseSink
 from twistedsite.scripts.runners.workers.server.broker import BrokerThreads
 from twistedsite.scripts.runners.workers.server.spool import Spool, SpoolBudget
 from twistedsite.settings.server import WorkerSettings

@@ -15,7 +15,7 @@ from typing import Final
 from twisted.internet.interfaces import IDelayedCall
 
 from twistedsite.scripts.broker.direct import DirectBroker
-from twistedsite.scripts.runners import RunnerBusyError
+from twistedsite.scripts.runners.interface import RunnerBusyError
 from twistedsite.scripts.runners.workers.server.job import ScriptJob
 from twistedsite.scripts.runners.workers.server.process import State, WorkerProcess
 from twistedsite.scripts.runners.workers.server.run_times import Pace

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from twisted.logger import Logger
 
-from twistedsite.scripts.failures import FrameReport
-from twistedsite.scripts.log_text import Allowance
+from twistedsite.scripts.exchange.log_text import Allowance
+from twistedsite.scripts.messages.failure import FrameReport
 from twistedsite.scripts.runners.deadlines import Deadline
 from twistedsite.scripts.runners.workers.child.worker import STACK_SIGNAL
 from twistedsite.scripts.runners.workers.scheduling.priority import Level

@@ -8,8 +8,8 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from twistedsite.scripts.broker.direct import DirectBroker
-from twistedsite.scripts.exchange import ScriptRequest
-from twistedsite.scripts.runners import ResponseSink, RunnerBusyError
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.runners.interface import ResponseSink, RunnerBusyError
 from twistedsite.scripts.runners.workers.server.job import ScriptJob
 from twistedsite.scripts.runners.workers.server.pool import SitePool
 from twistedsite.scripts.runners.workers.server.slots import Workers

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from twisted.internet.interfaces import IDelayedCall
 
 from twistedsite.scripts.runners.deadlines import Deadline, Deadlines
-from twistedsite.scripts.runners.mailbox import Mailbox
-from twistedsite.scripts.runners.shared import IThreadReactor
+from twistedsite.scripts.runners.threads.call_queue import CallQueue
+from twistedsite.scripts.runners.threads.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.scheduling.cpu_monitor import Precedence
 from twistedsite.scripts.runners.workers.scheduling.priority import take_short_turns
 from twistedsite.scripts.runners.workers.server.broker import BrokerThreads
@@ -58,10 +58,10 @@ class Workers:
         self.deadlines = Deadlines(reactor)
         self.precedence = Precedence(self.deadlines, settings.quick)
         self.links = Links(reactor)
-        self.mailbox = Mailbox(reactor)
+        self.call_queue = CallQueue(reactor)
         # A call that nobody waits for any more may still hold a thread when its worker's successor makes one.
-        self.threads = BrokerThreads(2 * settings.total, self.mailbox)
-        self._disk = BrokerThreads(_DISK_THREADS, self.mailbox)
+        self.threads = BrokerThreads(2 * settings.total, self.call_queue)
+        self._disk = BrokerThreads(_DISK_THREADS, self.call_queue)
         self.output = OutputBudget(settings, self._disk)
         self._processes: set[WorkerProcess] = set()
         self._idle: OrderedDict[WorkerProcess, float] = OrderedDict()
@@ -89,7 +89,7 @@ class Workers:
         self.deadlines.stop()
         self.threads.stop()
         self._disk.stop()
-        self.mailbox.close()
+        self.call_queue.close()
 
     # For the pools.
 

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twistedsite.scripts.runners.shared import IThreadReactor
+from twistedsite.scripts.runners.threads.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.wire.descriptors import receive
 from twistedsite.scripts.runners.workers.wire.frames import (
     MAX_MESSAGE,

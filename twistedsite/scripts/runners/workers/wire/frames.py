@@ -16,12 +16,13 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
-from twistedsite.scripts.background import BackgroundCall
-from twistedsite.scripts.exchange import ResponseHead, ScriptRequest
-from twistedsite.scripts.failures import FailureReport
-from twistedsite.scripts.run import Outcome
+from twistedsite.scripts.messages.background import BackgroundCall
+from twistedsite.scripts.messages.failure import FailureReport
+from twistedsite.scripts.messages.outcome import Outcome
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.scripts.messages.storage import Child
 from twistedsite.scripts.sandbox.policy import SandboxPolicy
-from twistedsite.scripts.storage import Child
 from twistedsite.settings.server import SandboxLevel
 from twistedsite.settings.units import decode_unit
 

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from twistedsite.http.message.forms import Form, Upload
-from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.headers import RequestHeaders
-from twistedsite.scripts.lazy import lazy
-from twistedsite.scripts.refusal import RefusedError
-from twistedsite.scripts.session import Session
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.headers import RequestHeaders
+from twistedsite.scripts.exchange.lazy import lazy
+from twistedsite.scripts.exchange.session import Session
+from twistedsite.scripts.messages.outcome import RefusedError
 from twistedsite.settings.values import OptionValue
 
 

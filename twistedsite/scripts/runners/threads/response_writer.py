@@ -5,26 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from twistedsite.scripts.exchange import ResponseHead
-from twistedsite.scripts.run import ScriptStop
-from twistedsite.scripts.runners import ResponseSink
-from twistedsite.scripts.runners.mailbox import Mailbox
+from twistedsite.scripts.messages.outcome import ScriptStop
+from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.scripts.runners.interface import ResponseSink
+from twistedsite.scripts.runners.threads.call_queue import CallQueue
 
 
-class ThreadOutlet:
-    """See `Outlet`. At most `limit` bytes are under way, then the script waits.
+class ThreadResponseWriter:
+    """See `ResponseWriter`. At most `limit` bytes are under way, then the script waits.
 
     `begin`, `write`, `end` and `when_stopped` are for the script's thread, everything else for the reactor's. A script
-    that is stopped finds out before it touches the mailbox, never within: both happen under one lock.
+    that is stopped finds out before it touches the call_queue, never within: both happen under one lock.
     """
 
     in_worker = False
 
-    def __init__(self, mailbox: Mailbox, sink: ResponseSink, limit: int, clock: Callable[[], float]) -> None:
+    def __init__(self, call_queue: CallQueue, sink: ResponseSink, limit: int, clock: Callable[[], float]) -> None:
         self.stopped = False
         self.last: tuple[ResponseHead | None, bytes] = (None, b"")
         """What `end` was given: it goes the way of the thread's result, which wakes the reactor anyway."""
-        self._mailbox = mailbox
+        self._call_queue = call_queue
         self._sink = sink
         self._limit = limit
         self._clock = clock
@@ -40,7 +40,7 @@ class ThreadOutlet:
     def begin(self, head: ResponseHead) -> None:
         with self._lock:
             self._check()
-            self._mailbox.callFromThread(self._deliver_head, head)
+            self._call_queue.callFromThread(self._deliver_head, head)
 
     def write(self, data: bytes) -> None:
         for start in range(0, len(data), self._limit):
@@ -49,7 +49,7 @@ class ThreadOutlet:
                 self._wait_for_room(len(piece))
                 self._check()
                 self._under_way += len(piece)
-                self._mailbox.callFromThread(self._deliver, piece)
+                self._call_queue.callFromThread(self._deliver, piece)
 
     def end(self, head: ResponseHead | None, body: bytes) -> None:
         self._check()

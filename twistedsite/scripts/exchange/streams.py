@@ -12,8 +12,8 @@ import sys
 from contextvars import ContextVar
 from typing import IO, Any, Final
 
-from twistedsite.scripts.log_text import LogText
-from twistedsite.scripts.page import Page, PageText
+from twistedsite.scripts.exchange.log_text import LogText
+from twistedsite.scripts.exchange.page import Page, PageText
 
 _page: Final[ContextVar[Page | PageText | None]] = ContextVar("page", default=None)
 _log: Final[ContextVar[LogText | None]] = ContextVar("log", default=None)

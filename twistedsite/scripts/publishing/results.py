@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from twistedsite.scripts.dialects import load_dialect
-from twistedsite.scripts.exchange import BODILESS, Exchange, checked_status
-from twistedsite.scripts.headers import location
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.headers import location
+from twistedsite.scripts.messages.response import BODILESS, checked_status
 
 
 class Template:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 
+from twistedsite.scripts.exchange.streams import restore_streams
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.runners.deadlines import Deadlines
-from twistedsite.scripts.runners.fairness import Fairness
-from twistedsite.scripts.runners.mailbox import Mailbox
-from twistedsite.scripts.streams import restore_streams
+from twistedsite.scripts.runners.threads.call_queue import CallQueue
+from twistedsite.scripts.runners.threads.switch_interval import Fairness
 
 
 class IThreadReactor(IReactorTime, IReactorFDSet):
@@ -23,7 +23,7 @@ class SharedThreads:
     """Made before the first runner, stopped after the last."""
 
     def __init__(self, reactor: IThreadReactor) -> None:
-        self.mailbox = Mailbox(reactor)
+        self.call_queue = CallQueue(reactor)
         self.deadlines = Deadlines(reactor)
         self._jobs: set[object] = set()
         self._fairness = Fairness(self._jobs.copy)
@@ -41,6 +41,6 @@ class SharedThreads:
         """Let go of the reactor, and of the process's standard output and `__main__`."""
         self._fairness.stop()
         self.deadlines.stop()
-        self.mailbox.close()
+        self.call_queue.close()
         restore_main()
         restore_streams()

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Final
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
-
-from twistedsite.scripts.storage import resolve
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _MAX_URL: Final = 8 * 1024
@@ -62,37 +59,3 @@ class BackgroundCall(msgspec.Struct, frozen=True, array_like=True):
                 raise ValueError(f"not a URL that begins with http:// or https:// and a host: {self.url!r:.100}")
             if ":" in parts.hostname:
                 raise ValueError(f"not a URL with a host's name or IPv4 address: {self.url!r:.100}")
-
-
-class Background(Protocol):
-    """Sends requests for one script. Calls come from the script's thread."""
-
-    def send(self, call: BackgroundCall) -> bool:
-        """Send it soon; False where too many are on their way. Raises ValueError for one that cannot be sent."""
-        ...
-
-
-Params = Mapping[str, object]
-"""Name of a field -> its value, or a list of values."""
-
-
-def background_call(
-    folder: tuple[str, ...], url: str, method: str = "get", params: Params | None = None, local: bool = False
-) -> BackgroundCall:
-    """The call that a script in `folder` means; `local`: `url` is a path of this site, from that folder or, with a
-    slash, from the site's root. Raises ValueError, and PermissionError for a path that leads out of the site."""
-    if local:
-        path, mark, query = url.partition("?")
-        segments = "/".join(quote(segment, safe="%:@!$&'()*+,;=~-._") for segment in resolve(folder, path))
-        closing = "/" if segments and (path.endswith(("/", "/.", "/..")) or path in (".", "..")) else ""
-        url = f"/{segments}{closing}{mark}{quote(query, safe='%/?:@!$&()*+,;=~-._')}"
-    elif url.startswith("/"):
-        raise ValueError(f"not a URL with scheme and host, and not local either: {url!r:.100}")
-    fields = [(name, str(value)) for name, given in (params or {}).items() for value in _values(given)]
-    call = BackgroundCall(method.upper(), url, fields)
-    call.check()
-    return call
-
-
-def _values(given: object) -> Sequence[object]:
-    return given if isinstance(given, list | tuple) else (given,)

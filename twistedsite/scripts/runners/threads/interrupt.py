@@ -21,16 +21,17 @@ import time
 from types import FrameType
 from typing import Any, Final
 
-from twistedsite.scripts.run import ScriptStop
-from twistedsite.scripts.runners.pool import ScriptThread
-from twistedsite.scripts.runners.pursuit import Pursuit
+from twistedsite.scripts.messages.outcome import ScriptStop
+from twistedsite.scripts.runners.threads.monitoring import Pursuit
+from twistedsite.scripts.runners.threads.pool import ScriptThread
 
-_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_SCRIPTS: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_PACKAGE: Final = os.path.dirname(_SCRIPTS) + os.sep
 _INTERRUPTIBLE: Final = (
-    os.path.join(_PACKAGE, "scripts", "dialects") + os.sep,
-    os.path.join(_PACKAGE, "scripts", "exchange.py"),
-    os.path.join(_PACKAGE, "scripts", "page.py"),
-    os.path.join(_PACKAGE, "scripts", "streams.py"),
+    os.path.join(_SCRIPTS, "dialects") + os.sep,
+    os.path.join(_SCRIPTS, "exchange", "exchange.py"),
+    os.path.join(_SCRIPTS, "exchange", "page.py"),
+    os.path.join(_SCRIPTS, "exchange", "streams.py"),
 )
 """The server's own code in which a script may be interrupted: elsewhere a lock or a half-made change is at stake."""
 

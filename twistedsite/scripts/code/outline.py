@@ -9,6 +9,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+import msgspec
+
 PRINTING_NAMES: Final = frozenset(
     {
         "Session",
@@ -26,6 +28,46 @@ PRINTING_NAMES: Final = frozenset(
     | {"resp_headers", "storage", "HTTP_REDIRECTION", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME"}
 )
 """What scripts that print find without making or importing it; of CGI's variables those that they use often."""
+
+
+class Outline(msgspec.Struct, frozen=True):
+    """What a Python file defines at its top level, read from its syntax tree: known before any of it is executed."""
+
+    functions: dict[str, tuple[str, ...]]
+    """Name -> the parameters that may be given by position; coroutines too."""
+    classes: frozenset[str]
+    names: frozenset[str]
+    """All names that it binds: functions, classes, what is assigned, what is imported."""
+    made: frozenset[str]
+    """Those that are what a call returns, as in `app = Flask(__name__)`."""
+    prints: bool
+    """Its top-level code prints, or uses the names of scripts that do: it is meant to be run, not to be imported."""
+
+
+def outline(tree: ast.Module) -> Outline:
+    """What the module `tree` defines at its top level, within its `if`, `try`, `with` and loops too."""
+    functions: dict[str, tuple[str, ...]] = {}
+    classes: set[str] = set()
+    bound: set[str] = set()
+    waiting: list[ast.AST] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                bound.add(node.name)
+                functions[node.name] = tuple(arg.arg for arg in (*node.args.posonlyargs, *node.args.args))
+            case ast.ClassDef():
+                bound.add(node.name)
+                classes.add(node.name)
+            case ast.Import() | ast.ImportFrom():
+                bound.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            case ast.Name(ctx=ast.Store()):
+                bound.add(node.id)
+            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                pass  # names of its own
+            case _:
+                waiting.extend(ast.iter_child_nodes(node))
+    return Outline(functions, frozenset(classes), frozenset(bound), made_by_calls(tree), prints(tree, bound))
 
 
 def prints(tree: ast.Module, bound: Iterable[str]) -> bool:

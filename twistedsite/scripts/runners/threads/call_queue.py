@@ -28,7 +28,7 @@ _SLICE = 256
 
 
 @implementer(IReadDescriptor)
-class Mailbox:
+class CallQueue:
     """Has `callFromThread`, so it can stand for the reactor in `deferToThreadPool`."""
 
     _log = Logger()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from twistedsite.scripts.exchange import ScriptRequest
+    from twistedsite.scripts.messages.request import ScriptRequest
 
 _NOT_PASSED: Final = frozenset({"content-type", "content-length", "authorization", "proxy"})
 """Fields with a variable of their own or a secret; `Proxy` would be taken for a setting (CVE-2016-5385)."""

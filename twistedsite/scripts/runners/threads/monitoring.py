@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from types import CodeType
 from typing import Any, Final
 
-from twistedsite.scripts.run import ScriptStop
+from twistedsite.scripts.messages.outcome import ScriptStop
 
 _OURS: Final = (3, 4)
 """Numbers for a tool that no kind of tool has for itself: 0 is the debuggers', 1 coverage's, 2 the profilers'."""

@@ -9,19 +9,8 @@ from __future__ import annotations
 import errno
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Final, Protocol
 
-import msgspec
-
-MAX_DEPTH: Final = 128
-"""Most segments of a path. Linux takes paths of 4096 bytes."""
-
-
-class Child(msgspec.Struct, frozen=True):
-    """One name in a folder."""
-
-    name: str
-    is_folder: bool
+from twistedsite.scripts.exchange.interface import LockHolder, Storage
 
 
 def resolve(folder: tuple[str, ...], path: str) -> tuple[str, ...]:
@@ -38,63 +27,6 @@ def resolve(folder: tuple[str, ...], path: str) -> tuple[str, ...]:
         elif segment not in ("", "."):
             segments.append(segment)
     return tuple(segments)
-
-
-class Storage(Protocol):
-    """The files of one site, for one request. Calls come from the script's thread and may block.
-
-    Whatever fails raises an OSError that says what and why: FileNotFoundError where nothing stands, PermissionError
-    where the settings forbid it, TimeoutError where a lock was not to be had in time, and plain OSError else, such as
-    EDQUOT (the site's quota is used up), EFBIG (the file is too large) and EINVAL (that is no path).
-    """
-
-    def read(self, path: tuple[str, ...]) -> bytes:
-        """The content of a file."""
-        ...
-
-    def write(self, path: tuple[str, ...], data: bytes) -> None:
-        """Replace a file, or make it, folders above it too: whoever reads it meets the old content or the new."""
-        ...
-
-    def children(self, path: tuple[str, ...]) -> list[Child] | None:
-        """What stands in a folder, by name; None where `path` is a file."""
-        ...
-
-    def make_folder(self, path: tuple[str, ...]) -> None:
-        """Make a folder, and those above it; FileExistsError where something stands there."""
-        ...
-
-    def remove(self, path: tuple[str, ...]) -> None:
-        """Remove a file, or a folder with all that is in it.
-
-        PermissionError where one of its names is protected; then nothing is removed.
-        """
-        ...
-
-    def lock(self, path: tuple[str, ...], timeout: float, *, writing: bool = False) -> AbstractContextManager[None]:
-        """Hold `path` against other scripts of the site; they take turns in the order in which they came.
-
-        Entering waits for at most `timeout` seconds; it raises PermissionError at once where `writing` is on, and the
-        script may not write `path`. A request that holds the path already is granted it again, and
-        must leave it as often. What a script still holds at its end is released, however it ends.
-        """
-        ...
-
-    def close(self) -> None:
-        """Release every lock; from now on each call raises OSError."""
-        ...
-
-
-class LockHolder(Protocol):
-    """Who holds the locks of a request."""
-
-    def acquire(self, path: tuple[str, ...], timeout: float, writing: bool) -> None:
-        """Hold `path`, once more where the request holds it already. See `Storage.lock`."""
-        ...
-
-    def release(self, path: tuple[str, ...]) -> None:
-        """Undo one `acquire`; nothing happens where there was none, or when the request is over."""
-        ...
 
 
 class PathLock:

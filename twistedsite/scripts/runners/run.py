@@ -2,53 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
-
-import msgspec
+from typing import Final
 
 from twistedsite.http.message.forms import FormError
+from twistedsite.scripts.code.failures import report_exception
 from twistedsite.scripts.dialects import dialect_of
-from twistedsite.scripts.exchange import Exchange
-from twistedsite.scripts.failures import FailureReport, report_exception
+from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.refusal import RefusedError
+from twistedsite.scripts.messages.failure import FailureReport
+from twistedsite.scripts.messages.outcome import ExitKind, Outcome, RefusedError, ScriptStop
 
 _GONE: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 """What opening a script raises that was deleted or replaced after it had been looked up."""
-
-
-class ScriptStop(BaseException):  # not an error: it ends a script, as SystemExit does
-    """Raised inside a script that has to end: its time is up, or nobody waits for it any more."""
-
-
-class Ending:
-    """How a script has ended.
-
-    Not an Enum: on Python 3.11 a look at a member of one costs four times as much, and each script takes several.
-    """
-
-    DONE: Final = "done"
-    REFUSED: Final = "refused"
-    """The request could not be used: a malformed or too large form."""
-    GONE: Final = "gone"
-    """Its file was deleted before it could be read."""
-    FAILED: Final = "failed"
-    STOPPED: Final = "stopped"
-
-
-Method = Annotated[str, msgspec.Meta(pattern="^[A-Z]+$", max_length=20)]
-
-
-class Outcome(msgspec.Struct, array_like=True):
-    """What there is to say of a script that has ended."""
-
-    ending: Literal["done", "refused", "gone", "failed", "stopped"]
-    """See `Ending`."""
-    status: int = 200
-    message: str = ""
-    allow: list[Method] = []
-    """The methods that would be answered."""
-    report: FailureReport | None = None
 
 
 def run_script(exchange: Exchange, interpreters: Interpreters) -> Outcome:
@@ -58,16 +23,16 @@ def run_script(exchange: Exchange, interpreters: Interpreters) -> Outcome:
     """
     try:
         dialect_of(exchange, interpreters).run(exchange, interpreters)
-        return Outcome(Ending.DONE)
+        return Outcome(ExitKind.DONE)
     except ScriptStop:
         raise
     except FormError as error:
-        return Outcome(Ending.REFUSED, error.status, error.message)
+        return Outcome(ExitKind.REFUSED, error.status, error.message)
     except RefusedError as error:
-        return Outcome(Ending.REFUSED, error.status, error.message, error.allow)
+        return Outcome(ExitKind.REFUSED, error.status, error.message, error.allow)
     except _GONE as error:
         if error.filename == exchange.request.filename:
-            return Outcome(Ending.GONE, 404)
+            return Outcome(ExitKind.GONE, 404)
         return _failed(error, exchange)
     except BaseException as error:
         return _failed(error, exchange)
@@ -79,11 +44,11 @@ def finish_script(exchange: Exchange, outcome: Outcome) -> Outcome:
     Not to be interrupted. Returns `outcome`, or what went wrong only now.
     """
     try:
-        if outcome.ending == Ending.DONE:
+        if outcome.kind == ExitKind.DONE:
             exchange.finish()
         return outcome
     except ScriptStop:
-        return Outcome(Ending.STOPPED)
+        return Outcome(ExitKind.STOPPED)
     except Exception as error:
         return _failed(error, exchange)
     finally:
@@ -94,4 +59,4 @@ def _failed(error: BaseException, exchange: Exchange) -> Outcome:
     report = getattr(error, "report", None)
     if not isinstance(report, FailureReport):
         report = report_exception(error, exchange.request.root)
-    return Outcome(Ending.FAILED, 500, report.message, report=report)
+    return Outcome(ExitKind.FAILED, 500, report.message, report=report)

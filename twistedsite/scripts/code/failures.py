@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import linecache
 import os
-import re
 import reprlib
 import traceback
 from collections.abc import Callable
 from types import FrameType
 
-import msgspec
+from twistedsite.scripts.messages.failure import REDACTED, TIMEOUT, FailureReport, FrameReport, is_secret, redact
 
 CONTEXT_LINES = 5
 """Lines of source shown before and after the one that failed."""
@@ -22,53 +21,7 @@ MAX_LOCALS = 60
 MAX_REPR = 400
 """Characters of one value."""
 
-REDACTED = "(redacted)"
-TIMEOUT = "Timeout"
-"""The `type` of what is told of a script that is still running."""
-_SECRET = re.compile(
-    r"pass(word|wd|phrase)?|secret|token|api_?key|authori[sz]ation|cookie|credential|session_?id", re.I
-)
-
 _PLAIN = frozenset({bool, bytes, float, int, str})
-
-
-class FrameReport(msgspec.Struct):
-    """One call on the way to the failure."""
-
-    filename: str
-    """Relative to the site where the file lies in it, else the absolute path."""
-    line: int
-    function: str
-    in_site: bool
-    """The file is one of the site's own: its source and locals are shown."""
-    source: list[tuple[int, str]] = []
-    """Numbered lines around `line`."""
-    locals: list[tuple[str, str]] = []
-    """Name and representation of each local variable."""
-
-
-class FailureReport(msgspec.Struct):
-    """Why and where a script did not end well."""
-
-    type: str
-    message: str
-    frames: list[FrameReport] = []
-    """Outermost first; the last one is where it happened."""
-    notes: list[str] = []
-    """Causes and contexts, one line each."""
-
-    def text(self) -> str:
-        """The report as a traceback in plain text, for the log.
-
-        Locals are in it where nothing else tells what went wrong: at the site's own line at which a script hung.
-        """
-        hung = next((frame for frame in reversed(self.frames) if frame.in_site), None) if self.type == TIMEOUT else None
-        lines = []
-        for frame in self.frames:
-            lines.append(f'  File "{frame.filename}", line {frame.line}, in {frame.function}')
-            if frame is hung:
-                lines += [f"    {name} = {value}" for name, value in frame.locals]
-        return "\n".join([*lines, f"{self.type}: {self.message}", *self.notes])
 
 
 def report_exception(error: BaseException, root: str) -> FailureReport:
@@ -92,11 +45,6 @@ def report_stack(frame: FrameType | None, message: str, root: str, *, source: bo
     """
     steps = list(traceback.walk_stack(frame))[::-1] if frame else []
     return FailureReport(TIMEOUT, message, _frames(steps, root, _plain_repr, source))
-
-
-def redact(name: str, value: str) -> str:
-    """`value`, unless `name` sounds like a secret's."""
-    return REDACTED if _SECRET.search(name) else value
 
 
 def _frames(
@@ -143,7 +91,7 @@ class _Repr(reprlib.Repr):
         self.maxdict = self.maxlist = self.maxtuple = self.maxset = 12
 
     def repr_dict(self, value: dict[object, object], level: int) -> str:
-        shown = {k: REDACTED if isinstance(k, str) and _SECRET.search(k) else v for k, v in value.items()}
+        shown = {k: REDACTED if isinstance(k, str) and is_secret(k) else v for k, v in value.items()}
         return super().repr_dict(shown, level)
 
     def repr_bytes(self, value: bytes, level: int) -> str:

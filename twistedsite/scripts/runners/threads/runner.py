@@ -1,6 +1,6 @@
 """Trusted scripts, each in a thread of this process: quick to start, and as free as the server itself.
 
-A job is queued, runs, and ends; its answer may be given earlier, at the deadline. `_Job.work` and the outlet run in the
+A job is queued, runs, and ends; its answer may be given earlier, at the deadline. `_Job.work` and the writer run in the
 script's thread, everything else on the reactor's. A job's result is the Deferred of `deferToThreadPool` itself: when it
 is cancelled, Twisted drops what the thread still returns, and the thread tells in another way that it has come back.
 """
@@ -20,14 +20,17 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from twistedsite.scripts.broker import Broker
-from twistedsite.scripts.code import CodeCache
-from twistedsite.scripts.exchange import Exchange, ScriptRequest
-from twistedsite.scripts.failures import report_stack
+from twistedsite.scripts.code.cache import CodeCache
+from twistedsite.scripts.code.failures import report_stack
+from twistedsite.scripts.exchange.exchange import Exchange
+from twistedsite.scripts.exchange.interface import Broker
+from twistedsite.scripts.exchange.log_text import Allowance, LogText
+from twistedsite.scripts.exchange.streams import log_to
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.log_text import Allowance, LogText
-from twistedsite.scripts.run import Ending, Outcome, ScriptStop, finish_script, run_script
-from twistedsite.scripts.runners import (
+from twistedsite.scripts.messages.outcome import ExitKind, Outcome, ScriptStop
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.runners.deadlines import Then
+from twistedsite.scripts.runners.interface import (
     ResponseSink,
     RunnerBusyError,
     ScriptError,
@@ -36,12 +39,11 @@ from twistedsite.scripts.runners import (
     ScriptRefusedError,
     ScriptTimeoutError,
 )
-from twistedsite.scripts.runners.deadlines import Then
-from twistedsite.scripts.runners.interrupt import Gentle, clear_interrupt, interrupt, pursue
-from twistedsite.scripts.runners.outlet import ThreadOutlet
-from twistedsite.scripts.runners.pool import ScriptPool, ScriptThread
-from twistedsite.scripts.runners.shared import IThreadReactor, SharedThreads
-from twistedsite.scripts.streams import log_to
+from twistedsite.scripts.runners.run import finish_script, run_script
+from twistedsite.scripts.runners.threads.interrupt import Gentle, clear_interrupt, interrupt, pursue
+from twistedsite.scripts.runners.threads.pool import ScriptPool, ScriptThread
+from twistedsite.scripts.runners.threads.response_writer import ThreadResponseWriter
+from twistedsite.scripts.runners.threads.shared import IThreadReactor, SharedThreads
 from twistedsite.settings.server import ThreadSettings
 
 _INTERRUPT_EVERY: Final = 0.02
@@ -76,7 +78,7 @@ class ThreadRunner:
         self.interpreters = Interpreters(CodeCache())
         self._owns_shared = shared is None
         self.shared = shared or SharedThreads(reactor)
-        self.mailbox = self.shared.mailbox
+        self.call_queue = self.shared.call_queue
         self.deadlines = self.shared.deadlines
         self.pool = ScriptPool(threads, functools.partial(reactor.callLater, 0))
         self._jobs: set[_Job] = set()
@@ -94,7 +96,7 @@ class ThreadRunner:
         self._jobs.add(job)
         self.shared.job_begins(job)
         outcome: Deferred[Outcome] = deferToThreadPool(
-            self.mailbox,  # type: ignore[arg-type]  # stands for the reactor: it has callFromThread
+            self.call_queue,  # type: ignore[arg-type]  # stands for the reactor: it has callFromThread
             self.pool,  # type: ignore[arg-type]  # stands for Twisted's pool: it has callInThreadWithCallback
             copy_context().run,
             job.work,
@@ -178,7 +180,9 @@ class _Job:
         self.result: Deferred[None]
         self._body = body
         self._sink = sink
-        self._outlet = ThreadOutlet(runner.mailbox, sink, runner.settings.output_buffer, runner.reactor.seconds)
+        self._writer = ThreadResponseWriter(
+            runner.call_queue, sink, runner.settings.output_buffer, runner.reactor.seconds
+        )
         self._thread: ScriptThread | None = None
         self._exchange: Exchange | None = None
         self._in_script = False
@@ -206,8 +210,8 @@ class _Job:
             log.flush()
             # Told first, then asked; `_stop` does the reverse, so that one of the two notices.
             self._left = True
-            if self._outlet.stopped:
-                self.runner.mailbox.callFromThread(self.runner.forget, self)
+            if self._writer.stopped:
+                self.runner.call_queue.callFromThread(self.runner.forget, self)
 
     def _work(self) -> Outcome:
         thread = threading.current_thread()
@@ -216,21 +220,21 @@ class _Job:
             # Told first, then asked whether to stop; `_stop` does the reverse, so that one of the two notices.
             self._thread = thread
             self._in_script = True
-            if self._outlet.stopped:
+            if self._writer.stopped:
                 self._in_script = False
-                return Outcome(Ending.STOPPED)
+                return Outcome(ExitKind.STOPPED)
         exchange = self._exchange = Exchange(
-            self.request, self._body, self._outlet, self.runner.broker, self.runner.settings.output_buffer
+            self.request, self._body, self._writer, self.runner.broker, self.runner.settings.output_buffer
         )
-        outcome = Outcome(Ending.STOPPED)
+        outcome = Outcome(ExitKind.STOPPED)
         try:
             outcome = run_script(exchange, self.runner.interpreters)
             self._leave_script(thread)
         except ScriptStop:
             self._leave_script(thread)
-        if self._outlet.stopped:
+        if self._writer.stopped:
             # It may have ended as if nothing had happened; but nobody gets the answer, so no session is kept either.
-            outcome = Outcome(Ending.STOPPED)
+            outcome = Outcome(ExitKind.STOPPED)
         return finish_script(exchange, outcome)
 
     def _leave_script(self, thread: ScriptThread) -> None:
@@ -249,7 +253,7 @@ class _Job:
             self._allowance = Allowance()
         allowed = self._allowance.take(text)
         if allowed is not None:
-            self.runner.mailbox.callFromThread(self.runner.log_text, "/".join(self.request.script), allowed)
+            self.runner.call_queue.callFromThread(self.runner.log_text, "/".join(self.request.script), allowed)
 
     # On the reactor's thread, or on any when the runner has been stopped.
 
@@ -290,7 +294,7 @@ class _Job:
         self._over()
         if (error := _error(outcome)) is not None:
             raise error
-        self._sink.end(*self._outlet.last)
+        self._sink.end(*self._writer.last)
 
     def failed(self, failure: Failure) -> Failure:
         """Nobody waits for the script any more, its time is up, or its thread has failed."""
@@ -305,7 +309,7 @@ class _Job:
         self.runner.forget(self)
 
     def _expired(self) -> Then | None:
-        waited = self._outlet.waited()
+        waited = self._writer.waited()
         if waited > self._waited:
             # The time in which the script waited for a slow client is not its own.
             self._deadline = self.runner.deadlines.add(waited - self._waited, self._expired)
@@ -323,7 +327,7 @@ class _Job:
         return self.result.cancel
 
     def _stop(self) -> None:
-        self._outlet.stop()
+        self._writer.stop()
         self._deadline.cancel()
         if self._left:
             self.runner.forget(self)
@@ -341,14 +345,14 @@ def _pursue(jobs: list[_Job], seconds: float) -> None:
 
 
 def _error(outcome: Outcome) -> ScriptError | CancelledError | None:
-    match outcome.ending:
-        case Ending.DONE:
+    match outcome.kind:
+        case ExitKind.DONE:
             return None
-        case Ending.REFUSED:
+        case ExitKind.REFUSED:
             return ScriptRefusedError(outcome.status, outcome.message, outcome.allow)
-        case Ending.GONE:
+        case ExitKind.GONE:
             return ScriptGoneError(outcome.message)
-        case Ending.STOPPED:
+        case ExitKind.STOPPED:
             return CancelledError()
-        case Ending.FAILED:
+        case ExitKind.FAILED:
             return ScriptFailedError(outcome.message, outcome.report)

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 
 from twistedsite.http.message.cookies import format_cookie
-from twistedsite.scripts.failures import redact
+from twistedsite.scripts.messages.failure import redact
 from twistedsite.sessions.interface import SessionData, SessionError, SessionStore
 from twistedsite.sessions.values import freeze, outline
 

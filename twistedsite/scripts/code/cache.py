@@ -14,26 +14,12 @@ from typing import Final
 import msgspec
 
 from twistedsite.origins.version import local_version
-from twistedsite.scripts.toplevel import made_by_calls, prints
+from twistedsite.scripts.code.outline import Outline, outline
 
 _parsing: Final = threading.Lock()
 _PARSE_ATTEMPTS: Final = 10
 _TICK_NS: Final = 20_000_000
 """Linux before 6.13 stamps files by a clock that moves every 1 to 10 ms only: two writes can look like one."""
-
-
-class Outline(msgspec.Struct, frozen=True):
-    """What a Python file defines at its top level, read from its syntax tree: known before any of it is executed."""
-
-    functions: dict[str, tuple[str, ...]]
-    """Name -> the parameters that may be given by position; coroutines too."""
-    classes: frozenset[str]
-    names: frozenset[str]
-    """All names that it binds: functions, classes, what is assigned, what is imported."""
-    made: frozenset[str]
-    """Those that are what a call returns, as in `app = Flask(__name__)`."""
-    prints: bool
-    """Its top-level code prints, or uses the names of scripts that do: it is meant to be run, not to be imported."""
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -99,32 +85,6 @@ def file_version(filename: str) -> str:
     status = os.stat(filename)
     version = local_version(status)
     return version if is_settled(status) else f"{version}-{time.time_ns():x}"
-
-
-def outline(tree: ast.Module) -> Outline:
-    """What the module `tree` defines at its top level, within its `if`, `try`, `with` and loops too."""
-    functions: dict[str, tuple[str, ...]] = {}
-    classes: set[str] = set()
-    bound: set[str] = set()
-    waiting: list[ast.AST] = list(tree.body)
-    while waiting:
-        node = waiting.pop()
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                bound.add(node.name)
-                functions[node.name] = tuple(arg.arg for arg in (*node.args.posonlyargs, *node.args.args))
-            case ast.ClassDef():
-                bound.add(node.name)
-                classes.add(node.name)
-            case ast.Import() | ast.ImportFrom():
-                bound.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
-            case ast.Name(ctx=ast.Store()):
-                bound.add(node.id)
-            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                pass  # names of its own
-            case _:
-                waiting.extend(ast.iter_child_nodes(node))
-    return Outline(functions, frozenset(classes), frozenset(bound), made_by_calls(tree), prints(tree, bound))
 
 
 def _parse(source: bytes, filename: str) -> ast.Module:

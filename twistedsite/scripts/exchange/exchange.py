@@ -7,141 +7,21 @@ side of one such passage; the dialects put their own names on top of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, BinaryIO, Final, Protocol
-
-import msgspec
+from typing import BinaryIO
 
 from twistedsite.http.message.cookies import parse_cookies
 from twistedsite.http.message.forms import Form, Upload, parse_body, parse_query
-from twistedsite.scripts.background import Background
-from twistedsite.scripts.broker import Broker
-from twistedsite.scripts.environ import cgi_environ
-from twistedsite.scripts.headers import ResponseHeaders
-from twistedsite.scripts.importing.settings import PLAIN, Imports
-from twistedsite.scripts.lazy import lazy
-from twistedsite.scripts.session import SESSION_COOKIE, Session, SessionAccess
-from twistedsite.scripts.storage import Storage
-from twistedsite.settings.server import FormLimits
-from twistedsite.settings.values import OptionValue
-
-BODILESS: Final = frozenset({204, 304})
-"""Statuses of answers without content (RFC 9110, 6.4.1)."""
-
-
-class FormBounds(msgspec.Struct, frozen=True, array_like=True):
-    """`FormLimits` in plain numbers: a request that goes to a worker is quickly encoded, and decoded."""
-
-    fields: int
-    field_size: int
-    memory: int
-    part_headers: int
-
-    @classmethod
-    def of(cls, limits: FormLimits) -> FormBounds:
-        """The numbers of `limits`."""
-        return cls(limits.fields, int(limits.field_size), int(limits.memory), limits.part_headers)
-
-
-class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
-    """One request to one script: what the server knows and the script may know."""
-
-    root: str
-    """Absolute path of the site's folder on this machine."""
-    script: tuple[str, ...]
-    """The script's path, as segments from the site's root."""
-    filename: str
-    """The script's absolute path on this machine."""
-    version: str
-    """The version of the script's content: the code cache's key."""
-    dialect: str
-    method: str = ""
-    target: str = ""
-    """The request target as it came, path and query (RFC 9112, 3.2)."""
-    scheme: str = ""
-    protocol: str = ""
-    host: str = ""
-    """The Host field, port included where given."""
-    server_name: str = ""
-    server_port: int = 0
-    client: str = ""
-    """The client's address; empty on a UNIX socket."""
-    client_port: int = 0
-    user: str = ""
-    """Who has been let in by the folder's `[auth]`; empty: nobody was asked."""
-    auth_type: str = ""
-    """How: `Basic`; empty where nobody was asked."""
-    script_name: str = ""
-    """The part of the URL's path that led to the script, decoded (RFC 3875, 4.1.13)."""
-    path_info: str = ""
-    """The rest of the URL's path, decoded."""
-    mount: str = ""
-    """The part of `script_name` that leads to the site, where that is mounted in another server's tree; else empty."""
-    query: str = ""
-    headers: list[tuple[str, str]] = []
-    """Names in lower case, values decoded as ISO 8859-1, in the order in which they came."""
-    timeout: float
-    """Seconds until the script is stopped."""
-    debug: bool = False
-    autoreload: bool = True
-    options: dict[str, OptionValue] = {}
-    handler: str = ""
-    """The script's path in the site, where the setting `handler` names it."""
-    imports: Imports = PLAIN
-    """Where its modules come from."""
-    form_limits: FormBounds = FormBounds.of(FormLimits())
-    writable: tuple[tuple[str, ...], ...] = ()
-    """Below which paths of the site it may write; the server holds it to its own copy of this."""
-    depth: int = 0
-    """How many background requests, each made by the one before, have led to it."""
-
-    def header(self, name: str, default: str = "") -> str:
-        """The value of field `name` (lower case), several values joined by a comma; `default` where absent."""
-        values = [value for key, value in self.headers if key == name]
-        return ("; " if name == "cookie" else ", ").join(values) if values else default
-
-
-class ResponseHead(msgspec.Struct, array_like=True):
-    """Status and header fields of a script's answer."""
-
-    status: int = 200
-    headers: list[tuple[bytes, bytes]] = []
-    length: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    """Bytes of the body, where a script tells before it has given all of it, or gives none because it is for HEAD."""
-
-
-class Outlet(Protocol):
-    """Where a script's answer goes. Calls come from the script's thread and may block while the client is slow."""
-
-    in_worker: bool
-    """The script runs in one of several processes, alone in it; else it shares the server's with others."""
-
-    def when_stopped(self, call: Callable[[], None]) -> None:
-        """Have `call` called, from another thread, when the script is to end before it has. A worker just ends."""
-        ...
-
-    def begin(self, head: ResponseHead) -> None:
-        """Send the head; called once, before any `write`."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Send a piece of the body now."""
-        ...
-
-    def end(self, head: ResponseHead | None, body: bytes) -> None:
-        """Send the last piece; `head` where `begin` was not called: the whole answer is in this call."""
-        ...
+from twistedsite.scripts.exchange.environ import cgi_environ
+from twistedsite.scripts.exchange.headers import ResponseHeaders
+from twistedsite.scripts.exchange.interface import Background, Broker, ResponseWriter, Storage
+from twistedsite.scripts.exchange.lazy import lazy
+from twistedsite.scripts.exchange.session import SESSION_COOKIE, Session, SessionAccess
+from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.response import BODILESS, ResponseHead, checked_status
 
 
 class OutputClosedError(ValueError):
     """Something was written to a page that is finished."""
-
-
-def checked_status(text: str) -> int:
-    """Return the number at the head of `text`, as in `404 Not Found`; raises ValueError outside of 200 to 599."""
-    number = text.split(" ", 1)[0]
-    if not (number.isascii() and number.isdigit() and 200 <= int(number) <= 599):
-        raise ValueError(f"not a status that a script can answer: {text!r}")
-    return int(number)
 
 
 class Exchange:
@@ -152,7 +32,7 @@ class Exchange:
     """
 
     def __init__(
-        self, request: ScriptRequest, body: BinaryIO, outlet: Outlet, broker: Broker, buffer: int = 256 * 1024
+        self, request: ScriptRequest, body: BinaryIO, writer: ResponseWriter, broker: Broker, buffer: int = 256 * 1024
     ) -> None:
         self.request = request
         self.body = body
@@ -162,7 +42,7 @@ class Exchange:
         """Bytes of the whole body, where the script knows: see `ResponseHead`. It must then write exactly so many."""
         self.default_type: bytes | None = b"text/html; charset=utf-8"
         """The Content-Type of an answer that names none: that of ScriptServer and of the other ancestors too."""
-        self._outlet = outlet
+        self._writer = writer
         self._broker = broker
         self._limit = buffer
         self._held = bytearray()
@@ -259,14 +139,14 @@ class Exchange:
         """Send what has been written so far: the status and header fields are fixed from now on."""
         if self._closed:
             return
-        # Taken out first: where the outlet refuses, what was held is not held for ever.
+        # Taken out first: where the writer refuses, what was held is not held for ever.
         held, self._held = bytes(self._held), bytearray()
         if not self._begun:
             head = self._head()
             self._begun = True
-            self._outlet.begin(head)
+            self._writer.begin(head)
         if held:
-            self._outlet.write(held)
+            self._writer.write(held)
 
     def discard(self) -> None:
         """Forget what was written and not sent."""
@@ -275,11 +155,11 @@ class Exchange:
     @property
     def in_worker(self) -> bool:
         """The script runs in one of several processes, alone in it; else it shares the server's with others."""
-        return self._outlet.in_worker
+        return self._writer.in_worker
 
     def when_stopped(self, call: Callable[[], None]) -> None:
-        """See `Outlet.when_stopped`."""
-        self._outlet.when_stopped(call)
+        """See `ResponseWriter.when_stopped`."""
+        self._writer.when_stopped(call)
 
     @property
     def has_content(self) -> bool:
@@ -299,7 +179,7 @@ class Exchange:
         self._closed = True
         # Before the client may be slow: nobody needs to wait for that.
         self.close_storage()
-        self._outlet.end(head, bytes(self._held))
+        self._writer.end(head, bytes(self._held))
 
     def close_storage(self) -> None:
         """Release every lock on a file, and refuse further calls. It may be called from any thread."""

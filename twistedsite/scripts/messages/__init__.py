@@ -1,0 +1,1 @@
+"""Messages between the server and a running script: plain data, and nothing that acts on it."""

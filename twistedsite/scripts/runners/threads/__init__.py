@@ -1,0 +1,1 @@
+"""Scripts in threads of this process."""
