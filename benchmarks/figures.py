@@ -51,7 +51,7 @@ AMOUNTS = (
     ("heir", 20.0),
     ("spawn", 25.0),
     ("private", 4.0),
-    ("neighbour", 2.0),
+    ("neighbour", 10.0),
 )
 
 
