@@ -20,10 +20,10 @@ from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.importing.own_builtins import make_spare
 from twistedsite.scripts.messages.request import ScriptRequest
-from twistedsite.scripts.runners.workers.child.channel import Channel
+from twistedsite.scripts.runners.workers.child.channel import WorkerChannel
 from twistedsite.scripts.runners.workers.child.worker import Worker
 from twistedsite.scripts.runners.workers.wire import answers
-from twistedsite.scripts.runners.workers.wire.frames import Job, encode
+from twistedsite.scripts.runners.workers.wire.frames import JobMessage, encode
 from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue, JobReceiver
 from twistedsite.scripts.sandbox.enter import rehearse
 from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
@@ -70,9 +70,9 @@ def _run() -> None:
                 file.write(text)
         for _ in range(_ROUNDS):
             _rehearse_start(folder)
-            worker = Worker(Channel(near, memory), JobReceiver(jobs), Interpreters(CodeCache()))
+            worker = Worker(WorkerChannel(near, memory), JobReceiver(jobs), Interpreters(CodeCache()))
             for number, dialect in enumerate(_SCRIPTS):
-                job = Job(_request(folder, dialect), b"", 256 * 1024)
+                job = JobMessage(_request(folder, dialect), b"", 256 * 1024)
                 queue.add(number, encode(job))
                 worker.serve_one()
             worker.close()

@@ -30,14 +30,21 @@ from twistedsite.scripts.messages.outcome import ExitKind, Outcome, ScriptStop
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.messages.response import ResponseHead
 from twistedsite.scripts.runners.run import finish_script, run_script
-from twistedsite.scripts.runners.workers.child.channel import Channel
+from twistedsite.scripts.runners.workers.child.channel import WorkerChannel
 from twistedsite.scripts.runners.workers.child.remote import RemoteBroker
 from twistedsite.scripts.runners.workers.wire import answers
-from twistedsite.scripts.runners.workers.wire.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, decode, encode
+from twistedsite.scripts.runners.workers.wire.frames import (
+    LARGE,
+    MAX_HEAD,
+    PIECE,
+    STACK_SIGNAL,
+    End,
+    FrameKind,
+    JobMessage,
+    decode,
+    encode,
+)
 from twistedsite.scripts.runners.workers.wire.job_queue import JobReceiver
-
-STACK_SIGNAL: Final = signal.SIGUSR2
-"""Sent to a worker whose time is up: it answers with a STACK frame, or else leaves a bare stack in its file."""
 
 _MOST_FILES: Final = 128
 """Files that may stay open from one script to the next; half of what a worker can have."""
@@ -52,7 +59,7 @@ def serve(connection: socket.socket, jobs: socket.socket, shared: int, interpret
     """Run what comes by `jobs` until that is closed. `shared`: descriptor of a file that the server reads too: ends
     of scripts (`answers`) and, from its position on, a stack where nothing else helps."""
     memory = mmap.mmap(shared, answers.SIZE)
-    channel = Channel(connection, memory)
+    channel = WorkerChannel(connection, memory)
     worker = Worker(channel, JobReceiver(jobs), interpreters)
     sys.stdout = sys.stderr = LogText(channel.log)
     signal.signal(STACK_SIGNAL, worker.tell_stack)
@@ -65,7 +72,7 @@ def serve(connection: socket.socket, jobs: socket.socket, shared: int, interpret
 class Worker:
     """Runs jobs; exposes the current one to the stack handler."""
 
-    def __init__(self, channel: Channel, jobs: JobReceiver, interpreters: Interpreters) -> None:
+    def __init__(self, channel: WorkerChannel, jobs: JobReceiver, interpreters: Interpreters) -> None:
         self._channel = channel
         self._jobs = jobs
         self._interpreters = interpreters
@@ -77,7 +84,7 @@ class Worker:
         if received is None:
             return False
         number, encoded, descriptors = received
-        job: Job = decode(encoded, Job)
+        job: JobMessage = decode(encoded, JobMessage)
         body: BinaryIO = io.BytesIO(job.body or b"") if job.body is not None else os.fdopen(descriptors.pop(), "rb")
         with body:
             copy_context().run(self._run, number, job, body)
@@ -87,7 +94,7 @@ class Worker:
         """Forget the site's modules."""
         self._interpreters.close()
 
-    def _run(self, number: int, job: Job, body: BinaryIO) -> None:
+    def _run(self, number: int, job: JobMessage, body: BinaryIO) -> None:
         channel = self._channel
         writer = WorkerResponseWriter(channel)
         sent, begun = channel.sent, time.perf_counter()
@@ -103,18 +110,18 @@ class Worker:
         broker.close()
         sys.stderr.flush()
         now = time.perf_counter()
-        end = encode(writer.end_of(outcome, _is_worn(), now - begun))
+        end = encode(writer.end_of(outcome, _should_recycle(), now - begun))
         if channel.sent == sent:
             channel.end(number, end, now)
         else:
-            channel.send(Kind.END, end)
+            channel.send(FrameKind.END, end)
 
     def tell_stack(self, number: int, frame: FrameType | None) -> None:
         """Handle STACK_SIGNAL."""
         if self._request is not None:
             message = f"still running after {self._request.timeout:g} s"
             report = _bounded(report_stack(frame, message, self._request.root))
-            self._channel.send_now(Kind.STACK, encode(report))
+            self._channel.send_now(FrameKind.STACK, encode(report))
 
 
 class WorkerResponseWriter:
@@ -122,7 +129,7 @@ class WorkerResponseWriter:
 
     in_worker = True
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: WorkerChannel) -> None:
         self._channel = channel
         self._last: tuple[ResponseHead | None, bytes] = (None, b"")
 
@@ -130,33 +137,33 @@ class WorkerResponseWriter:
         pass  # the whole process is killed
 
     def begin(self, head: ResponseHead) -> None:
-        self._channel.send(Kind.BEGIN, _encoded(head))
+        self._channel.send(FrameKind.BEGIN, _encoded(head))
 
     def write(self, data: bytes) -> None:
         for start in range(0, len(data), PIECE):
-            self._channel.send(Kind.DATA, data[start : start + PIECE])
+            self._channel.send(FrameKind.DATA, data[start : start + PIECE])
 
     def end(self, head: ResponseHead | None, body: bytes) -> None:
         if head is not None:
             encoded = _encoded(head)
             if len(body) > _MAX_LAST:
-                self._channel.send(Kind.BEGIN, encoded)
+                self._channel.send(FrameKind.BEGIN, encoded)
                 head = None
         if len(body) > _MAX_LAST:
             self.write(body)
             body = b""
         self._last = (head, body)
 
-    def end_of(self, outcome: Outcome, worn: bool, seconds: float) -> End:
+    def end_of(self, outcome: Outcome, recycle: bool, seconds: float) -> End:
         """What `end` was given, and how the script has ended: with that, the server takes the worker for free."""
         if outcome.kind == ExitKind.DONE:
-            return End(None, *self._last, worn, seconds)
+            return End(None, *self._last, recycle, seconds)
         if outcome.report is not None:
             outcome.report = _bounded(outcome.report)
-        return End(outcome, *self._last, worn, seconds)
+        return End(outcome, *self._last, recycle, seconds)
 
 
-def _is_worn() -> bool:
+def _should_recycle() -> bool:
     """Whether scripts have left so many files open that the next one might have none to open.
 
     By asking after one descriptor, which is used when nearly all below it are: new ones get the lowest that is free.

@@ -19,7 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twistedsite.scripts.runners.interface import RunnerBusyError, ScriptCrashedError, ScriptTimeoutError
 from twistedsite.scripts.runners.workers.server import pool, process
 from twistedsite.scripts.runners.workers.server.link import WorkerLink
-from twistedsite.scripts.runners.workers.server.run_times import Pace
+from twistedsite.scripts.runners.workers.server.run_times import RunTimes
 from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue
 
 FOREVER = 3600.0
@@ -94,22 +94,22 @@ def turn(runner: Any, root: Path, what: str, **changes: Any) -> Deferred[str]:
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
 async def test_scripts_that_are_known_to_be_quick_share_a_worker(pools: Pools, tmp_path: Path, ran: Any) -> None:
-    async with pools(1, sandbox="off", max_workers=4) as (workers, [(runner, root)]):
+    async with pools(1, sandbox="off", max_workers=4) as (slots, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
         asked = [turn(runner, root, f"{number}") for number in range(20)]
         assert (runner.health()["running"], runner.health()["queued"]) == (1, 19)
         assert set(await gatherResults(asked)) == {worker}
-        assert workers.size == 1
+        assert slots.size == 1
         assert ran() == Counter(["first", *map(str, range(20))])
 
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
 async def test_a_script_that_nobody_knows_waits_for_none_and_has_none_wait(pools: Pools, tmp_path: Path) -> None:
-    async with pools(1, sandbox="off", max_workers=3) as (workers, [(runner, root)]):
+    async with pools(1, sandbox="off", max_workers=3) as (slots, [(runner, root)]):
         await known(runner, root, tmp_path)
         both = [turn(runner, root, "1"), later(answer(runner, root, "nap.py"))]
-        assert workers.size == 2
+        assert slots.size == 2
         assert len(set(await gatherResults(both))) == 2
         (root / "new.py").write_text("import os\nprint(os.getpid())")
         both = [later(answer(runner, root, "new.py")), turn(runner, root, "2")]
@@ -119,11 +119,11 @@ async def test_a_script_that_nobody_knows_waits_for_none_and_has_none_wait(pools
 
 @pytest_twisted.ensureDeferred
 async def test_slow_scripts_do_not_wait_where_a_worker_is_to_be_had(pools: Pools) -> None:
-    async with pools(1, max_workers=3) as (workers, [(runner, root)]):
+    async with pools(1, max_workers=3) as (slots, [(runner, root)]):
         for _ in range(3):
             await answer(runner, root, "nap.py")
         naps = [later(answer(runner, root, "nap.py")) for _ in range(3)]
-        assert workers.size == 3
+        assert slots.size == 3
         assert len(set(await gatherResults(naps))) == 3
 
 
@@ -221,14 +221,14 @@ async def test_a_worker_that_sends_for_ever_does_not_keep_the_server(
 async def test_a_script_that_reaches_no_worker_is_refused_and_the_next_one_runs(
     pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with pools(1, sandbox="off", max_workers=2) as (workers, [(runner, root)]):
+    async with pools(1, sandbox="off", max_workers=2) as (slots, [(runner, root)]):
         await known(runner, root, tmp_path)
         with monkeypatch.context() as full:
             full.setattr(JobQueue, "add", lambda queue, number, job, descriptor: False)
             with pytest.raises(RunnerBusyError, match="no worker can be reached"):
                 await turn(runner, root, "1")
         assert await turn(runner, root, "2")
-        while workers.size > 1:
+        while slots.size > 1:
             await nothing()
 
 
@@ -405,22 +405,22 @@ async def test_stopping_ends_those_that_wait_too(pools: Pools, tmp_path: Path) -
 
 
 def test_a_script_is_expected_to_take_what_its_last_runs_took() -> None:
-    pace = Pace()
-    assert pace.expected("a") == float("inf")
+    times = RunTimes()
+    assert times.expected("a") == float("inf")
     for _ in range(50):
-        pace.note("a", 0.004)
-    assert pace.expected("a") == pytest.approx(0.004)
-    assert pace.expected("b") == float("inf")
+        times.note("a", 0.004)
+    assert times.expected("a") == pytest.approx(0.004)
+    assert times.expected("b") == float("inf")
     for _ in range(50):
-        pace.note("a", 0.001)
-    assert pace.expected("a") == pytest.approx(0.001, rel=0.01)
+        times.note("a", 0.001)
+    assert times.expected("a") == pytest.approx(0.001, rel=0.01)
 
 
 def test_one_slow_run_does_not_make_a_quick_script_a_slow_one() -> None:
-    pace = Pace()
-    pace.note("a", 0.0001)
-    pace.note("a", 1.0)
-    assert pace.expected("a") == pytest.approx(0.0002)
+    times = RunTimes()
+    times.note("a", 0.0001)
+    times.note("a", 1.0)
+    assert times.expected("a") == pytest.approx(0.0002)
     for _ in range(20):
-        pace.note("a", 1.0)
-    assert pace.expected("a") > 0.5
+        times.note("a", 1.0)
+    assert times.expected("a") > 0.5
