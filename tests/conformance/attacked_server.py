@@ -11,6 +11,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.request import Request
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
@@ -48,7 +49,7 @@ class Page(Resource):
 def main() -> None:
     descriptors = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-    site = Site(Page(), limits=LIMITS, max_body=1_000_000, reactor=reactor)
+    site = Site(Page(), limits=LIMITS, content_limits=ContentLimits(1_000_000).for_any, reactor=reactor)
     listening = reactor.listenTCP(0, site, interface="127.0.0.1", backlog=1024)
     sys.stdout.write(f"{listening.getHost().port}\n")
     sys.stdout.flush()

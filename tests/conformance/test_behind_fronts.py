@@ -23,6 +23,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from benchmarks.process import free_port
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
@@ -77,7 +78,7 @@ def front(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Front]:
     from twisted.internet import reactor
 
     back = Counting()
-    site = Site(back, limits=HttpLimits(), max_body=100_000, reactor=reactor)
+    site = Site(back, limits=HttpLimits(), content_limits=ContentLimits(100_000).for_any, reactor=reactor)
     listening = reactor.listenTCP(0, site, interface="127.0.0.1")
     port = free_port()
     process = subprocess.Popen(

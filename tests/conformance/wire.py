@@ -12,6 +12,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Size
@@ -98,5 +99,10 @@ class _Stream(io.BytesIO):
 
 def make_site(clock: Clock | None = None, **settings: Any) -> Site:
     """Return a Site that echoes."""
-    settings = {"limits": LIMITS, "max_body": MAX_BODY, "reactor": clock or Clock(), **settings}
+    settings = {
+        "limits": LIMITS,
+        "content_limits": ContentLimits(MAX_BODY).for_any,
+        "reactor": clock or Clock(),
+        **settings,
+    }
     return Site(Echo(), **settings)

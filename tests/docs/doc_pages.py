@@ -46,7 +46,8 @@ class Block:
 
 def pages() -> list[Path]:
     """Every page of the documentation, in a fixed order."""
-    return [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(p for p in DOCS.rglob("*.md") if "_build" not in p.parts)]
+    top = (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))
+    return [*top, *sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)]
 
 
 def name_of(page: Path) -> str:

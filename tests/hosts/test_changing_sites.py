@@ -18,7 +18,6 @@ from twistedsite.hosts.sites import Sites
 from twistedsite.hosts.tree import HostTree
 from twistedsite.http.site import Site
 from twistedsite.resources.site.server import Shared
-from twistedsite.sessions.stores import SessionStores
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.site_table import SiteTable
@@ -42,11 +41,15 @@ async def served(registry: MemoryRegistry) -> AsyncIterator[tuple[ServedSite, Si
 
     run: Any = reactor
     settings = ServerSettings()
-    shared = Shared(settings, run)
-    stores = SessionStores("memory", settings.session, run.seconds)
-    sites = Sites(registry, shared, stores)
-    engine = Site(HostTree(sites, settings), limits=settings.http, max_body=1000, reactor=run)
-    engine.fast, engine.limits_of_host = sites.fast, sites.content_limits
+    sites = Sites(registry, Shared(settings, run))
+    sites.open()
+    engine = Site(
+        HostTree(sites, settings),
+        limits=settings.http,
+        content_limits=sites.content_limits,
+        reactor=run,
+        quick_answer=sites.quick_answer,
+    )
     port = run.listenTCP(0, engine, interface="127.0.0.1")
     try:
         yield ServedSite(port.getHost().port, run), sites
@@ -54,8 +57,6 @@ async def served(registry: MemoryRegistry) -> AsyncIterator[tuple[ServedSite, Si
         await port.stopListening()
         await engine.drain(0)
         sites.stop()
-        shared.stop()
-        stores.close()
 
 
 def make(folder: Path, text: str) -> Path:

@@ -10,6 +10,8 @@ import pytest_twisted
 from serving import Serve
 from twisted.web.resource import IResource
 
+from twistedsite.http.connection.body import MakeBodyCheck
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
@@ -22,8 +24,11 @@ def serve() -> Iterator[Serve]:
     ports: list[Any] = []
     sites: list[Site] = []
 
-    def start(resource: IResource, **settings: Any) -> tuple[Site, int]:
-        settings = {"limits": HttpLimits(), "max_body": 1024 * 1024, "reactor": reactor, **settings}
+    def start(
+        resource: IResource, max_body: int = 1024 * 1024, check_body: MakeBodyCheck | None = None, **settings: Any
+    ) -> tuple[Site, int]:
+        content_limits = ContentLimits(max_body, check_body).for_any
+        settings = {"limits": HttpLimits(), "content_limits": content_limits, "reactor": reactor, **settings}
         site = Site(resource, **settings)
         port = reactor.listenTCP(0, site, interface="127.0.0.1")
         ports.append(port)

@@ -18,7 +18,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 from twistedsite.http import access_log as accesslog
 from twistedsite.http.access_log import AccessLog, combined
 from twistedsite.http.message.head import printable
-from twistedsite.http.message.response import FastResponse
+from twistedsite.http.message.response import PreparedResponse
 
 ENTRY = (1_795_405_834.5, b"192.0.2.1", b'"GET / HTTP/1.1"', 200, 5, b'"-" "-"', b"-")
 
@@ -45,8 +45,8 @@ async def test_each_response_is_one_line(serve: Serve, tmp_path: Path) -> None:
     from twisted.internet import reactor
 
     log = AccessLog(str(tmp_path / "log"), reactor)  # type: ignore[arg-type]  # mypy's reactor has no threads
-    site, port = serve(Hello(), access_log=log)
-    site.fast = lambda head, batch: FastResponse(b"HTTP/1.1 200 OK\r\n", b"fast") if head.path == b"/fast" else None
+    fast = PreparedResponse(b"HTTP/1.1 200 OK\r\n", b"fast")
+    _, port = serve(Hello(), access_log=log, quick_answer=lambda head, _: fast if head.path == b"/fast" else None)
     client = await RawClient.connect(
         port,
         b'GET /a?b HTTP/1.1\r\nHost: a\r\nReferer: http://x/\r\nUser-Agent: Me "2"\x80\r\n\r\n',

@@ -184,8 +184,7 @@ async def test_another_may_say_what_holds_for_the_content_of_a_host(serve: Serve
         asked.append(host)
         return ContentLimits(20, check_text) if host == b"a" else ContentLimits(5)
 
-    site, port = serve(Digest(), max_body=10)
-    site.limits_of_host = limits
+    _, port = serve(Digest(), content_limits=limits)
     client = await RawClient.connect(port, b"GET / HTTP/1.1\r\nHost: b\r\n\r\n", post(b""), post(b"x" * 20))
     await client.until(digest(b"memory", b"x" * 20))
     assert asked == [b"a"]

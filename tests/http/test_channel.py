@@ -10,6 +10,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Duration
@@ -203,7 +204,9 @@ async def test_behind_the_proxy_protocol_the_client_is_the_one_that_the_proxy_na
         def render_GET(self, request: Request) -> bytes:
             return b"<%b>" % request.getClientAddress().host.encode()
 
-    site = Site(Who(), limits=HttpLimits(connections_per_peer=1), max_body=0, reactor=reactor)
+    site = Site(
+        Who(), limits=HttpLimits(connections_per_peer=1), content_limits=ContentLimits(0).for_any, reactor=reactor
+    )
     port = await serverFromString(reactor, "haproxy:tcp:0:interface=127.0.0.1").listen(site)
     client = await RawClient.connect(port.getHost().port, b"PROXY TCP4 203.0.113.7 127.0.0.1 1234 80\r\n", GET % b"")
     await client.until(b"<203.0.113.7>")

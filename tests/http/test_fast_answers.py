@@ -8,13 +8,14 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.message import parser
 from twistedsite.http.message.head import RequestHead
-from twistedsite.http.message.response import FastResponse
+from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
-READY = FastResponse(b"HTTP/1.1 200 OK\r\nServer: twistedsite\r\nContent-Length: 5\r\n", b"ready")
+READY = PreparedResponse(b"HTTP/1.1 200 OK\r\nServer: twistedsite\r\nContent-Length: 5\r\n", b"ready")
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 
 
@@ -30,15 +31,20 @@ class Line:
 
     def __init__(self) -> None:
         self.asked: list[tuple[bytes, int]] = []
-        self.site = Site(Slow(), limits=HttpLimits(), max_body=1000, reactor=Clock())
-        self.site.fast = self.find
+        self.site = Site(
+            Slow(),
+            limits=HttpLimits(),
+            content_limits=ContentLimits(1000).for_any,
+            reactor=Clock(),
+            quick_answer=self.find,
+        )
         self.transport = StringTransportWithDisconnection()
         self.channel = self.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1))
         self.transport.protocol = self.channel
         self.channel.makeConnection(self.transport)
 
-    def find(self, head: RequestHead, batch: int) -> FastResponse | None:
-        self.asked.append((head.path, batch))
+    def find(self, head: RequestHead, tick: int) -> PreparedResponse | None:
+        self.asked.append((head.path, tick))
         return READY if head.path == b"/ready" else None
 
     def send(self, data: bytes) -> bytes:
@@ -83,12 +89,12 @@ def test_pipelined_requests_are_answered_in_order() -> None:
     assert sent.index(b"ready") < sent.index(b"slow ") < sent.rindex(b"ready")
 
 
-def test_only_requests_that_came_together_share_a_batch() -> None:
+def test_only_requests_that_came_together_share_a_tick() -> None:
     line = Line()
     line.send(request() + request())
     line.send(request() + request())
     line.send(request())
-    first, second, third, fourth, alone = (batch for _, batch in line.asked)
+    first, second, third, fourth, alone = (tick for _, tick in line.asked)
     assert first == second != third == fourth
     assert alone == 0
 

@@ -16,6 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from twistedsite.http.access_log import AccessLog
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
@@ -47,7 +48,14 @@ def secure(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Secure]:
     pem = tmp_path / "server.pem"
     pem.write_bytes(self_signed("localhost"))
     log = AccessLog(str(tmp_path / "log"), reactor)  # type: ignore[arg-type]  # mypy's reactor has no threads
-    site = Site(Echo(), limits=HttpLimits(), max_body=1000, reactor=reactor, access_log=log, http2=request.param)
+    site = Site(
+        Echo(),
+        limits=HttpLimits(),
+        content_limits=ContentLimits(1000).for_any,
+        reactor=reactor,
+        access_log=log,
+        http2=request.param,
+    )
     endpoint = serverFromString(reactor, f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}")
     port: Any = pytest_twisted.blockon(endpoint.listen(site))
     yield Secure(site, port.getHost().port, tmp_path)

@@ -14,6 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.request import Request
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
@@ -33,7 +34,7 @@ class Page(Resource):
 class Result:
     def __init__(self, render: Render, data: bytes) -> None:
         self.clock = Clock()
-        site = Site(Page(render), limits=HttpLimits(), max_body=1000, reactor=self.clock)
+        site = Site(Page(render), limits=HttpLimits(), content_limits=ContentLimits(1000).for_any, reactor=self.clock)
         self.transport = StringTransportWithDisconnection(peerAddress=IPv4Address("TCP", "192.0.2.1", 1))
         self.channel = site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1))
         self.transport.protocol = self.channel

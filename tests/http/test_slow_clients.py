@@ -9,6 +9,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Duration, Size
@@ -40,7 +41,9 @@ class Line:
     def __init__(self) -> None:
         self.clock = Clock()
         self.resource = Slow()
-        self.site = Site(self.resource, limits=LIMITS, max_body=1_000_000, reactor=self.clock)
+        self.site = Site(
+            self.resource, limits=LIMITS, content_limits=ContentLimits(1_000_000).for_any, reactor=self.clock
+        )
         self.transport = StringTransportWithDisconnection()
         self.channel = self.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 1))
         self.transport.protocol = self.channel

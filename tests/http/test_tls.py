@@ -16,7 +16,8 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from twistedsite.http.message.response import FastResponse
+from twistedsite.http.content import ContentLimits
+from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import Request
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
@@ -25,6 +26,7 @@ from twistedsite.settings.server import HttpLimits
 pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
 
 BIG = b"0123456789" * 300_000
+FAST = PreparedResponse(b"HTTP/1.1 200 OK\r\n", b"<fast>")
 
 
 class Pages(Resource):
@@ -61,7 +63,13 @@ def secure(tmp_path: Path) -> Iterator[Secure]:
     pem.write_bytes(self_signed("localhost"))
     file = tmp_path / "file"
     file.write_bytes(BIG)
-    site = Site(Pages(file), limits=HttpLimits(), max_body=1_000_000, reactor=reactor)
+    site = Site(
+        Pages(file),
+        limits=HttpLimits(),
+        content_limits=ContentLimits(1_000_000).for_any,
+        reactor=reactor,
+        quick_answer=lambda head, _: FAST if head.path == b"/fast" else None,
+    )
     endpoint = serverFromString(reactor, f"ssl:0:interface=127.0.0.1:privateKey={pem}:certKey={pem}")
     port: Any = pytest_twisted.blockon(endpoint.listen(site))
     yield Secure(site, port.getHost().port, Certificate.loadPEM(pem.read_bytes()))
@@ -85,9 +93,6 @@ def get(path: bytes) -> bytes:
 
 @pytest_twisted.ensureDeferred
 async def test_requests_on_one_connection(secure: Secure) -> None:
-    secure.site.fast = lambda head, batch: (
-        FastResponse(b"HTTP/1.1 200 OK\r\n", b"<fast>") if head.path == b"/fast" else None
-    )
     client = await connect(secure, get(b"/1") + get(b"/fast"))
     await client.until(b"<fast>")
     assert b"<1 >" in client.received

@@ -17,6 +17,7 @@ from twisted.web import server
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.origins.interface import Entry
 from twistedsite.origins.local import LocalOrigin
@@ -115,7 +116,9 @@ def serving(root: Path, reactor: Any, *, engine: bool = False) -> Iterator[FileS
     site = SiteContext("test", settings, LocalOrigin(str(root)), NoScripts(), reactor)
     resource = Files(site, FolderSettings.of_server(settings))
     if engine:
-        factory: Any = Site(resource, limits=settings.http, max_body=settings.max_body, reactor=reactor)
+        factory: Any = Site(
+            resource, limits=settings.http, content_limits=ContentLimits(settings.max_body).for_any, reactor=reactor
+        )
     else:
         factory = server.Site(resource)
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")

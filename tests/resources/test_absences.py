@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -10,11 +9,8 @@ import pytest
 import pytest_twisted
 from site_files import next_tick
 
-from twistedsite.http.message.head import RequestHead, make_head
-from twistedsite.http.message.response import FastResponse
-from twistedsite.resources.cache import signatures
-from twistedsite.resources.cache.absent import Absences
-from twistedsite.resources.cache.validity import Grounds
+from twistedsite.hosts import tree
+from twistedsite.resources.cache.validated import OVERHEAD, ValidatedCache
 from twistedsite.resources.mapping import folder
 from twistedsite.testing import Response, ServedSite, serving
 
@@ -152,6 +148,18 @@ async def test_the_health_page_is_never_hidden_by_what_others_got(
 
 
 @pytest_twisted.ensureDeferred
+async def test_the_health_page_of_several_sites_is_never_hidden_either(
+    tmp_path: Path, looked_up: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health = "/.well-known/scriptsite-health"
+    async with serving(tmp_path, sites={"a": {"hosts": ["a.org"], "root": str(tmp_path)}}) as site:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setattr(tree, "is_local", lambda _: False)
+            assert (await site.get(health, headers={"Host": "a.org"})).status == 404
+        assert (await site.get(health, headers={"Host": "a.org"})).status == 200
+
+
+@pytest_twisted.ensureDeferred
 async def test_a_folder_that_has_changed_a_moment_ago_proves_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path) as site:
         for number in range(3):
@@ -160,19 +168,39 @@ async def test_a_folder_that_has_changed_a_moment_ago_proves_nothing(tmp_path: P
             assert (await site.get(f"/{number}.txt")).text == "here"
 
 
-def asking(path: bytes) -> RequestHead:
-    return make_head(b"GET", path, 1, ((b"Host", b"a"),), 100)
+class Valid:
+    valid = True
+
+    def holds(self) -> bool:
+        return self.valid
 
 
-def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
-    absences = Absences(time.time, limit=30_000)
-    grounds = Grounds.of_lookups(str(tmp_path), [("x",)], time.time())
-    assert grounds is not None
+def test_what_has_not_held_once_is_not_used_again() -> None:
+    cache: ValidatedCache[int] = ValidatedCache(1_000_000)
+    valid = Valid()
+    cache.keep(("site", 1), 1, valid, 0)
+    entry = cache.find(("site", 1))
+    assert entry is not None
+    valid.valid = False
+    assert cache.find(("site", 1)) is None
+    valid.valid = True
+    assert not cache.holds(entry, 0)
+    assert cache.find(("site", 1)) is None
+
+
+def test_what_is_kept_is_bounded() -> None:
+    cache: ValidatedCache[int] = ValidatedCache(10 * (OVERHEAD + 500))
     for number in range(100):
-        absences.offer("site", b"/%d" % number, "text", FastResponse(b"HTTP/1.1 404\r\n", b"x" * 500, 404), grounds)
-    kept = [number for number in range(100) if absences.lookup("site", asking(b"/%d" % number)) is not None]
-    assert 5 < len(kept) < 15
-    assert kept[-1] == 99
-    absences.offer("site", b"/long", "text", FastResponse(b"", b"x" * 20_000, 404), grounds)
-    assert absences.lookup("site", asking(b"/long")) is None
+        cache.keep(("site", number), number, Valid(), 500)
+    assert [cache.get(("site", number)) for number in range(100)] == [None] * 90 + list(range(90, 100))
+    cache.keep(("site", "long"), 0, Valid(), 11 * (OVERHEAD + 500))
+    assert cache.get(("site", "long")) is None
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_long_page_is_looked_up_each_time(site: ServedSite, tmp_path: Path, looked_up: list[str]) -> None:
+    (tmp_path / "_errors").mkdir()
+    (tmp_path / "_errors" / "404.html").write_text("x" * 20_000)
+    for _ in range(2):
+        assert len((await site.get(PATH, headers={"Accept": "text/html"})).body) == 20_000
+    assert looked_up == [PATH, PATH]

@@ -3,8 +3,9 @@ from __future__ import annotations
 import gzip
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
@@ -12,14 +13,14 @@ from file_site import TWO_DAYS_AGO, Answer, exchange
 from site_files import next_tick
 from twisted.internet import reactor, threads
 
+from twistedsite.http.content import ContentLimits
 from twistedsite.http.message.head import RequestHead, make_head
-from twistedsite.http.message.response import FastResponse
 from twistedsite.http.site import Site
-from twistedsite.resources.cache import hot, signatures
-from twistedsite.resources.cache.hot import HotResponses
+from twistedsite.resources.cache import signatures, validated
 from twistedsite.resources.mapping.builder import build_site
 from twistedsite.sessions.stores import open_store
-from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.server import ServerSettings, StaticSettings
+from twistedsite.settings.units import Size
 
 TEXT = b"line of a text that gets smaller\n" * 100
 
@@ -27,20 +28,22 @@ TEXT = b"line of a text that gets smaller\n" * 100
 class HotSite:
     """A site by our own engine that tells which of its answers were hot."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, settings: ServerSettings) -> None:
         self.root = root
-        self.settings = ServerSettings(root=str(root))
+        self.settings = settings
         sessions = open_store("memory", self.settings.session, time.time)
         self.built = build_site(self.settings, sessions, reactor)
-        self.hot = self.built.context.delivery.hot
         self.engine = Site(
-            self.built.resource, limits=self.settings.http, max_body=self.settings.max_body, reactor=reactor
+            self.built.resource,
+            limits=self.settings.http,
+            content_limits=ContentLimits(self.settings.max_body).for_any,
+            reactor=reactor,
+            quick_answer=self.quick_answer,
         )
-        self.engine.fast = self.fast
-        self.answers: list[FastResponse | None] = []
+        self.answers: list[object] = []
 
-    def fast(self, head: RequestHead, batch: int = 0) -> FastResponse | None:
-        found = self.hot.lookup("site", head, batch)
+    def quick_answer(self, head: RequestHead, tick: int = 0) -> Any:
+        found = self.built.context.delivery.answers.find(self.built.context, head, tick)
         self.answers.append(found)
         return found
 
@@ -64,16 +67,28 @@ class HotSite:
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HotSite]:
-    """A site whose files count as settled at once."""
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ServerSettings], HotSite]]:
+    """A function that serves a site whose files count as settled at once."""
     monkeypatch.setattr(signatures, "SETTLED", -60.0)
-    made = HotSite(tmp_path)
-    port = reactor.listenTCP(0, made.engine, interface="127.0.0.1")
-    made.port = port.getHost().port
-    yield made
-    pytest_twisted.blockon(port.stopListening())
-    pytest_twisted.blockon(made.engine.drain(0))
-    made.built.stop()
+    started: list[tuple[HotSite, Any]] = []
+
+    def start(settings: ServerSettings) -> HotSite:
+        made = HotSite(tmp_path, settings)
+        port = reactor.listenTCP(0, made.engine, interface="127.0.0.1")
+        made.port = port.getHost().port
+        started.append((made, port))
+        return made
+
+    yield start
+    for made, port in started:
+        pytest_twisted.blockon(port.stopListening())
+        pytest_twisted.blockon(made.engine.drain(0))
+        made.built.stop()
+
+
+@pytest.fixture
+def site(tmp_path: Path, serve: Callable[[ServerSettings], HotSite]) -> HotSite:
+    return serve(ServerSettings(root=str(tmp_path)))
 
 
 def same(one: Answer, other: Answer) -> bool:
@@ -245,11 +260,10 @@ async def test_that_a_large_file_has_not_changed_is_known_without_keeping_it(sit
 
 
 @pytest_twisted.ensureDeferred
-async def test_large_files_scripts_errors_and_listings_are_never_hot(site: HotSite) -> None:
+async def test_large_files_listings_and_redirects_are_never_hot(site: HotSite) -> None:
     site.write("big.bin", bytes(site.settings.static.hot_file + 1))
-    site.write("page.py", b"print('hello')")
     (site.root / "folder").mkdir()
-    for path in ("/big.bin", "/page.py", "/missing", "/folder/", "/folder"):
+    for path in ("/big.bin", "/folder/", "/folder"):
         for _ in range(2):
             await site.ask(path)
             assert site.answers[-1] is None
@@ -264,9 +278,11 @@ async def test_what_changed_a_moment_ago_is_not_kept(site: HotSite, monkeypatch:
 
 
 @pytest_twisted.ensureDeferred
-async def test_the_cache_holds_what_was_used_last_within_its_limit(site: HotSite) -> None:
-    room_for_two = 2 * (hot._OVERHEAD + 20_000 + 1_000)
-    site.hot = site.built.context.delivery.hot = HotResponses(room_for_two, ("gzip",), time.time)
+async def test_the_cache_holds_what_was_used_last_within_its_limit(
+    tmp_path: Path, serve: Callable[[ServerSettings], HotSite]
+) -> None:
+    room_for_two = Size(2 * (validated.OVERHEAD + 20_000 + 1_000))
+    site = serve(ServerSettings(root=str(tmp_path), static=StaticSettings(hot_cache=room_for_two)))
     for name in ("a.bin", "b.bin", "c.bin"):
         site.write(name, bytes(20_000))
     for name in ("a.bin", "b.bin", "a.bin", "c.bin"):
@@ -277,14 +293,14 @@ async def test_the_cache_holds_what_was_used_last_within_its_limit(site: HotSite
 
 
 @pytest_twisted.ensureDeferred
-async def test_requests_sent_before_one_moment_are_checked_once(site: HotSite) -> None:
+async def test_requests_of_one_tick_are_checked_once(site: HotSite) -> None:
     site.write("a.txt", b"content")
     await site.ask("/a.txt")
     head = make_head(b"GET", b"/a.txt", 1, ((b"Host", b"x"), (b"Accept-Encoding", b"identity")), 0)
-    assert site.hot.lookup("site", head, batch=7) is not None
+    assert site.quick_answer(head, tick=7) is not None
     site.write("a.txt", b"changed")
-    assert site.hot.lookup("site", head, batch=7) is not None
-    assert site.hot.lookup("site", head, batch=8) is None
+    assert site.quick_answer(head, tick=7) is not None
+    assert site.quick_answer(head, tick=8) is None
 
 
 @pytest_twisted.ensureDeferred
@@ -292,6 +308,6 @@ async def test_a_request_that_stands_for_itself_is_always_checked(site: HotSite)
     site.write("a.txt", b"content")
     await site.ask("/a.txt")
     head = make_head(b"GET", b"/a.txt", 1, ((b"Host", b"x"), (b"Accept-Encoding", b"identity")), 0)
-    assert site.hot.lookup("site", head) is not None
+    assert site.quick_answer(head) is not None
     site.write("a.txt", b"changed")
-    assert site.hot.lookup("site", head) is None
+    assert site.quick_answer(head) is None

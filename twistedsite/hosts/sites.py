@@ -9,10 +9,10 @@ import msgspec
 from twisted.logger import Logger
 
 from twistedsite.hosts.registry import Registry
-from twistedsite.http.connection.pending import Reply
+from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.content import ContentLimits, content_limits
 from twistedsite.http.message.head import RequestHead
-from twistedsite.http.message.response import FastResponse
+from twistedsite.http.message.response import PreparedResponse
 from twistedsite.resources.mapping.builder import BuiltSite, build_on
 from twistedsite.resources.site.server import Shared
 from twistedsite.sessions.stores import SessionStores
@@ -24,19 +24,23 @@ _MOST_SPELLINGS: Final = 4096
 
 
 class Sites:
-    """The sites of `registry`, and that of the server's own `root`, if it has one, for every other host."""
+    """The sites of `registry`, and that of the server's own `root`, if it has one, for every other host.
+
+    It owns `shared`: both end together.
+    """
 
     _log = Logger()
 
-    def __init__(self, registry: Registry, shared: Shared, sessions: SessionStores) -> None:
+    def __init__(self, registry: Registry, shared: Shared) -> None:
         self.registry = registry
         self._shared = shared
-        self._delivery = shared.delivery
-        self._sessions = sessions
+        self._answers = shared.delivery.answers
+        self._sessions: SessionStores | None = None
         self._default: SiteSettings | None = None
-        if shared.settings.root:
-            # The health document is the server's.
-            self._default = default_site(msgspec.structs.replace(shared.settings, health=""))
+        if (settings := shared.settings).root:
+            # Beside others it has no health document: that is the server's.
+            health = "" if settings.sites else settings.health
+            self._default = default_site(msgspec.structs.replace(settings, health=health))
         self._built: dict[str, tuple[SiteSettings, BuiltSite]] = {}
         self._by_spelling: dict[bytes, BuiltSite] = {}
         self._version = registry.version
@@ -56,13 +60,14 @@ class Sites:
         """Those that have been asked for."""
         return [built for _, built in self._built.values()]
 
-    def prepare(self) -> None:
-        """Have ready what takes long to make and is needed for sure, and tidy up.
+    def open(self) -> None:
+        """Open the sessions, and make what takes long and is needed for sure. Called as the user that serves.
 
-        Raises SettingsError as `build_on` does, and SessionError.
+        Raises SettingsError as `open_store` and `build_on` do, and SessionError.
         """
-        longest = [settings.session.absolute for settings in (self._shared.settings, *(s.settings for s in self.known))]
-        self._sessions.drop_older(max(longest))
+        settings = self._shared.settings
+        self._sessions = SessionStores(settings.sessions, settings.session, self._shared.reactor.seconds)
+        self._sessions.drop_older(max(s.session.absolute for s in (settings, *(site.settings for site in self.known))))
         in_workers = [site for site in self.known if site.settings.isolation == "workers"]
         if in_workers:
             self._shared.workers()
@@ -75,18 +80,15 @@ class Sites:
         # Those first whose users are given by name: no other site gets these.
         for site in sorted(in_workers, key=lambda site: site.uid is None):
             self._shared.user_of(site)
+        if self._default is not None and not self.registry.list():
+            # The only site is asked for soon.
+            self._build(self._default)
 
     def at(self, host: bytes) -> BuiltSite | None:
         """The site that `host`, as in a Host field and possibly empty, means; None where there is none."""
         built = self._known(host)
-        if built is None:
-            site = self._find(host)
-            if site is None:
-                return None
-            built = self._up(site)
-            if len(self._by_spelling) >= _MOST_SPELLINGS:
-                self._by_spelling.clear()
-            self._by_spelling[host] = built
+        if built is None and (site := self._find(host)) is not None:
+            built = self._build(site)
         return built
 
     def content_limits(self, host: bytes) -> ContentLimits:
@@ -97,38 +99,41 @@ class Sites:
         site = self._find(host)
         return content_limits(site.settings if site is not None else self._shared.settings)
 
-    def fast(self, head: RequestHead, batch: int) -> FastResponse | None:
-        """See `FastAnswer`."""
+    def quick_answer(self, head: RequestHead, tick: int) -> PreparedResponse | Callable[[PendingResponse], None] | None:
+        """See `QuickAnswer`."""
         built = self._known(head.host)
-        return self._delivery.ready(built.context.name, head, batch) if built is not None else None
-
-    def direct(self, head: RequestHead, batch: int) -> Callable[[Reply], None] | None:
-        """See `DirectAnswer`."""
-        built = self._known(head.host)
-        return built.resource.direct(head, batch) if built is not None else None
+        return self._answers.find(built.context, head, tick) if built is not None else None
 
     def _known(self, host: bytes) -> BuiltSite | None:
-        """The site that `host` means, where it is up and the host was spelled like this before."""
+        """The site that `host` means, if it is up."""
         if self._version != self.registry.version:
             self._follow()
-        return self._by_spelling.get(host)
+        built = self._by_spelling.get(host)
+        if built is None and (site := self._find(host)) is not None and site.name in self._built:
+            built = self._built[site.name][1]
+            if len(self._by_spelling) >= _MOST_SPELLINGS:
+                self._by_spelling.clear()
+            self._by_spelling[host] = built
+        return built
 
     def _find(self, host: bytes) -> SiteSettings | None:
         return self.registry.find(host_name(host.decode("latin-1"))) or self._default
 
     def stop(self) -> None:
-        """Stop all of them."""
+        """Stop all of them, and all that they share."""
         for built in self.up:
             built.stop()
         self._built.clear()
         self._by_spelling.clear()
+        self._shared.stop()
+        if self._sessions is not None:
+            self._sessions.close()
 
-    def _up(self, site: SiteSettings) -> BuiltSite:
-        known = self._built.get(site.name)
-        if known is not None:
-            return known[1]
+    def _build(self, site: SiteSettings) -> BuiltSite:
+        sessions = self._sessions
+        assert sessions is not None
         own = site.name == DEFAULT_SITE
-        store = self._sessions.default() if own else self._sessions.of_site(site.name, site.settings.session)
+        store = sessions.default() if own else sessions.of_site(site.name, site.settings.session)
         built = build_on(self._shared, site, store)
         self._built[site.name] = (site, built)
         return built

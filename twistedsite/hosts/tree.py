@@ -1,4 +1,4 @@
-"""The root of a server with several sites: hands each request to the site of its host."""
+"""The root of a server: hands each request to the site of its host."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class HostTree(Resource):
     def __init__(self, sites: Sites, settings: ServerSettings) -> None:
         super().__init__()
         self._sites = sites
-        self._health = settings.health.encode()
+        # Where there is one site, its own health document tells all.
+        self._health = settings.health.encode() if settings.sites else None
         self._no_site = FolderSettings.of_server(settings)
 
     def render(self, request: Request) -> int:

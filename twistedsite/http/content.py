@@ -25,6 +25,10 @@ class ContentLimits:
         if length > self.max_body:
             raise RequestError(413, f"The content is longer than {self.max_body} bytes")
 
+    def for_any(self, host: bytes) -> ContentLimits:
+        """Return the same limits for every host: see `LimitsOfHost`."""
+        return self
+
     def check(self, fields: HeaderFields) -> BodyCheck | None:
         """What looks at the content of the request with these header fields; None: nothing."""
         return self.check_body(fields) if self.check_body is not None else None

@@ -17,35 +17,31 @@ from twisted.logger import Logger
 from twisted.web import http, resource, server
 
 from twistedsite.http.access_log import NO_USER, NOBODY, NOTHING, AccessLog, user_field
-from twistedsite.http.connection.body import MakeBodyCheck
 from twistedsite.http.connection.channel import Channel
 from twistedsite.http.connection.epoll import Readiness
-from twistedsite.http.connection.pending import Reply
+from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.connection.timers import Watch
-from twistedsite.http.content import ContentLimits, LimitsOfHost
+from twistedsite.http.content import LimitsOfHost
 from twistedsite.http.message.head import RequestError, RequestHead, printable
 from twistedsite.http.message.parser import HeadParser
-from twistedsite.http.message.response import FastResponse
+from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import Request
 from twistedsite.settings.server import HttpLimits
 
-FastAnswer = Callable[[RequestHead, int], FastResponse | None]
-"""Finds a prepared response for a GET or HEAD without content, or None: then the resource tree is asked.
+QuickAnswer = Callable[[RequestHead, int], PreparedResponse | Callable[[PendingResponse], None] | None]
+"""Answers a GET or HEAD without content before a Request is made: by a prepared response, or by a function that takes
+a pending response. None: the resource tree is asked.
 
-The number is of the batch of requests: those of one number had all begun to be sent before the first of them was
-looked at, so what was true then is a true answer to each. 0: the request stands for itself.
+The number is the tick. Requests of one tick had all arrived before the first of them was looked at, so what was true
+then is a true answer to each. 0: the request stands for itself.
 """
-
-DirectAnswer = Callable[[RequestHead, int], Callable[[Reply], None] | None]
-"""Finds who answers such a request by a `Reply`, past any Request, or None. The number is as above."""
 
 
 class Site(server.Site):
     """Serves `resource`, any Twisted IResource.
 
-    `max_body` is the longest content of a request in bytes; `check_body` may look at content while it arrives;
-    `limits_of_host` may be set to say otherwise for some hosts. `fast` and `direct` may be set to answer without a
-    Request. `http2` offers HTTP/2 to clients that come by TLS.
+    `content_limits` gives the limits of content that is sent to a host. `quick_answer`: see `QuickAnswer`. `log_hosts`
+    lets lines of the access log begin with the request's host. `http2` offers HTTP/2 to clients that come by TLS.
     """
 
     requestFactory: Any = Request
@@ -57,20 +53,19 @@ class Site(server.Site):
         resource: resource.IResource,
         *,
         limits: HttpLimits,
-        max_body: int,
+        content_limits: LimitsOfHost,
         reactor: Any,
+        quick_answer: QuickAnswer | None = None,
         access_log: AccessLog | None = None,
-        check_body: MakeBodyCheck | None = None,
+        log_hosts: bool = False,
         http2: bool = False,
     ) -> None:
         super().__init__(resource, reactor=reactor, parsePOSTFormSubmission=False)
         self.threads: Any = reactor
         """The same reactor, for its threads."""
         self.limits = limits
-        self.limits_of_host: LimitsOfHost | None = None
-        self._content_limits = ContentLimits(max_body, check_body)
-        self.fast: FastAnswer | None = None
-        self.direct: DirectAnswer | None = None
+        self.content_limits = content_limits
+        self.quick_answer = quick_answer
         self.parser = HeadParser(limits)
         self.watch = Watch(reactor)
         self.http2 = http2
@@ -84,8 +79,7 @@ class Site(server.Site):
         self._batches = 0
         self.draining = False
         self.access_log = access_log
-        self.log_hosts = False
-        """Lines of the access log begin with the request's host and port."""
+        self._log_hosts = log_hosts
         self._peers: Counter[bytes] = Counter()
         self._connections: set[Channel] = set()
         self._drained: Deferred[None] | None = None
@@ -152,10 +146,6 @@ class Site(server.Site):
 
     # For requests
 
-    def content_limits(self, host: bytes) -> ContentLimits:
-        """What holds of content that is sent to `host`; asked only for requests that have some, once for each."""
-        return self.limits_of_host(host) if self.limits_of_host is not None else self._content_limits
-
     def pipelined_batch(self) -> int:
         """Return a new number for requests that came in one piece; `readiness` counts upwards from 1, we downwards."""
         self._batches -= 1
@@ -197,7 +187,7 @@ class Site(server.Site):
 
     def _at(self, host: bytes, peer: bytes) -> bytes:
         """`peer` with the host before it, where that is logged."""
-        return b"%b %b" % (printable(host.lower()) or b"-", peer) if self.log_hosts else peer
+        return b"%b %b" % (printable(host.lower()) or b"-", peer) if self._log_hosts else peer
 
     def log_refused(self, channel: Channel, head: RequestHead | None, refused: RequestError) -> None:
         """Log a request that was refused: in the access log, and once a peer for the operator."""

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 from twisted.application.service import Service
@@ -20,19 +17,15 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import Resource
 
 from twistedsite.hosts.registry import settings_registry
 from twistedsite.hosts.sites import Sites
 from twistedsite.hosts.tree import HostTree
 from twistedsite.http.access_log import AccessLog
-from twistedsite.http.content import content_limits
 from twistedsite.http.site import Site
-from twistedsite.resources.mapping.builder import build_site
 from twistedsite.resources.site.server import Shared
 from twistedsite.scripts.dialects import check_handlers
 from twistedsite.sessions.interface import SessionError
-from twistedsite.sessions.stores import SessionStores, open_store
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 
@@ -89,21 +82,20 @@ class ServerService(Service):
         self._endpoints = endpoints
         self._reactor = reactor
         self._site: Site | None = None
-        self._closing: list[Callable[[], None]] = []
-        """What is to be called at the end, in this order."""
 
     def privilegedStartService(self) -> None:
         """Bind every endpoint; raises StartError for the first one that cannot be bound."""
         settings = self.settings
         self._access_log = None if settings.access_log == "off" else AccessLog(settings.access_log, self._reactor)
-        content = content_limits(settings)
+        self._sites = Sites(settings_registry(settings), Shared(settings, self._reactor))
         self._site = Site(
-            Resource(),
+            HostTree(self._sites, settings),
             limits=settings.http,
-            max_body=content.max_body,
+            content_limits=self._sites.content_limits,
             reactor=self._reactor,
+            quick_answer=self._sites.quick_answer,
             access_log=self._access_log,
-            check_body=content.check_body,
+            log_hosts=bool(settings.sites),
             http2=settings.http2,
         )
         self._site.noisy = False
@@ -120,7 +112,9 @@ class ServerService(Service):
         if self._site is None:
             self.privilegedStartService()
         try:
-            self._open()
+            if self.settings.access_log not in ("-", "off"):
+                _try_to_append(self.settings.access_log)
+            self._sites.open()
         except (SettingsError, SessionError, OSError) as error:
             Deferred.fromCoroutine(self._stop_listening())
             raise self._start_error(str(error)) from None
@@ -132,31 +126,6 @@ class ServerService(Service):
         self._log.critical("{why}", why=why)
         return StartError(why)
 
-    def _open(self) -> None:
-        assert self._site is not None
-        settings = self.settings
-        if settings.access_log not in ("-", "off"):
-            _try_to_append(settings.access_log)
-        if settings.sites:
-            self._open_sites(self._site)
-            return
-        built = build_site(settings, open_store(settings.sessions, settings.session, time.time), self._reactor)
-        self._site.resource = built.resource
-        self._site.fast = partial(built.context.delivery.ready, built.context.name)
-        self._site.direct = built.resource.direct
-        self._closing = [built.stop]
-
-    def _open_sites(self, engine: Site) -> None:
-        settings = self.settings
-        shared = Shared(settings, self._reactor)
-        stores = SessionStores(settings.sessions, settings.session, time.time)
-        sites = Sites(settings_registry(settings), shared, stores)
-        self._closing = [sites.stop, shared.stop, stores.close]
-        sites.prepare()
-        engine.resource = HostTree(sites, settings)
-        engine.fast, engine.direct, engine.limits_of_host = sites.fast, sites.direct, sites.content_limits
-        engine.log_hosts = True
-
     def stopService(self) -> Deferred[None]:
         """Stop listening, let requests in flight end for `settings.drain` seconds, then close everything."""
         super().stopService()
@@ -167,8 +136,7 @@ class ServerService(Service):
         assert site is not None
         await self._stop_listening()
         await site.drain(self.settings.drain)
-        for close in self._closing:
-            close()
+        self._sites.stop()
         if self._access_log:
             self._access_log.close()
 

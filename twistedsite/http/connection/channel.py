@@ -17,18 +17,18 @@ from twistedsite.http.connection import transports
 from twistedsite.http.connection.body import RequestBody
 from twistedsite.http.connection.closing import HALF_CLOSED_SECONDS, Ending, State
 from twistedsite.http.connection.info import Ends
-from twistedsite.http.connection.pending import Reply
+from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.connection.timers import NEVER
 from twistedsite.http.message import response
 from twistedsite.http.message.head import RequestError, RequestHead
 from twistedsite.http.message.parser import HeadReader
+from twistedsite.http.message.response import PreparedResponse
 
 if TYPE_CHECKING:
-    from twistedsite.http.message.response import FastResponse
     from twistedsite.http.request import Request
     from twistedsite.http.site import Site
 
-_FAST_METHODS = (b"GET", b"HEAD")
+_QUICK_METHODS = (b"GET", b"HEAD")
 
 WAITING_BYTES = 16 * 1024
 """Bytes of further requests that may wait while one is answered."""
@@ -55,7 +55,7 @@ class Channel(Ends, Ending):
         """Complete requests may be in the buffer although none is being answered."""
         self._persistent = True
         self._given_before = 0
-        self._request: Request | Reply | None = None
+        self._request: Request | PendingResponse | None = None
         self._request_head: RequestHead | None = None
         self._body: RequestBody | None = None
 
@@ -191,16 +191,18 @@ class Channel(Ends, Ending):
         site = self.site
         if head.has_body or head.expect:
             self._begin_body(head)
-        elif head.method not in _FAST_METHODS:
+        elif (
+            head.method not in _QUICK_METHODS
+            or site.quick_answer is None
+            or (quick := site.quick_answer(head, self._batch)) is None
+        ):
             self._dispatch(head, None)
-        elif site.direct is not None and (answer_directly := site.direct(head, self._batch)) is not None:
-            self._await_answer(head)
-            reply = self._request = Reply(self, head)
-            answer_directly(reply)
-        elif site.fast is not None and (fast := site.fast(head, self._batch)) is not None:
-            self._answer_fast(head, fast)
+        elif isinstance(quick, PreparedResponse):
+            self._answer_prepared(head, quick)
         else:
-            self._dispatch(head, None)
+            self._await_answer(head)
+            pending = self._request = PendingResponse(self, head)
+            quick(pending)
 
     def _begin_body(self, head: RequestHead) -> None:
         self._request_head = head
@@ -290,19 +292,19 @@ class Channel(Ends, Ending):
             self._expect_to_be_gone(request)
         return request
 
-    def answer_reply(self, head: RequestHead, response: FastResponse) -> None:
-        """Answer what was given to somebody as a `Reply`."""
+    def answer_pending(self, head: RequestHead, response: PreparedResponse) -> None:
+        """Answer what was given to somebody as a `PendingResponse`."""
         self._request = None
         if self._state is State.BUSY:
-            self._answer_fast(head, response)
+            self._answer_prepared(head, response)
             self._go_on()
 
-    def _answer_fast(self, head: RequestHead, fast: FastResponse) -> None:
+    def _answer_prepared(self, head: RequestHead, prepared: PreparedResponse) -> None:
         ending = self.persist(head, persistent := self.may_persist)
-        content = b"" if head.method == b"HEAD" else fast.body
-        self.write(b"".join((fast.head, self._watch.date, ending, b"\r\n", content)))
+        content = b"" if head.method == b"HEAD" else prepared.body
+        self.write(b"".join((prepared.head, self._watch.date, ending, b"\r\n", content)))
         if self.site.access_log is not None:
-            self.site.log_response(self, head, fast.status, len(content))
+            self.site.log_response(self, head, prepared.status, len(content))
         self._next_request(persistent)
 
     @property
@@ -352,7 +354,7 @@ class Channel(Ends, Ending):
         self.site.log_refused(self, head, refused)
         self.linger()
 
-    def _expect_to_be_gone(self, request: Request | Reply) -> None:
+    def _expect_to_be_gone(self, request: Request | PendingResponse) -> None:
         """Look again whether the client, which has ended its side, is still there to take the response."""
         self._given_before = self.given
         wait = self._limits.write_idle if request.startedWriting else HALF_CLOSED_SECONDS
@@ -375,7 +377,7 @@ class Channel(Ends, Ending):
         elif self._state is State.BUSY and self._request is not None:
             self._request_overdue(self._request)
 
-    def _request_overdue(self, request: Request | Reply) -> None:
+    def _request_overdue(self, request: Request | PendingResponse) -> None:
         """The response has not begun in time, or the client seems to be gone."""
         if request.startedWriting:
             if not self._read_ended:

@@ -1,4 +1,4 @@
-"""Who is at the two ends of a connection. The channel builds on it; resources ask through `Request` or `Reply`."""
+"""The addresses of a connection. Resources get them through `Request` or `PendingResponse`."""
 
 from __future__ import annotations
 

@@ -16,14 +16,14 @@ from twisted.python.failure import Failure
 
 from twistedsite.http.connection.info import EndsText
 from twistedsite.http.message.head import RequestHead
-from twistedsite.http.message.response import FastResponse
+from twistedsite.http.message.response import PreparedResponse
 
 if TYPE_CHECKING:
     from twistedsite.http.connection.channel import Channel
     from twistedsite.http.request import Request
 
 
-class Reply:
+class PendingResponse:
     """One request on the short way; for its channel it stands in the place of a Request that has not begun to answer.
 
     Set `when_gone` to what is to be called when there is no client any more.
@@ -46,11 +46,11 @@ class Reply:
         """The ends of the connection; None where it is lost."""
         return None if self._channel is None else self._channel.ends
 
-    def answer(self, response: FastResponse) -> None:
+    def answer(self, response: PreparedResponse) -> None:
         """Send the whole answer. Where the client has gone, nothing happens."""
         channel, self._channel = self._channel, None
         if channel is not None:
-            channel.answer_reply(self.head, response)
+            channel.answer_pending(self.head, response)
 
     def request(self) -> Request | None:
         """The Request to go on with instead, for the long way; None where the client has gone."""

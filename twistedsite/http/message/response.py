@@ -27,7 +27,7 @@ _USUAL_LINES = {(code, RESPONSES.get(code)): line for code, line in _STATUS_LINE
 _OURS = frozenset((b"Connection", b"Content-Length", b"Transfer-Encoding"))
 
 
-class FastResponse(msgspec.Struct, frozen=True):
+class PreparedResponse(msgspec.Struct, frozen=True):
     """A response to GET or HEAD that was prepared before it was asked for."""
 
     head: bytes
@@ -88,7 +88,7 @@ def head_bytes(start: bytes, headers: Mapping[bytes, Sequence[bytes]], date: byt
 
 
 def prepared_head(status: int, reason: bytes, fields: Iterable[tuple[bytes, Sequence[bytes]]]) -> bytes:
-    """Return the head of a FastResponse, of the names and values that a response had which was sent."""
+    """Return the head of a PreparedResponse, of the names and values that a response had which was sent."""
     lines = [(name, b"%b: %b\r\n" % (name, value)) for name, values in fields for value in values]
     server = b"" if any(name.lower() == b"server" for name, _ in lines) else SERVER
     return b"".join((status_line(status, reason), *(line for _, line in lines), server))

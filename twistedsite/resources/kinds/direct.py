@@ -1,9 +1,9 @@
-"""A script's answer on the short way: from the runner to the connection in one piece, without a Request.
+"""A known script's answer without a Request: from the runner to the connection in one piece.
 
-A script whose place is known (`ReadyScripts`) is run for a `Reply`. Where its answer comes in one piece that is not
-empty and too short to be compressed, it goes out as a prepared response. Whatever else happens (the script streams,
-fails, is refused; its answer is long, or has no content) goes on with a Request, by the same `RequestSink` and the same
-error pages as every other script's. Nothing is decided here that is not decided there.
+The script runs for a `PendingResponse`. An answer in one piece that is not empty and too short to be compressed goes
+out as a prepared response. Everything else (a stream, a failure, a refusal, a long answer, one without content) goes on
+with a Request, by the same `RequestSink` and the same error pages as any other script's answer. Nothing is decided here
+that is not decided there.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from twistedsite.http.connection.pending import Reply
+from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message import response
-from twistedsite.http.message.response import FastResponse
+from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import Request
 from twistedsite.resources.kinds.sink import RequestSink, all_fields
 from twistedsite.scripts.messages.request import ScriptRequest
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 _MOST_HEADS: Final = 64
 
 
-class DirectAnswer:
-    """One run of one script. See `ResponseSink`; the channel hears of the end by `reply`."""
+class PendingSink:
+    """The `ResponseSink` of one run of one script, for a pending response."""
 
-    __slots__ = ("_reply", "_request", "_running", "_script", "_sink")
+    __slots__ = ("_pending", "_request", "_running", "_script", "_sink")
 
-    def __init__(self, script: ScriptResource, reply: Reply, told: ScriptRequest) -> None:
+    def __init__(self, script: ScriptResource, pending: PendingResponse, request: ScriptRequest) -> None:
         self._script = script
-        self._reply = reply
+        self._pending = pending
         self._request: Request | None = None
         self._sink: RequestSink | None = None
-        running = self._running = script.site.runner.run(told, BytesIO(), self)
-        reply.when_gone = running.cancel
+        running = self._running = script.site.runner.run(request, BytesIO(), self)
+        pending.when_gone = running.cancel
         running.addErrback(self._failed)
 
     def begin(self, head: ResponseHead) -> None:
@@ -55,7 +55,7 @@ class DirectAnswer:
     def end(self, head: ResponseHead | None, body: bytes) -> None:
         """See `ResponseSink.end`."""
         if head is not None and (prepared := self._script.prepared.response(head, body)) is not None:
-            self._reply.answer(prepared)
+            self._pending.answer(prepared)
         elif (sink := self._long_way()) is not None:
             sink.end(head, body)
 
@@ -72,7 +72,7 @@ class DirectAnswer:
 
     def _take_over(self) -> Request | None:
         if self._request is None:
-            self._request = self._reply.request()
+            self._request = self._pending.request()
         return self._request
 
     def _failed(self, failure: Failure) -> None:
@@ -95,7 +95,7 @@ class PreparedHeads:
         self._shorter_than = shorter_than
         self._heads: dict[tuple[object, ...], bytes] = {}
 
-    def response(self, head: ResponseHead, body: bytes) -> FastResponse | None:
+    def response(self, head: ResponseHead, body: bytes) -> PreparedResponse | None:
         """`head` and `body` as they go out; None where they need the long way."""
         if not 0 < len(body) < self._shorter_than or head.length is not None:
             return None
@@ -113,7 +113,7 @@ class PreparedHeads:
                 if len(self._heads) >= _MOST_HEADS:
                     self._heads.clear()
                 self._heads[said] = start
-        return FastResponse(b"%bContent-Length: %d\r\n" % (start, len(body)), body, head.status)
+        return PreparedResponse(b"%bContent-Length: %d\r\n" % (start, len(body)), body, head.status)
 
     def _start(self, head: ResponseHead) -> bytes:
         fields: dict[bytes, list[bytes]] = {}

@@ -1,7 +1,7 @@
 """Who may enter: asks for a password where a folder's `[auth]` says so, before anything is made of what stands there.
 
 `FolderTree` calls `admit` once the settings of the place are known. It lets in, or raises the HttpProblem that is the
-answer; whatever fails, nobody is let in. What is kept ready (`hot.py`, `ready.py`) never comes from a guarded place.
+answer; whatever fails, nobody is let in. Ready answers (`resources.cache.answers`) never come from a guarded place.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ from twisted.python.failure import Failure
 from twisted.web.server import Request
 
 from twistedsite.http.connection.info import EndsText, ends_text
-from twistedsite.http.connection.pending import Reply
+from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message.head import HeadText, RequestHead
 from twistedsite.http.request import Request as OwnRequest
 from twistedsite.origins.interface import Entry
-from twistedsite.resources.kinds.direct import DirectAnswer, PreparedHeads
+from twistedsite.resources.kinds.direct import PendingSink, PreparedHeads
 from twistedsite.resources.kinds.internal import InternalRequest
 from twistedsite.resources.kinds.sink import RequestSink
 from twistedsite.resources.site.base import SiteContext, SiteResource
@@ -95,11 +95,11 @@ class ScriptResource(SiteResource):
         site = self.site
         return RequestSink(request, self._fields, site.settings.compression, site.delivery.background, self._private)
 
-    def answer_directly(self, reply: Reply) -> None:
+    def answer_pending(self, pending: PendingResponse) -> None:
         """Run the script for a request on the short way."""
-        ends = reply.ends
+        ends = pending.ends
         if ends is not None:
-            DirectAnswer(self, reply, self._told(reply.head.text, ends, self._url_path))
+            PendingSink(self, pending, self._told(pending.head.text, ends, self._url_path))
 
     def script_request(self, request: Request) -> ScriptRequest:
         """What the script is told of `request`."""

@@ -10,11 +10,11 @@ from twisted.web.server import Request
 
 from twistedsite.http.connection.sendfile import ShortFileError
 from twistedsite.http.message import media_types
-from twistedsite.http.message.response import FastResponse, prepared_head
+from twistedsite.http.message.response import PreparedResponse, prepared_head
 from twistedsite.http.request import Request as EngineRequest
 from twistedsite.origins.interface import Entry, GoneError
-from twistedsite.origins.local import LocalOrigin
-from twistedsite.resources.cache.hot import Answer
+from twistedsite.resources.cache.answers import FileAnswer
+from twistedsite.resources.cache.validity import validity_of_entry
 from twistedsite.resources.content import conditional
 from twistedsite.resources.content.compression import add_vary, preferred
 from twistedsite.resources.content.privacy import make_private
@@ -78,7 +78,7 @@ class StaticFile(SiteResource):
             headers.setRawHeaders(b"content-length", [b"%d" % chosen.size])
             body = await self._send(request, chosen, ByteRange(0, chosen.size))
             if ours_alone and chosen.settled and request.method == b"GET":
-                self._offer(request, field, chosen, body)
+                self._keep(request, field, chosen, body)
         elif len(parts) == 1:
             request.setResponseCode(206)
             headers.setRawHeaders(b"content-length", [b"%d" % parts[0].length])
@@ -152,30 +152,25 @@ class StaticFile(SiteResource):
             await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
         request.write(frames[-1])
 
-    def _offer(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:
-        """Let the next request for the same get this answer, or that it has not changed, without a Request."""
-        site, origin, hot = self.site, self.site.origin, self.site.delivery.hot
-        if self.folder.auth is not None:
-            # What is kept ready is sent to everybody.
-            return
-        heard = isinstance(request, EngineRequest) and request.site.fast is not None
+    def _keep(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:
+        """Let the next requests for the same get this answer, or a 304, without a Request."""
+        site, services = self.site, self.site.delivery
+        asks = isinstance(request, EngineRequest) and request.site.quick_answer is not None
         accepted = field(b"accept-encoding")
-        if not heard or not isinstance(origin, LocalOrigin) or hot.has(site.name, request.path, accepted, chosen.etag):
+        # Everybody gets what is kept, so nothing of a guarded folder is.
+        if not asks or self.folder.auth is not None:
             return
+        if services.answers.has_file(site, request.path, accepted, chosen.etag):
+            return
+        validity = validity_of_entry(
+            site.origin, request.path, self.entry, asked=self._asked, now=services.now, used=chosen.made_from
+        )
         fields = list(request.responseHeaders.getAllRawHeaders())
         about = [(name, values) for name, values in fields if name.lower() not in (*_NOT_IN_304, b"content-length")]
-        ok = None if body is None else FastResponse(prepared_head(200, b"OK", fields), body, 200)
-        not_modified = FastResponse(prepared_head(304, b"Not Modified", about), b"", 304)
-        hot.offer(
-            site.name,
-            request.path,
-            accepted,
-            Answer(ok, not_modified, chosen.etag, int(chosen.modified)),
-            root=origin.root,
-            path=self.entry.path,
-            versions=chosen.made_from,
-            asked=self._asked,
-        )
+        ok = None if body is None else PreparedResponse(prepared_head(200, b"OK", fields), body, 200)
+        not_modified = PreparedResponse(prepared_head(304, b"Not Modified", about), b"", 304)
+        answer = FileAnswer(ok, not_modified, chosen.etag, int(chosen.modified))
+        services.answers.keep_file(site, request.path, accepted, answer, validity)
 
 
 def _fields(request: Request) -> conditional.Field:

@@ -41,7 +41,9 @@ class BuiltSite:
         """Stop its scripts, and release all that it holds."""
         self.background.stop()
         self.runner.stop()
-        self.context.delivery.forget(self.context.name)
+        # Another site may get its name.
+        self.context.delivery.encoded.forget(self.context.name)
+        self.context.delivery.answers.forget(self.context)
         if self.owned is not None:
             self.owned.stop()
         self.sessions.close()

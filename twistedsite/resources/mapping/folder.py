@@ -12,12 +12,11 @@ import attrs
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
-from twistedsite.http.connection.pending import Reply
-from twistedsite.http.message.head import RequestHead
+from twistedsite.http.message.response import PreparedResponse
+from twistedsite.http.request import Request as EngineRequest
 from twistedsite.origins.interface import Entry, Kind
-from twistedsite.origins.local import LocalOrigin
-from twistedsite.resources.cache.absent import keeper
-from twistedsite.resources.cache.ready import ReadyScripts
+from twistedsite.pages.accept import Representation
+from twistedsite.resources.cache.validity import validity_of_entry, validity_of_lookups
 from twistedsite.resources.kinds.guard import Guard
 from twistedsite.resources.kinds.health import is_health, send_health
 from twistedsite.resources.kinds.listing import Listing
@@ -28,7 +27,7 @@ from twistedsite.resources.mapping.first_line import Mark, Marks
 from twistedsite.resources.mapping.inheritance import Inheritance
 from twistedsite.resources.mapping.place import Place, find
 from twistedsite.resources.site.base import SiteContext, SiteResource
-from twistedsite.resources.site.error import HttpProblem, send_problem
+from twistedsite.resources.site.error import HttpProblem, KeepPage, own_pages, send_problem
 from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
 from twistedsite.scripts.messages.storage import MAX_DEPTH
 from twistedsite.settings.folder import FolderSettings
@@ -260,29 +259,19 @@ class FolderTree(SiteResource):
     def __init__(self, site: SiteContext) -> None:
         self._inheritance = Inheritance(site.origin, site.settings)
         self._marks = Marks(site.origin)
-        self._ready: ReadyScripts | None = None
-        if isinstance(site.origin, LocalOrigin):
-            self._ready = ReadyScripts(site.origin.root, site.delivery.now)
         super().__init__(site, Entry((), Kind.FOLDER), FolderSettings.of_server(site.settings))
         self._guard = Guard(site)
 
     def render(self, request: Request) -> int:
         """Answer `request`: at once by a script whose place is known, else by looking it up."""
-        if self._ready is not None and (script := self._ready.lookup(request.path)) is not None:
-            return script.render(request)
-        return super().render(request)
-
-    def direct(self, head: RequestHead, batch: int) -> Callable[[Reply], None] | None:
-        """Who answers a GET or HEAD at once and without a Request, where this tree is the root: see `Site.direct`."""
-        if self._ready is None or (script := self._ready.lookup(head.path, batch)) is None:
-            return None
-        return script.answer_directly
+        script = self.site.delivery.answers.script(self.site, request.path)
+        return super().render(request) if script is None else script.render(request)
 
     async def answer(self, request: Request) -> None:
         """Answer `request`; what goes wrong is answered under the settings of the folder in which it went wrong."""
         folder = self.folder
         asked = self.site.delivery.now()
-        nothing = False
+        keep: KeepPage | None = None
         try:
             path, slash = checked_path(request.postpath or [])
             if is_health(self.site.settings, path, request):
@@ -291,15 +280,39 @@ class FolderTree(SiteResource):
             place = await find(path, slash, self.site.origin, self._inheritance, self._marks)
             folder = place.settings
             await self._guard.admit(request, folder)
-            nothing = place.entry is None and folder.auth is None
+            if place.entry is None:
+                keep = self._keeps_not_found(request, place, asked)
             found = resource_for(self.site, place)
-            if self._ready is not None and isinstance(found, ScriptResource) and not place.handled:
-                behind = len(place.rest) + place.slash if place.rest else 0
-                self._ready.offer(request.path, found, asked, behind)
+            if isinstance(found, ScriptResource):
+                self._keep_script(request, place, found, asked)
             if isinstance(found, SiteResource):
                 await found.answer(request)
             else:
                 request.render(found)
         except HttpProblem as problem:
-            keep = keeper(self.site, request, path, folder, asked) if nothing and problem.status == 404 else None
-            send_problem(request, problem, self.site, folder, keep)
+            send_problem(request, problem, self.site, folder, keep if problem.status == 404 else None)
+
+    def _keep_script(self, request: Request, place: Place, script: ScriptResource, asked: float) -> None:
+        """Let `script` answer the next requests for the same path, unless they would have to be let in first."""
+        if place.settings.auth is not None or place.handled:
+            return
+        site, services = self.site, self.site.delivery
+        rest = len(place.rest) + place.slash if place.rest else 0
+        validity = validity_of_entry(site.origin, request.path, script.entry, asked=asked, now=services.now, rest=rest)
+        services.answers.keep_script(site, request.path, script, validity)
+
+    def _keeps_not_found(self, request: Request, place: Place, asked: float) -> KeepPage | None:
+        """Return what keeps the 404 page for `place`; None where nobody would ask for it, or not all may see it."""
+        if place.settings.auth is not None or request.prepath or request.method not in (b"GET", b"HEAD"):
+            return None
+        if not isinstance(request, EngineRequest) or request.site.quick_answer is None:
+            return None
+        if request.getHeader(b"authorization") is not None:
+            return None
+
+        def keep(form: Representation, response: PreparedResponse) -> None:
+            services, paths = self.site.delivery, [place.path, *own_pages(404, place.settings)]
+            validity = validity_of_lookups(self.site.origin, paths, asked=asked, now=services.now)
+            services.answers.keep_not_found(self.site, request.path, form, response, validity)
+
+        return keep

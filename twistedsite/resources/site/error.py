@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 
-from twistedsite.http.message.response import FastResponse, prepared_head
+from twistedsite.http.message.response import PreparedResponse, prepared_head
 from twistedsite.origins.interface import GoneError, Kind, arrived
 from twistedsite.pages.accept import Representation, error_form
 from twistedsite.pages.render import ERROR_CSP, TRACEBACK_CSP, error_page, traceback_page
@@ -70,12 +70,16 @@ class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
         self.reference = reference or (secrets.token_hex(4) if status >= 500 else "")
 
 
-Keep = Callable[[Representation, FastResponse], None]
+KeepPage = Callable[[Representation, PreparedResponse], None]
 """Is given an error page that depends on nothing but `Accept`, the folder's settings and `own_pages`, and its form."""
 
 
 def send_problem(
-    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: Keep | None = None
+    request: Request,
+    problem: HttpProblem,
+    site: SiteContext | None,
+    folder: FolderSettings,
+    keep: KeepPage | None = None,
 ) -> None:
     """Answer `request` with `problem`, under the settings of `folder`; nothing is left to do for the caller.
 
@@ -114,7 +118,7 @@ def add_folder_headers(request: Request, folder: FolderSettings) -> None:
 
 
 async def _answer(
-    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: Keep | None
+    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: KeepPage | None
 ) -> None:
     form = error_form(request.getHeader("accept"))
     report = problem.report if folder.debug else None
@@ -140,7 +144,7 @@ async def _answer(
         request.setHeader(name, value)
     if keep is not None and report is None and not said_before and not problem.headers:
         fields = request.responseHeaders.getAllRawHeaders()
-        keep(form, FastResponse(prepared_head(problem.status, phrase, fields), body, problem.status))
+        keep(form, PreparedResponse(prepared_head(problem.status, phrase, fields), body, problem.status))
     if request.method != b"HEAD":
         request.write(body)
     request.finish()
