@@ -112,7 +112,8 @@ class WorkerSlots:
     def dismiss(self, worker: SlotHolder) -> None:
         """Kill `worker`: its slot is free soon."""
         self.mark_busy(worker)
-        self._dismissed.add(worker)
+        if worker in self._workers:
+            self._dismissed.add(worker)
         worker.kill()
 
     def reaped(self, worker: SlotHolder) -> None:
