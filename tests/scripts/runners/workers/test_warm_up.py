@@ -10,7 +10,7 @@ from typing import Any
 import pytest_twisted
 
 
-def told_by(source: str) -> Any:
+def printed_by(source: str) -> Any:
     """What the program `source` prints as JSON: a process of its own, as its memory and its imports are the subject."""
     ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=60)
     return json.loads(ended.stdout)
@@ -46,7 +46,7 @@ with tempfile.TemporaryDirectory() as folder:
     after = state()
 print(json.dumps([before, after]))
 """
-    before, after = told_by(source)
+    before, after = printed_by(source)
     assert after == before
     assert not before["modules"]
 
@@ -62,7 +62,7 @@ class Ring:
 settle()
 print(json.dumps([gc.isenabled(), gc.get_freeze_count() > 1000, len(gc.get_objects()) < 1000]))
 """
-    assert told_by(source) == [False, True, True]
+    assert printed_by(source) == [False, True, True]
 
 
 @pytest_twisted.ensureDeferred
@@ -100,4 +100,4 @@ print(json.dumps([
     builtins.__import__ is own["__import__"],
 ]))
 """
-    assert told_by(source) == [True] * 4
+    assert printed_by(source) == [True] * 4

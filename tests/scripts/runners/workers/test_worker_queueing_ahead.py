@@ -19,7 +19,6 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twistedsite.scripts.runners.interface import RunnerBusyError, ScriptCrashedError, ScriptTimeoutError
 from twistedsite.scripts.runners.workers.server import pool, process
 from twistedsite.scripts.runners.workers.server.link import WorkerLink
-from twistedsite.scripts.runners.workers.server.run_times import RunTimes
 from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue
 
 FOREVER = 3600.0
@@ -161,21 +160,6 @@ async def test_a_deadline_is_the_hanging_ones_only_moved_before_or_not(
             await hanging
         assert worker not in await gatherResults(asked)
         assert ran() == Counter(["first", "hang", *map(str, range(5))])
-
-
-@pytest_twisted.ensureDeferred
-@pytest.mark.usefixtures("patient")
-async def test_a_worker_that_leaves_takes_the_request_of_its_script_only_with_it(
-    pools: Pools, tmp_path: Path, ran: Any
-) -> None:
-    async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
-        worker = await known(runner, root, tmp_path)
-        leaving = turn(runner, root, "leave")
-        asked = [turn(runner, root, f"{number}", method="POST") for number in range(5)]
-        with pytest.raises(ScriptCrashedError, match="exit status 3"):
-            await leaving
-        assert worker not in await gatherResults(asked)
-        assert ran() == Counter(["first", "leave", *map(str, range(5))])
 
 
 @pytest_twisted.ensureDeferred
@@ -335,22 +319,25 @@ async def test_a_body_is_moved_with_its_request(pools: Pools, tmp_path: Path) ->
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
-@pytest.mark.parametrize("fate", ["hang", "leave"])
+@pytest.mark.parametrize(("fate", "said"), [("hang", "still running"), ("leave", "exit status 3")])
 @pytest.mark.parametrize("size", [10, 500_000], ids=["post", "upload"])
 async def test_posts_behind_one_that_ends_its_worker_run_once_with_their_own_bodies(
-    pools: Pools, tmp_path: Path, ran: Any, fate: str, size: int
+    pools: Pools, tmp_path: Path, ran: Any, fate: str, said: str, size: int
 ) -> None:
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
-        await known(runner, root, tmp_path)
+        worker = await known(runner, root, tmp_path)
         ending = turn(runner, root, fate, timeout=IN_A_WHILE)
         bodies = [b"%d" % number * size for number in range(5)]
         request = request_for(root, "turn.py", query="body", method="POST")
         sinks = [Sink() for _ in bodies]
         asked = [runner.run(request, io.BytesIO(body), sink) for body, sink in zip(bodies, sinks, strict=True)]
-        with pytest.raises((ScriptTimeoutError, ScriptCrashedError)):
+        with pytest.raises(ScriptTimeoutError if fate == "hang" else ScriptCrashedError, match=said):
             await ending
         await gatherResults(asked)
-        assert [sink.body.startswith(body) for body, sink in zip(bodies, sinks, strict=True)] == [True] * 5
+        pids = [sink.body.removeprefix(body).decode() for body, sink in zip(bodies, sinks, strict=True)]
+        assert len(set(pids)) == 1
+        assert pids[0].strip().isdigit()
+        assert pids[0] != worker
         assert ran() == Counter(["first", fate, *["body"] * 5])
 
 
@@ -402,25 +389,3 @@ async def test_stopping_ends_those_that_wait_too(pools: Pools, tmp_path: Path) -
         for one in asked:
             with pytest.raises(CancelledError):
                 await one
-
-
-def test_a_script_is_expected_to_take_what_its_last_runs_took() -> None:
-    times = RunTimes()
-    assert times.expected("a") == float("inf")
-    for _ in range(50):
-        times.note("a", 0.004)
-    assert times.expected("a") == pytest.approx(0.004)
-    assert times.expected("b") == float("inf")
-    for _ in range(50):
-        times.note("a", 0.001)
-    assert times.expected("a") == pytest.approx(0.001, rel=0.01)
-
-
-def test_one_slow_run_does_not_make_a_quick_script_a_slow_one() -> None:
-    times = RunTimes()
-    times.note("a", 0.0001)
-    times.note("a", 1.0)
-    assert times.expected("a") == pytest.approx(0.0002)
-    for _ in range(20):
-        times.note("a", 1.0)
-    assert times.expected("a") > 0.5
