@@ -18,7 +18,7 @@ from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message.head import RequestHead
 from twistedsite.http.message.response import PreparedResponse
 from twistedsite.pages.accept import Representation, error_form
-from twistedsite.resources.cache.validated import Entry, Holds, ValidatedCache
+from twistedsite.resources.cache.validated import CacheEntry, Holds, ValidatedCache
 from twistedsite.resources.content.compression import preferred
 from twistedsite.resources.content.conditional import known_by, parse_date
 from twistedsite.settings.server import ServerSettings
@@ -82,7 +82,7 @@ class _Choice(NamedTuple):
     site: Hashable
     head: RequestHead
     cache: ValidatedCache[Any]
-    entry: Entry[Any]
+    entry: CacheEntry[Any]
     answer: Answer
 
 

@@ -25,7 +25,7 @@ class Holds(Protocol):
 
 
 @attrs.define
-class Entry(Generic[V]):
+class CacheEntry(Generic[V]):
     """A value that is kept."""
 
     key: Key
@@ -50,15 +50,15 @@ class ValidatedCache(Generic[V]):
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._entries: OrderedDict[Key, Entry[V]] = OrderedDict()
+        self._entries: OrderedDict[Key, CacheEntry[V]] = OrderedDict()
         self._cost = 0
 
-    def find(self, key: Key, tick: int = 0) -> Entry[V] | None:
+    def find(self, key: Key, tick: int = 0) -> CacheEntry[V] | None:
         """Return the entry of `key`, or None where there is none that still holds. `tick`: see `holds`."""
         entry = self._entries.get(key)
         return entry if entry is not None and self.holds(entry, tick) else None
 
-    def holds(self, entry: Entry[V], tick: int) -> bool:
+    def holds(self, entry: CacheEntry[V], tick: int) -> bool:
         """Return whether `entry`, one that this cache has returned, still holds; drop it otherwise.
 
         The requests of one `tick` had all arrived before the first of them was looked at. So an entry is checked once
@@ -81,7 +81,7 @@ class ValidatedCache(Generic[V]):
     def keep(self, key: Key, value: V, validity: Holds, size: int) -> None:
         """Keep `value`, which takes `size` bytes, while `validity` holds."""
         self._drop(key)
-        entry = self._entries[key] = Entry(key, value, validity, size + OVERHEAD)
+        entry = self._entries[key] = CacheEntry(key, value, validity, size + OVERHEAD)
         self._cost += entry.cost
         while self._cost > self._limit:
             self._drop(next(iter(self._entries)))
