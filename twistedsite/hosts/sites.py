@@ -15,7 +15,7 @@ from twistedsite.http.content import content_limits
 from twistedsite.http.message.head import RequestHead
 from twistedsite.http.message.response import PreparedResponse
 from twistedsite.resources.mapping.builder import BuiltSite, build_on
-from twistedsite.resources.site.server import Shared
+from twistedsite.resources.site.server import ServerResources
 from twistedsite.sessions.stores import SessionStores
 from twistedsite.settings.hosts import host_name
 from twistedsite.settings.sites import DEFAULT_SITE, SiteSettings, default_site, nested
@@ -32,10 +32,10 @@ class Sites:
 
     _log = Logger()
 
-    def __init__(self, registry: Registry, shared: Shared) -> None:
+    def __init__(self, registry: Registry, shared: ServerResources) -> None:
         self.registry = registry
         self._shared = shared
-        self._answers = shared.delivery.answers
+        self._answers = shared.services.answers
         self._sessions: SessionStores | None = None
         self._default: SiteSettings | None = None
         if (settings := shared.settings).root:

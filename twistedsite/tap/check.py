@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import jinja2
 import msgspec
 
-from twistedsite.resources.mapping.first_line import MARK_LENGTH, Mark
+from twistedsite.resources.mapping.first_line import LENGTH, Directive
 from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FolderFile
 from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
@@ -84,19 +84,19 @@ def _judge_of(file: str, *, in_site: bool) -> Judge | None:
     if extension == ".toml" and not in_site:
         return _server_settings
     if extension == ".dbpy":
-        return None if _starts_with(file, Mark.NOEXECUTE) else _script
+        return None if _starts_with(file, Directive.NOEXECUTE) else _script
     judges: dict[str, Judge] = {
         ".py": _script,
         ".jinja": _jinja_template,
         ".j2": _jinja_template,
         ".tpl": _string_template,
     }
-    return judges.get(extension) or (_script if _starts_with(file, Mark.EXECUTE) else None)
+    return judges.get(extension) or (_script if _starts_with(file, Directive.EXECUTE) else None)
 
 
-def _starts_with(file: str, mark: Mark) -> bool:
+def _starts_with(file: str, directive: Directive) -> bool:
     with open(file, "rb") as opened:
-        return mark.is_of(opened.read(MARK_LENGTH))
+        return directive.begins(opened.read(LENGTH))
 
 
 def _no_judge(file: str, text: bytes) -> Iterator[Fault]:

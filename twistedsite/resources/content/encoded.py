@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from typing import NamedTuple
 
@@ -10,8 +9,10 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from twistedsite.http.connection.sendfile import ShortFileError
+from twistedsite.origins.interface import OpenFile, await_if_deferred
 from twistedsite.resources.content.background import Background
 from twistedsite.resources.content.compression import encode
+from twistedsite.resources.content.sending import read_blocking
 from twistedsite.settings.server import Coding
 
 _OVERHEAD = 512
@@ -37,10 +38,10 @@ class EncodedBodies:
         self._size = 0
         self._waiting: dict[Source, list[Deferred[bytes | None]]] = {}
 
-    async def get(self, source: Source, descriptor: int, size: int, *, keep: bool) -> bytes | None:
-        """Return the content of `source`, read from the open file `descriptor` of `size` bytes, in its coding.
+    async def get(self, source: Source, file: OpenFile, *, keep: bool) -> bytes | None:
+        """Return the content of `source`, read from the open `file`, in its coding; `keep`: for later requests too.
 
-        None where that is not smaller. Raises ShortFileError where the file is shorter than `size`, and OSError.
+        None where that is not smaller. Raises ShortFileError where the file is shorter than its size, and OriginError.
         """
         if source in self._held:
             self._held.move_to_end(source)
@@ -50,10 +51,23 @@ class EncodedBodies:
             self._waiting[source].append(answer)
         else:
             self._waiting[source] = [answer]
-            # A copy of the descriptor, because the caller may close its own while the thread still reads.
-            work = self._background.call(_encode_file, os.dup(descriptor), size, source.coding)
+            # A duplicate, because the caller may close its own while others still wait.
+            work = Deferred.fromCoroutine(self._encode(file.duplicate(), source.coding))
             work.addBoth(self._encoded, source, keep)
         return await answer
+
+    async def _encode(self, file: OpenFile, coding: Coding) -> bytes | None:
+        try:
+            if file.fileno() is not None:
+                content = await self._background.call(read_blocking, file, 0, file.size)
+            else:
+                content = await await_if_deferred(file.read(0, file.size))
+        finally:
+            file.close()
+        if len(content) < file.size:
+            raise ShortFileError
+        body = await self._background.call(encode, coding, content)
+        return body if len(body) < file.size else None
 
     def forget(self, site: str) -> None:
         """Keep nothing of `site` any more."""
@@ -79,14 +93,3 @@ class EncodedBodies:
 
 def _cost(body: bytes | None) -> int:
     return _OVERHEAD + len(body or b"")
-
-
-def _encode_file(descriptor: int, size: int, coding: Coding) -> bytes | None:
-    try:
-        content = os.pread(descriptor, size, 0)
-    finally:
-        os.close(descriptor)
-    if len(content) < size:
-        raise ShortFileError
-    body = encode(coding, content)
-    return body if len(body) < size else None

@@ -19,24 +19,37 @@ from twistedsite.http.message import response
 from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import Request
 from twistedsite.resources.kinds.sink import RequestSink, all_fields
-from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.messages.response import ResponseHead
 
 _MOST_HEADS: Final = 64
 
 
-class RunnableScript(Protocol):
-    """What a `ScriptResource` does for `PendingSink`."""
+class Script(Protocol):
+    """What is needed of the resource whose script runs."""
 
-    site: SiteContext
-    prepared: PreparedHeads
+    @property
+    def site(self) -> SiteContext:
+        """Its site."""
+        ...
 
-    def sink(self, request: Request) -> RequestSink: ...
+    @property
+    def prepared(self) -> PreparedHeads:
+        """Makes prepared responses of its answers."""
+        ...
 
-    def explain(self, failure: Failure) -> NoReturn: ...
+    def sink(self, request: Request) -> RequestSink:
+        """Return what takes the answer to `request`."""
+        ...
 
-    def failed(self, request: Request, failure: Failure) -> None: ...
+    def explain(self, failure: Failure) -> NoReturn:
+        """Raise the HttpProblem that a runner's failure is."""
+        ...
+
+    def failed(self, request: Request, failure: Failure) -> None:
+        """Answer `request` with the error that `failure` is."""
+        ...
 
 
 class PendingSink:
@@ -44,7 +57,7 @@ class PendingSink:
 
     __slots__ = ("_pending", "_request", "_running", "_script", "_sink")
 
-    def __init__(self, script: RunnableScript, pending: PendingResponse, request: ScriptRequest) -> None:
+    def __init__(self, script: Script, pending: PendingResponse, request: ScriptRequest) -> None:
         self._script = script
         self._pending = pending
         self._request: Request | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NoReturn, cast
+from typing import BinaryIO, ClassVar, Final, NoReturn, cast
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
@@ -14,11 +14,12 @@ from twistedsite.http.connection.info import ConnectionInfo, connection_info
 from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message.head import HeadText, RequestHead
 from twistedsite.http.request import Request as OwnRequest
-from twistedsite.origins.interface import Entry
+from twistedsite.origins.interface import Entry, Kind, Origin, Path
 from twistedsite.resources.kinds.direct import PendingSink, PreparedHeads
 from twistedsite.resources.kinds.internal import InternalRequest
 from twistedsite.resources.kinds.sink import RequestSink
-from twistedsite.resources.site.base import SiteContext, SiteResource
+from twistedsite.resources.site.base import SiteResource
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem
 from twistedsite.scripts.messages.imports import Imports
 from twistedsite.scripts.messages.request import FormBounds, ScriptRequest
@@ -33,14 +34,12 @@ from twistedsite.scripts.runners.interface import (
 )
 from twistedsite.settings.folder import FolderSettings
 
-if TYPE_CHECKING:
-    from twistedsite.resources.mapping.place import Place
-
 _DEFAULT_FIELDS: Final = (
     (b"cache-control", b"private, max-age=0, must-revalidate"),
     (b"x-content-type-options", b"nosniff"),
 )
 """Sent with every answer of a script that does not set them itself; names in lower case."""
+_NOT_HERE: Final = "The files of this site are not on this server's disk, so its scripts cannot run here."
 
 _STATUS: Final = {ScriptFailedError: 500, ScriptCrashedError: 502, ScriptTimeoutError: 504}
 
@@ -50,27 +49,41 @@ class ScriptResource(SiteResource):
 
     methods: ClassVar[tuple[bytes, ...]] = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS")
 
-    def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, dialect: str, place: Place) -> None:
+    def __init__(
+        self,
+        site: SiteContext,
+        entry: Entry,
+        folder: FolderSettings,
+        dialect: str,
+        script_path: Path,
+        path_info: str = "",
+        *,
+        is_handler: bool = False,
+    ) -> None:
+        """`script_path` is the part of the URL path that names the script, and `path_info` what comes after it.
+
+        `is_handler`: it answers for a whole folder. Raises HttpProblem where the site's files are not on this disk.
+        """
         super().__init__(site, entry, folder)
-        named = place.path[: len(place.path) - len(place.rest)]
-        self._url_path = "/".join(("", *named))
+        root, filename = _local(site.origin, Entry((), Kind.FOLDER)).rstrip("/"), _local(site.origin, entry)
+        self._url_path = "/".join(("", *script_path))
         own = ((name.lower().encode(), value.encode()) for name, value in folder.headers.items())
         self._fields = {**dict(_DEFAULT_FIELDS), **dict(own)}
         self._private = folder.auth is not None
         self.prepared = PreparedHeads(self._fields, site.settings.compression.smallest)
         self._same = ScriptRequest(
-            root=site.origin.local_path(Entry((), entry.kind)).rstrip("/"),
+            root=root,
             script=entry.path,
-            filename=site.origin.local_path(entry),
+            filename=filename,
             version=entry.version,
             dialect=dialect,
-            path_info="/".join(("", *place.rest)) + ("/" if place.slash else ""),
+            path_info=path_info,
             timeout=float(folder.timeout),
             debug=folder.debug,
             autoreload=folder.autoreload,
             options=folder.options,
-            handler="/".join(entry.path) if place.handled else "",
-            imports=_imports(folder, site.origin.local_path(Entry((), entry.kind)).rstrip("/")),
+            handler="/".join(entry.path) if is_handler else "",
+            imports=_imports(folder, root),
             form_limits=FormBounds.of(site.settings.forms),
             writable=folder.writable,
         )
@@ -93,7 +106,7 @@ class ScriptResource(SiteResource):
     def sink(self, request: Request) -> RequestSink:
         """What takes the script's answer to `request`."""
         site = self.site
-        return RequestSink(request, self._fields, site.settings.compression, site.delivery.background, self._private)
+        return RequestSink(request, self._fields, site.settings.compression, site.services.background, self._private)
 
     def answer_pending(self, pending: PendingResponse) -> None:
         """Run the script for a request on the short way."""
@@ -159,6 +172,13 @@ def problem_of(error: ScriptError, script: Entry, log: Logger) -> HttpProblem:
         trace="\n" + error.report.text() if error.report else "",
     )
     return problem
+
+
+def _local(origin: Origin, entry: Entry) -> str:
+    path = origin.local_path(entry)
+    if path is None:
+        raise HttpProblem(501, _NOT_HERE)
+    return path
 
 
 def _imports(folder: FolderSettings, root: str) -> Imports:

@@ -9,8 +9,9 @@ from typing import cast
 
 from msgspec import UNSET
 
+from twistedsite.origins.sorted_names import SortedNamesCache
 from twistedsite.resources.content.background import Reactor
-from twistedsite.resources.site.services import Delivery
+from twistedsite.resources.site.services import Services
 from twistedsite.scripts.broker.background import InFlight
 from twistedsite.scripts.importing.installed import installed_handlers
 from twistedsite.scripts.runners.threads.shared import IThreadReactor, SharedThreads
@@ -22,7 +23,7 @@ from twistedsite.settings.sites import SiteSettings
 from twistedsite.settings.users import NoUserError, Users, uid_range
 
 
-class Shared:
+class ServerResources:
     """Each part is made when a site first needs it. `settings` are the server's."""
 
     def __init__(self, settings: ServerSettings, reactor: IThreadReactor) -> None:
@@ -30,7 +31,8 @@ class Shared:
         installed_handlers()
         self.settings = settings
         self.reactor = reactor
-        self.delivery = Delivery(settings, cast(Reactor, reactor))
+        self.services = Services(settings, cast(Reactor, reactor))
+        self.sorted_names = SortedNamesCache()
         self.in_flight = InFlight(settings.background.in_flight)
         self._users = Users(uid_range(settings.workers.uids))
         self._threads: SharedThreads | None = None
@@ -80,4 +82,4 @@ class Shared:
             self._workers.stop()
         if self._threads is not None:
             self._threads.stop()
-        self.delivery.stop()
+        self.services.stop()

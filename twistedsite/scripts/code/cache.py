@@ -13,13 +13,11 @@ from typing import Final
 
 import msgspec
 
-from twistedsite.origins.version import local_version
+from twistedsite.origins.version import is_settled, local_version
 from twistedsite.scripts.code.outline import Outline, outline
 
 _parsing: Final = threading.Lock()
 _PARSE_ATTEMPTS: Final = 10
-_TICK_NS: Final = 20_000_000
-"""Linux before 6.13 stamps files by a clock that moves every 1 to 10 ms only: two writes can look like one."""
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -50,7 +48,8 @@ class CodeCache:
         if kept is not None and kept[0] == version:
             return kept[1]
         with open(filename, "rb") as file:
-            settled = is_settled(os.fstat(file.fileno()))
+            now = time.time_ns()
+            settled = is_settled(os.fstat(file.fileno()), now)
             source = file.read()
         tree = _parse(source, filename)
         code = compile(tree, filename, "exec", dont_inherit=True)
@@ -72,19 +71,15 @@ def source_digest(source: bytes) -> bytes:
     return hashlib.blake2b(source, digest_size=16).digest()
 
 
-def is_settled(status: os.stat_result) -> bool:
-    """Whether a further write would change the version of this file; not so within the tick of its last one."""
-    return abs(time.time_ns() - status.st_ctime_ns) > _TICK_NS
-
-
 def file_version(filename: str) -> str:
     """The version of a file on this machine; never twice the same while it may still be being written.
 
     Raises FileNotFoundError.
     """
+    now = time.time_ns()
     status = os.stat(filename)
     version = local_version(status)
-    return version if is_settled(status) else f"{version}-{time.time_ns():x}"
+    return version if is_settled(status, now) else f"{version}-{now:x}"
 
 
 def _parse(source: bytes, filename: str) -> ast.Module:

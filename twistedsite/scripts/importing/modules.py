@@ -7,11 +7,13 @@ import importlib.util
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from types import CodeType, ModuleType
 from typing import Any, Final, Protocol
 
-from twistedsite.scripts.code.cache import CodeCache, file_version, is_settled, source_digest
+from twistedsite.origins.version import is_settled
+from twistedsite.scripts.code.cache import CodeCache, file_version, source_digest
 from twistedsite.scripts.messages.imports import Imports
 
 _MOST_STRANGERS: Final = 1024
@@ -156,6 +158,7 @@ class ModuleTable:
 
     def has_module(self, folder: str, name: str) -> bool:
         """Whether `folder` has a module or package `name`, other than a namespace package."""
+        now = time.time_ns()
         try:
             status = os.stat(folder)
         except OSError:
@@ -169,7 +172,7 @@ class ModuleTable:
         if any(os.path.isfile(base + suffix) for suffix in EXTENSIONS[:1]):
             return True
         # A folder, or a link to nothing, can become a module without the folder above it being touched.
-        if is_settled(status) and not any(map(os.path.lexists, (base, base + ".py", base + EXTENSIONS[0]))):
+        if is_settled(status, now) and not any(map(os.path.lexists, (base, base + ".py", base + EXTENSIONS[0]))):
             if len(self._strangers) >= _MOST_STRANGERS:
                 self._strangers.clear()
             self._strangers.add(seen)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 
@@ -36,7 +35,7 @@ class StorageCalls:
     def __init__(self, storage: RequestStorage) -> None:
         self._storage = storage
         self._pieces: IO[bytes] | None = None
-        self._file: OpenFile | None = None
+        self._file: OpenFile | IO[bytes] | None = None
 
     def perform(self, call: StorageCall) -> Answer:
         """Do what is asked for. Where the answer is attached, `take_file` is to follow."""
@@ -47,7 +46,7 @@ class StorageCalls:
             text = error.strerror or str(error) or type(error).__name__
             return Answer(failing=Failing.SYSTEM, message=text, number=error.errno or errno.EIO, path=path)
 
-    def take_file(self) -> OpenFile | None:
+    def take_file(self) -> OpenFile | IO[bytes] | None:
         """The file that goes with the last answer, to be closed by the caller."""
         file, self._file = self._file, None
         return file
@@ -88,12 +87,9 @@ class StorageCalls:
     def _read(self, call: ReadFile) -> Answer:
         file = self._storage.open(call.path)
         if file.size > INLINE:
-            self._file = file
+            self._file = self._storage.with_descriptor(file)
             return Answer(attached=True)
-        try:
-            return Answer(os.pread(file.fileno(), INLINE, 0))
-        finally:
-            file.close()
+        return Answer(self._storage.content(file))
 
     def _add(self, call: Piece) -> None:
         if call.offset == 0:
