@@ -1,4 +1,4 @@
-"""Which form of a page a client gets: HTML, JSON or plain text, by what its `Accept` names."""
+"""Chooses the form of a page, HTML, JSON or plain text, by the field `Accept`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _ORDER: tuple[PageForm, ...] = ("html", "json", "text")
 
 
 def choose(accept: str | None, default: PageForm) -> PageForm:
-    """Return what a client with this `Accept` field gets (RFC 9110, 12.5.1).
+    """Return the form for a client with this `Accept` field (RFC 9110, 12.5.1).
 
-    The form named with the highest weight wins; among equals HTML, then JSON. A wildcard stands for `default`, and so
-    does a field that is absent or names none of the three.
+    The form with the highest weight wins; among equals HTML, then JSON. A wildcard means `default`, and so does a field
+    that is absent or names none of the three.
     """
     named: dict[PageForm, float] = {}
     wildcard = 0.0
@@ -38,7 +38,7 @@ def choose(accept: str | None, default: PageForm) -> PageForm:
 
 
 def error_form(accept: str | None) -> PageForm:
-    """What a client with this `Accept` field gets as an error page: plain text where it names nothing."""
+    """The form of an error page for a client with this `Accept` field: plain text where it names none."""
     return choose(accept, "text")
 
 

@@ -306,7 +306,7 @@ class FolderTree(SiteResource):
         """Return what keeps the 404 page for `place`; None where nobody would ask for it, or not all may see it."""
         if place.settings.auth is not None or request.prepath or request.method not in (b"GET", b"HEAD"):
             return None
-        if not isinstance(request, EngineRequest) or request.site.quick_answer is None:
+        if not isinstance(request, EngineRequest) or not request.asked_before:
             return None
         if request.getHeader(b"authorization") is not None:
             return None
