@@ -17,7 +17,7 @@ from twistedsite.settings.users import uid_range
 from twistedsite.settings.values import Count, Isolation, OptionValue, parse_paths
 
 SandboxLevel = Literal["required", "best-effort", "off"]
-"""How much the kernel must hold a worker process to."""
+"""Whether a worker process must be in the sandbox."""
 
 
 class HttpLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

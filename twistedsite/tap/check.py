@@ -1,4 +1,4 @@
-"""`scriptsite check`: judges settings, scripts and templates without running any of them."""
+"""`scriptsite check`: checks settings, scripts and templates without running any of them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct):
-    """What a check has found."""
+    """The result of a check."""
 
     checked: int = 0
     """Files that were judged."""
@@ -47,7 +47,7 @@ class Verdict(msgspec.Struct):
 
 
 def check(path: str) -> Verdict:
-    """Judge the file `path`, or everything that the server would read or run in the folder `path`.
+    """Check the file `path`, or all that the server would read or run in the folder `path`.
 
     A `.toml` file named here is the server's settings file, unless its name is `_folder.toml`. Raises OSError where
     `path` cannot be read.
@@ -143,7 +143,7 @@ def _settings(file: str, text: bytes, kind: type[msgspec.Struct]) -> Iterator[Fa
 
 
 def _sites(table: Mapping[str, object], file: str) -> Iterator[SettingsError]:
-    """What is wrong with the sites that are tables of the right types; of the others it has been told."""
+    """The faults of the sites whose tables have the right types. Faults of the others are reported already."""
     sites = table.get("sites")
     tables = {}
     for name, site in sites.items() if isinstance(sites, dict) else ():

@@ -20,7 +20,7 @@ from twistedsite.scripts.runners.workers.server.services import WorkerServices
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.sites import SiteSettings
-from twistedsite.settings.users import NoUserError, Users, uid_range
+from twistedsite.settings.users import NoUserError, SiteUsers, uid_range
 
 
 class ServerResources:
@@ -34,7 +34,7 @@ class ServerResources:
         self.services = Services(settings, cast(Reactor, reactor))
         self.sorted_names = SortedNamesCache()
         self.in_flight = InFlight(settings.background.in_flight)
-        self._users = Users(uid_range(settings.workers.uids))
+        self._users = SiteUsers(uid_range(settings.workers.uids))
         self._threads: SharedThreads | None = None
         self._workers: WorkerServices | None = None
 

@@ -100,13 +100,13 @@ class RemoteSessions:
 
 
 class RemoteBackground:
-    """See `Background`."""
+    """See `BackgroundSender`."""
 
     def __init__(self, broker: RemoteBroker) -> None:
         self._broker = broker
 
     def send(self, call: BackgroundCall) -> bool:
-        """See `Background.send`; when the request is over nothing is sent any more."""
+        """See `BackgroundSender.send`; when the request is over nothing is sent any more."""
         call.check()
         answered = self._broker.call(SendRequest(call))
         if answered is None:

@@ -16,7 +16,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from twistedsite.scripts.messages.failure import TIMEOUT, FailureReport, FrameReport
-from twistedsite.scripts.messages.outcome import ExitKind, Outcome
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.messages.response import ResponseHead
 from twistedsite.scripts.runners.deadlines import Deadline
@@ -24,11 +23,8 @@ from twistedsite.scripts.runners.interface import (
     ResponseSink,
     RunnerBusyError,
     ScriptCrashedError,
-    ScriptError,
-    ScriptFailedError,
-    ScriptGoneError,
-    ScriptRefusedError,
     ScriptTimeoutError,
+    script_error,
 )
 from twistedsite.scripts.runners.workers.server.broker import JobBroker
 from twistedsite.scripts.runners.workers.server.interface import JobHost, JobOwner
@@ -184,7 +180,7 @@ class ScriptJob:
             self.result.errback(ScriptCrashedError(message))
 
     def _end(self, end: End) -> None:
-        error = None if end.outcome is None else _error(end.outcome)
+        error = None if end.outcome is None else script_error(end.outcome)
         done = error is None
         begun = self._output is not None
         if done and (end.head is None) is not begun:
@@ -345,18 +341,3 @@ def _content(body: BinaryIO) -> tuple[bytes | None, int | None]:
     except io.UnsupportedOperation:
         body.seek(0)
         return body.read(), None
-
-
-def _error(outcome: Outcome) -> ScriptError | None:
-    match outcome.kind:
-        case ExitKind.DONE:
-            return None
-        case ExitKind.REFUSED:
-            status = outcome.status if 400 <= outcome.status <= 499 else 400
-            return ScriptRefusedError(status, outcome.message, outcome.allow)
-        case ExitKind.GONE:
-            return ScriptGoneError(outcome.message)
-        case ExitKind.STOPPED:
-            return ScriptCrashedError("the script has stopped itself")
-        case ExitKind.FAILED:
-            return ScriptFailedError(outcome.message, outcome.report)

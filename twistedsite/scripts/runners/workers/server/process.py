@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from twisted.logger import Logger
 
-from twistedsite.scripts.exchange.log_text import Allowance
+from twistedsite.scripts.exchange.log_text import LogQuota
 from twistedsite.scripts.messages.failure import FrameReport
 from twistedsite.scripts.runners.deadlines import Deadline
 from twistedsite.scripts.runners.workers.server.interface import Job, WorkerOwner
@@ -82,7 +82,7 @@ class WorkerProcess:
         """How many jobs it will have done when its memory is looked at next."""
         self._pidfd = -1
         self._status: int | None = None
-        self._allowance: Allowance | None = None
+        self._log_quota: LogQuota | None = None
         """Of the script that runs; made when it writes to the log."""
         self._watch: Deadline | None = None
         """When to look whether it has stalled, while scripts wait for its turn."""
@@ -166,7 +166,7 @@ class WorkerProcess:
         self.expected = self.expected - job.expected if self.jobs else 0.0
         self.jobs_done += 1
         self.stalled = False
-        self._allowance = None
+        self._log_quota = None
         self.should_recycle |= recycle
         self.should_recycle |= not self._cpu_monitor.restore(self)
         self._owner.freed(self)
@@ -351,8 +351,8 @@ class WorkerProcess:
             os.close(descriptor)
 
     def _log_text(self, payload: bytes) -> None:
-        self._allowance = self._allowance or Allowance()
-        text = self._allowance.take(payload.decode("utf-8", "replace"))
+        self._log_quota = self._log_quota or LogQuota()
+        text = self._log_quota.take(payload.decode("utf-8", "replace"))
         if text is not None:
             script = self._first.script if self.jobs else "after its script has ended"
             self._log.info("{site}: {script}: {text}", site=self._owner.name, script=script, text=text)
