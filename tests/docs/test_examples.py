@@ -12,10 +12,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from doc_pages import block_tested_by
 from doc_play import Player, playing
 from ports import wait_for
 from server_process import ANY_PORT, BIN, get, running
+
+pytestmark = pytest.mark.process
 
 NGINX = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.process; error_log {folder}/error.log;

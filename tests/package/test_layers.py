@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
 from server_process import BIN
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
 

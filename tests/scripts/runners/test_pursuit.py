@@ -12,7 +12,6 @@ import pytest
 from twistedsite.scripts.messages.outcome import ScriptStop
 from twistedsite.scripts.runners.threads.monitoring import Pursuit
 
-NEEDS_MONITORING = pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 has no sys.monitoring")
 SWALLOWER = """
 def run():
     while True:
@@ -68,7 +67,7 @@ def test_without_monitoring_it_says_that_it_cannot(monkeypatch: pytest.MonkeyPat
     assert not Pursuit().begin(threading.get_ident(), [compiled()])
 
 
-@NEEDS_MONITORING
+@pytest.mark.python312
 def test_the_pursued_thread_stops_and_another_one_that_runs_the_same_code_goes_on() -> None:
     code = compiled()
     pursued, other = Runner(code), Runner(code)
@@ -84,7 +83,7 @@ def test_the_pursued_thread_stops_and_another_one_that_runs_the_same_code_goes_o
     pursuit.end(other.ident)
 
 
-@NEEDS_MONITORING
+@pytest.mark.python312
 def test_codes_that_are_equal_are_watched_each() -> None:
     runners = [Runner(compiled()), Runner(compiled())]
     pursuit = Pursuit()
@@ -97,7 +96,7 @@ def test_codes_that_are_equal_are_watched_each() -> None:
         pursuit.end(runner.ident)
 
 
-@NEEDS_MONITORING
+@pytest.mark.python312
 def test_when_nobody_is_pursued_the_tool_is_given_back() -> None:
     monitoring = getattr(sys, "monitoring")  # noqa: B009 - unknown to the type checker's Python 3.11
     runner = Runner(compiled())
@@ -110,7 +109,7 @@ def test_when_nobody_is_pursued_the_tool_is_given_back() -> None:
     assert [number for number in range(6) if monitoring.get_tool(number) == "twistedsite"] == []
 
 
-@NEEDS_MONITORING
+@pytest.mark.python312
 def test_where_others_have_all_tools_it_says_that_it_cannot() -> None:
     monitoring = getattr(sys, "monitoring")  # noqa: B009 - unknown to the type checker's Python 3.11
     for number in (3, 4):

@@ -21,6 +21,8 @@ from twistedsite.scripts.runners.workers.scheduling import priority
 from twistedsite.scripts.runners.workers.scheduling.cpu_monitor import LOOK, Precedence
 from twistedsite.scripts.runners.workers.scheduling.priority import Level
 
+pytestmark = pytest.mark.quiet
+
 
 @pytest.fixture
 def process(request: pytest.FixtureRequest) -> Iterator[Any]:

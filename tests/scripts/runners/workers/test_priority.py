@@ -12,6 +12,8 @@ from computing import running, state_of
 
 from twistedsite.scripts.runners.workers.scheduling import priority
 
+pytestmark = pytest.mark.process
+
 PROGRAM = """
 import os, struct, subprocess, sys
 from twistedsite.scripts.runners.workers.scheduling.priority import take_short_turns

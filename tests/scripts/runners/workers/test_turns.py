@@ -21,6 +21,8 @@ from twistedsite.scripts.runners.workers.scheduling.cpu_monitor import LOOK, Pre
 from twistedsite.scripts.runners.workers.scheduling.priority import Level
 from twistedsite.scripts.runners.workers.scheduling.turns import LONGEST, TURN, Turns
 
+pytestmark = pytest.mark.process
+
 PATIENCE = 60.0
 """Seconds for the kernel to do what it was told."""
 CERTAIN = 4

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import pytest_twisted
 
+pytestmark = pytest.mark.process
+
 
 def told_by(source: str) -> Any:
     """What the program `source` prints as JSON: a process of its own, as its memory and its imports are the subject."""

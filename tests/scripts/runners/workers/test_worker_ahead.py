@@ -23,6 +23,8 @@ from twistedsite.scripts.runners.workers.server.run_times import Pace
 from twistedsite.scripts.runners.workers.wire import claims
 from twistedsite.scripts.runners.workers.wire.job_queue import Line
 
+pytestmark = pytest.mark.process
+
 FOREVER = 3600.0
 IN_A_WHILE = 2.0
 """Seconds in which a script has begun on a busy machine too."""

@@ -81,6 +81,7 @@ def ordered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "_MOMENT", 0)
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("ordered")
 def test_in_whatever_order_they_act_each_job_is_run_by_one() -> None:
     outcomes = set()

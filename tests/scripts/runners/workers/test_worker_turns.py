@@ -22,6 +22,8 @@ from twisted.internet.threads import deferToThread
 
 from twistedsite.scripts.runners.workers.scheduling import priority, turns
 
+pytestmark = pytest.mark.quiet
+
 SPIN = """
 import os
 while not os.path.exists("end"): pass
