@@ -17,13 +17,13 @@ from twistedsite.settings.describe import FieldNote, describe, spell
 from twistedsite.settings.folder import DEFAULT_INDEX, FolderFile
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.site_table import (
-    SiteAuth,
-    SiteBackground,
-    SiteForms,
-    SiteSession,
-    SiteStorage,
+    SiteAuthSettings,
+    SiteBackgroundSettings,
+    SiteFormLimits,
+    SiteSessionSettings,
+    SiteStorageSettings,
     SiteTable,
-    SiteWorkers,
+    SiteWorkerSettings,
 )
 from twistedsite.settings.sources import KNOBS
 
@@ -71,7 +71,15 @@ def server_tables() -> str:
 def site_settings() -> str:
     """The tables of one site."""
     parts = []
-    for kind in (SiteTable, SiteWorkers, SiteSession, SiteStorage, SiteForms, SiteBackground, SiteAuth):
+    for kind in (
+        SiteTable,
+        SiteWorkerSettings,
+        SiteSessionSettings,
+        SiteStorageSettings,
+        SiteFormLimits,
+        SiteBackgroundSettings,
+        SiteAuthSettings,
+    ):
         title, _, about = str(kind.__doc__).partition(": ")
         notes = [note for note in describe(kind) if not isinstance(note.default, msgspec.Struct)]
         rows = [(f"`{note.name}`", _type(note), note.text) for note in notes]

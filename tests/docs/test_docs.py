@@ -12,13 +12,14 @@ import pytest
 from doc_pages import DOCS, ROOT, blocks, links, name_of, pages
 from doc_play import playing
 
-from twistedsite.scripts.dialects import jinja, printing
+from twistedsite.scripts.dialects import printing
 from twistedsite.scripts.dialects.dbpy import http, namespace
 from twistedsite.scripts.dialects.dbpy.dropbox import Dropbox
 from twistedsite.scripts.dialects.dbpy.io_file import TextFiles
 from twistedsite.scripts.dialects.dbpy.io_json import JsonFiles
 from twistedsite.scripts.dialects.dbpy.session import SessionDict
 from twistedsite.scripts.dialects.dbpy.templates import Templates
+from twistedsite.scripts.templates import jinja
 
 sys.path.append(str(DOCS))
 from generated import with_generated_parts

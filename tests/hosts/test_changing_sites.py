@@ -17,7 +17,7 @@ from twistedsite.hosts.registry import MemoryRegistry
 from twistedsite.hosts.sites import Sites
 from twistedsite.hosts.tree import HostTree
 from twistedsite.http.site import Site
-from twistedsite.resources.site.server import Shared
+from twistedsite.resources.site.server import ServerResources
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.site_table import SiteTable
@@ -41,7 +41,7 @@ async def served(registry: MemoryRegistry) -> AsyncIterator[tuple[ServedSite, Si
 
     run: Any = reactor
     settings = ServerSettings()
-    sites = Sites(registry, Shared(settings, run))
+    sites = Sites(registry, ServerResources(settings, run))
     sites.open()
     engine = Site(
         HostTree(sites, settings),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -9,7 +10,7 @@ import pytest
 from descriptors import open_descriptors
 from site_files import write
 
-from twistedsite.origins.interface import Entry, GoneError, Kind
+from twistedsite.origins.interface import Entry, GoneError, Kind, OriginError, PageView
 from twistedsite.origins.local import LocalOrigin
 
 
@@ -27,8 +28,12 @@ def origin(root: Path) -> LocalOrigin:
     return LocalOrigin(str(root))
 
 
+def found_at(origin: LocalOrigin, *path: str) -> Entry | None:
+    return origin.lookup_many([path])[0]
+
+
 def entry_at(origin: LocalOrigin, *path: str) -> Entry:
-    entry = origin.lookup(path)
+    entry = found_at(origin, *path)
     assert entry is not None
     return entry
 
@@ -46,10 +51,8 @@ def test_the_root_is_a_folder_without_a_name(origin: LocalOrigin) -> None:
 
 
 def test_names_are_matched_exactly(origin: LocalOrigin) -> None:
-    assert origin.lookup(("Page.html",)) is None
-    assert origin.lookup(("page.html", "more")) is None
-    assert origin.lookup(("x" * 300,)) is None
-    assert origin.lookup(tuple("x" * 200 for _ in range(40))) is None
+    paths = [("Page.html",), ("page.html", "more"), ("x" * 300,), tuple("x" * 200 for _ in range(40))]
+    assert origin.lookup_many(paths) == [None] * 4
 
 
 def test_a_root_given_by_a_link_is_the_folder_that_it_leads_to(root: Path, tmp_path: Path) -> None:
@@ -88,7 +91,7 @@ def test_a_loop_of_links_and_one_that_leads_nowhere_are_nothing(origin: LocalOri
     (root / "a").symlink_to("b")
     (root / "b").symlink_to("a")
     (root / "c").symlink_to("nowhere")
-    assert [origin.lookup((name,)) for name in "abc"] == [None, None, None]
+    assert origin.lookup_many([("a",), ("b",), ("c",)]) == [None, None, None]
 
 
 def test_a_fifo_and_a_device_are_seen_and_never_opened(origin: LocalOrigin, root: Path) -> None:
@@ -200,11 +203,34 @@ def test_the_version_changes_with_every_change_of_content(
     assert after.version != before.version
 
 
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ENOMEM])
+def test_what_the_machine_cannot_do_is_no_absence(
+    origin: LocalOrigin, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    page, folder = entry_at(origin, "page.html"), entry_at(origin, "folder")
+
+    def failing(*_: object, **__: object) -> int:
+        raise OSError(number, os.strerror(number), "/some/where")
+
+    monkeypatch.setattr(os, "open", failing)
+    for asked in (
+        lambda: origin.lookup_many([("page.html",)]),
+        lambda: origin.open(page),
+        lambda: origin.read(page, 100),
+        lambda: origin.children(folder),
+        lambda: origin.list_page(folder, PageView()),
+    ):
+        with pytest.raises(OriginError) as caught:
+            asked()
+        assert caught.value.errno == number
+        assert "/some/where" not in str(caught.value)
+
+
 def test_no_descriptor_is_left_open(origin: LocalOrigin, root: Path) -> None:
     (root / "out").symlink_to("..")
     before = open_descriptors()
     for path in ((), ("page.html",), ("nothing",), ("folder",), ("out",), ("page.html", "x")):
-        entry = origin.lookup(path)
+        entry = found_at(origin, *path)
         if entry is not None and entry.kind is Kind.FILE:
             origin.open(entry).close()
             origin.read(entry, 100)

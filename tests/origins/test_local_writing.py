@@ -37,7 +37,7 @@ def names(folder: Path) -> list[str]:
 
 def test_what_is_written_is_there_with_its_folders(origin: LocalOrigin, root: Path) -> None:
     entry = origin.write(("a", "b", "c.txt"), b"one")
-    assert entry == origin.lookup(("a", "b", "c.txt"))
+    assert [entry] == origin.lookup_many([("a", "b", "c.txt")])
     assert (root / "a/b/c.txt").read_bytes() == b"one"
     assert names(root / "a/b") == ["c.txt"]
     assert origin.write(("a", "b", "c.txt"), io.BytesIO(b"another")).size == 7

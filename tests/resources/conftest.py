@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from twistedsite.resources.cache import signatures
-from twistedsite.resources.mapping import folder, place
+from twistedsite.origins import version
+from twistedsite.resources.mapping.place import Finder, Place
 
 
 @pytest.fixture
 def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths that had to be looked up; files count as settled at once."""
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     paths: list[str] = []
 
-    async def find(path: tuple[str, ...], slash: bool, *more: Any) -> place.Place:
-        paths.append("/".join(("", *path)) + "/" * slash)
-        return await place.find(path, slash, *more)
+    find = Finder.find
 
-    monkeypatch.setattr(folder, "find", find)
+    async def noted(finder: Finder) -> Place:
+        paths.append("/".join(("", *finder._path)) + "/" * finder._slash)
+        return await find(finder)
+
+    monkeypatch.setattr(Finder, "find", noted)
     return paths

@@ -17,12 +17,13 @@ from twisted.web import server
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.site import Site
-from twistedsite.origins.interface import Entry
 from twistedsite.origins.local import LocalOrigin
+from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.kinds.static import StaticFile
-from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.site.context import SiteContext
+from twistedsite.resources.site.services import Services
 from twistedsite.settings.folder import FolderSettings
 from twistedsite.settings.server import ServerSettings
 
@@ -41,9 +42,11 @@ class Files(Resource):
 
     def render(self, request: Request) -> int:
         path = tuple(segment.decode() for segment in request.postpath)
-        entry = self.site.origin.lookup(path)
-        assert isinstance(entry, Entry)
-        return StaticFile(self.site, entry, self.folder).render(request)
+        found = self.site.origin.lookup_many([path])
+        assert isinstance(found, list)
+        (entry,) = found
+        assert entry is not None
+        return StaticFile(self.site, entry, self.folder, Lookups(self.site.origin)).render(request)
 
 
 @dataclass
@@ -113,7 +116,7 @@ class NoScripts:
 def serving(root: Path, reactor: Any, *, engine: bool = False) -> Iterator[FileSite]:
     """The files below `root` on a port of this machine, by Twisted's own Site or by our own engine."""
     settings = ServerSettings(root=str(root))
-    site = SiteContext("test", settings, LocalOrigin(str(root)), NoScripts(), reactor)
+    site = SiteContext("test", settings, LocalOrigin(str(root)), NoScripts(), reactor, Services(settings, reactor))
     resource = Files(site, FolderSettings.of_server(settings))
     if engine:
         factory: Any = Site(
@@ -126,4 +129,4 @@ def serving(root: Path, reactor: Any, *, engine: bool = False) -> Iterator[FileS
         yield FileSite(root, site, resource, port.getHost().port)
     finally:
         pytest_twisted.blockon(port.stopListening())
-        site.delivery.stop()
+        site.services.stop()

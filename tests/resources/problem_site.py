@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import attrs
 import msgspec
 import pytest_twisted
 from file_site import Answer, NoScripts, exchange
@@ -18,8 +19,9 @@ from twisted.web.server import NOT_DONE_YET, Site
 
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.kinds.listing import Listing
-from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem, send_problem
+from twistedsite.resources.site.services import Services
 from twistedsite.settings.folder import FolderSettings
 from twistedsite.settings.server import ServerSettings
 
@@ -40,6 +42,10 @@ class ProblemSite:
         """Change settings of the folder."""
         self.folder = msgspec.structs.replace(self.folder, **settings)
 
+    def lies_in(self, origin: Any) -> None:
+        """From now on its files are those of `origin`."""
+        self.site = attrs.evolve(self.site, origin=origin)
+
     def fails_with(self, problem: HttpProblem, before: Callable[[Request], object] = lambda request: None) -> None:
         """From now on every request gets `problem`, after `before` was called with it."""
 
@@ -54,7 +60,7 @@ class ProblemSite:
         """From now on every request gets the listing of the folder at `path`."""
 
         def render(request: Request) -> int:
-            return Listing(self.site, self.site.origin.lookup(path), self.folder).render(request)
+            return Listing(self.site, self.site.origin.lookup_many([path])[0], self.folder).render(request)
 
         self.render = render
 
@@ -79,7 +85,7 @@ class _All(Resource):
 def answering(root: Path, reactor: Any) -> Iterator[ProblemSite]:
     """A site over `root` on a port of this machine, by Twisted's own Site; a 404 for everything at first."""
     settings = ServerSettings(root=str(root))
-    site = SiteContext("test", settings, LocalOrigin(str(root)), NoScripts(), reactor)
+    site = SiteContext("test", settings, LocalOrigin(str(root)), NoScripts(), reactor, Services(settings, reactor))
     problems = ProblemSite(root, site, FolderSettings.of_server(settings), lambda request: NOT_DONE_YET)
     problems.fails_with(HttpProblem(404))
     port = reactor.listenTCP(0, Site(_All(problems)), interface="127.0.0.1")
@@ -88,4 +94,4 @@ def answering(root: Path, reactor: Any) -> Iterator[ProblemSite]:
         yield problems
     finally:
         pytest_twisted.blockon(port.stopListening())
-        site.delivery.stop()
+        site.services.stop()

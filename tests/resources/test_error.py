@@ -7,9 +7,9 @@ import http.client
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,8 +20,9 @@ from twisted.internet.defer import Deferred
 from twisted.web.http import Request
 from twisted.web.server import NOT_DONE_YET
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, Origin
-from twistedsite.resources.site.error import OWN_PAGE_LIMIT, HttpProblem, send_problem
+from twistedsite.origins.interface import Entry, GoneError, Kind
+from twistedsite.resources.site.error import HttpProblem, send_problem
+from twistedsite.resources.site.own_pages import OWN_PAGE_LIMIT
 from twistedsite.scripts.messages.failure import FailureReport, FrameReport
 
 REPORT = FailureReport(
@@ -195,9 +196,9 @@ class FarOrigin:
         self.page = page
         self.reading: Deferred[bytes] = Deferred()
 
-    def lookup(self, path: tuple[str, ...]) -> Deferred[Entry]:
-        later: Deferred[Entry] = Deferred()
-        reactor.callLater(0, later.callback, Entry(path, Kind.FILE))
+    def lookup_many(self, paths: Sequence[tuple[str, ...]]) -> Deferred[list[Entry]]:
+        later: Deferred[list[Entry]] = Deferred()
+        reactor.callLater(0, later.callback, [Entry(path, Kind.FILE) for path in paths])
         return later
 
     def read(self, entry: Entry, limit: int) -> Deferred[bytes]:
@@ -209,14 +210,14 @@ class FarOrigin:
 
 @pytest_twisted.ensureDeferred
 async def test_an_own_page_may_come_from_far_away(site: ProblemSite) -> None:
-    site.site.origin = cast(Origin, FarOrigin(b"<p>from afar"))
+    site.lies_in(FarOrigin(b"<p>from afar"))
     assert (await site.ask(accept=BROWSER)).body == b"<p>from afar"
 
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize("fault", [GoneError("404.html"), OSError(5, "broken disk")])
 async def test_an_origin_that_fails_leaves_the_built_in_page(site: ProblemSite, fault: Exception) -> None:
-    site.site.origin = cast(Origin, FarOrigin(fault))
+    site.lies_in(FarOrigin(fault))
     answer = await site.ask(accept=BROWSER)
     assert (answer.status, b"<h1>Not Found</h1>" in answer.body) == (404, True)
 
@@ -291,17 +292,17 @@ async def test_an_answer_that_has_begun_never_looks_complete(site: ProblemSite) 
 async def test_a_client_that_goes_while_its_page_is_fetched_costs_nothing(site: ProblemSite) -> None:
     own_page(site, "_errors/404.html", "<p>lost")
     asked: Deferred[Request] = Deferred()
-    found: Deferred[Entry | None] = Deferred()
+    found: Deferred[list[None]] = Deferred()
 
     class SlowOrigin:
-        def lookup(self, path: tuple[str, ...]) -> Deferred[Entry | None]:
+        def lookup_many(self, paths: Sequence[tuple[str, ...]]) -> Deferred[list[None]]:
             return found
 
     def render(request: Request) -> int:
         asked.callback(request)
         return NOT_DONE_YET
 
-    site.site.origin = cast(Origin, SlowOrigin())
+    site.lies_in(SlowOrigin())
     site.render = render
     client = socket.create_connection(("127.0.0.1", site.port))
     client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nAccept: text/html\r\n\r\n")
@@ -311,7 +312,7 @@ async def test_a_client_that_goes_while_its_page_is_fetched_costs_nothing(site: 
     send_problem(request, HttpProblem(404), site.site, site.folder)
     client.close()
     await gone
-    found.callback(None)
+    found.callback([None, None])
     assert not request.startedWriting
     send_problem(request, HttpProblem(404), site.site, site.folder)
     assert not request.startedWriting

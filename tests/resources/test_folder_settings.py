@@ -10,6 +10,7 @@ import pytest
 import pytest_twisted
 from site_files import logged, write
 
+from twistedsite.origins import version
 from twistedsite.testing import serving
 
 FAIL = "raise RuntimeError('out of paint')"
@@ -178,7 +179,10 @@ FAULTS = {
 
 @pytest.mark.parametrize("text", FAULTS, ids=lambda text: ascii(text[:20]))
 @pytest_twisted.ensureDeferred
-async def test_a_bad_file_fails_its_own_folder_only_and_the_log_says_why(tmp_path: Path, text: str) -> None:
+async def test_a_bad_file_fails_its_own_folder_only_and_the_log_says_why(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(version, "TICK_NS", -1)
     write(tmp_path, "a/_folder.toml", text.encode("latin-1"))
     for name in ("page.html", "a/page.html", "a/b/page.html", "c/page.html"):
         write(tmp_path, name, "fine")

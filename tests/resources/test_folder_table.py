@@ -348,12 +348,12 @@ def test_every_row_of_the_table_has_its_cases() -> None:
 async def test_what_the_origin_knows_to_be_deleted_is_gone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from twistedsite.origins.interface import Entry, Kind
 
-    found = LocalOrigin.lookup
+    found = LocalOrigin._lookup
 
     def lookup(origin: LocalOrigin, path: tuple[str, ...]) -> Entry | None:
         return Entry(path, Kind.DELETED) if path == ("was-here",) else found(origin, path)
 
-    monkeypatch.setattr(LocalOrigin, "lookup", lookup)
+    monkeypatch.setattr(LocalOrigin, "_lookup", lookup)
     async with serving(root) as site:
         assert (await site.get("/was-here")).status == 410
 
@@ -405,17 +405,17 @@ Meddle = Callable[[Path], object]
 async def test_a_file_may_change_between_lookup_and_open(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str, meddle: Meddle, status: int
 ) -> None:
-    found = LocalOrigin.lookup
+    found = LocalOrigin._lookup
     path = tuple(name.split("/"))
 
     def lookup(origin: LocalOrigin, asked: tuple[str, ...]) -> Any:
         entry = found(origin, asked)
         if asked == path and entry is not None:
-            monkeypatch.setattr(LocalOrigin, "lookup", found)
+            monkeypatch.setattr(LocalOrigin, "_lookup", found)
             meddle(root / name)
         return entry
 
-    monkeypatch.setattr(LocalOrigin, "lookup", lookup)
+    monkeypatch.setattr(LocalOrigin, "_lookup", lookup)
     async with serving(root) as site:
         with logged() as log:
             answer = await site.get(f"/{name}")

@@ -16,7 +16,7 @@ from twisted.internet import reactor
 from twisted.web import server
 from twisted.web.resource import Resource
 
-from twistedsite.resources.cache import signatures
+from twistedsite.origins import version
 from twistedsite.resources.mapping.builder import build_site
 from twistedsite.sessions.stores import open_store
 from twistedsite.settings.server import ServerSettings
@@ -194,7 +194,7 @@ async def test_users_may_be_named(root: Path) -> None:
 
 @pytest_twisted.ensureDeferred
 async def test_no_answer_from_behind_the_door_is_kept_ready(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     paths = ("/in/a.txt", "/in/run.py", "/in/run", "/in/home/", "/in/list/b.txt")
     async with serving(root) as site:
         for path in paths * 3:
@@ -206,7 +206,7 @@ async def test_no_answer_from_behind_the_door_is_kept_ready(root: Path, monkeypa
 async def test_what_was_kept_ready_is_not_sent_once_a_door_is_there(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     write(root, "out/run.py", "print('for all')")
     async with serving(root) as site:
         for path in ("/out/a.txt", "/out/run.py") * 3:

@@ -13,10 +13,11 @@ from file_site import TWO_DAYS_AGO, Answer, exchange
 from site_files import next_tick
 from twisted.internet import reactor, threads
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.message.head import RequestHead, make_head
 from twistedsite.http.site import Site
-from twistedsite.resources.cache import signatures, validated
+from twistedsite.origins import version
+from twistedsite.resources.cache import validated
 from twistedsite.resources.mapping.builder import build_site
 from twistedsite.sessions.stores import open_store
 from twistedsite.settings.server import ServerSettings, StaticSettings
@@ -43,7 +44,7 @@ class HotSite:
         self.answers: list[object] = []
 
     def quick_answer(self, head: RequestHead, tick: int = 0) -> Any:
-        found = self.built.context.delivery.answers.find(self.built.context, head, tick)
+        found = self.built.context.services.answers.find(self.built.context, head, tick)
         self.answers.append(found)
         return found
 
@@ -69,7 +70,7 @@ class HotSite:
 @pytest.fixture
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[ServerSettings], HotSite]]:
     """A function that serves a site whose files count as settled at once."""
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     started: list[tuple[HotSite, Any]] = []
 
     def start(settings: ServerSettings) -> HotSite:
@@ -271,7 +272,7 @@ async def test_large_files_listings_and_redirects_are_never_hot(site: HotSite) -
 
 @pytest_twisted.ensureDeferred
 async def test_what_changed_a_moment_ago_is_not_kept(site: HotSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signatures, "SETTLED", 60.0)
+    monkeypatch.setattr(version, "TICK_NS", 10**11)
     site.write("a.txt", b"content")
     for _ in range(3):
         assert not await site.is_hot("/a.txt")

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import pytest
@@ -14,8 +12,9 @@ from problem_site import BROWSER, ProblemSite, answering
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
-from twistedsite.origins.interface import Entry, Kind, Origin
-from twistedsite.origins.local import LocalFolder, LocalOrigin
+from twistedsite.origins.interface import Capabilities, Entry, FolderPage, Kind, PageView
+from twistedsite.origins.listing import page_of
+from twistedsite.origins.local import LocalOrigin
 from twistedsite.pages.render import LISTING_CSP
 
 
@@ -211,10 +210,10 @@ async def test_more_than_a_thousand_names_come_in_pages(site: ProblemSite) -> No
 @pytest_twisted.ensureDeferred
 async def test_a_folder_that_is_gone_by_now_answers_404(site: ProblemSite) -> None:
     class Gone(LocalOrigin):
-        def lookup(self, path: tuple[str, ...]) -> Entry:
-            return Entry(path, Kind.FOLDER)
+        def lookup_many(self, paths: Sequence[tuple[str, ...]]) -> list[Entry | None]:
+            return [Entry(path, Kind.FOLDER) for path in paths]
 
-    site.site.origin = Gone(str(site.root))
+    site.lies_in(Gone(str(site.root)))
     site.lists("was", "here")
     assert (await site.ask()).status == 404
 
@@ -224,12 +223,12 @@ async def test_the_folder_is_read_and_rendered_beside_the_reactor(site: ProblemS
     inside, go = threading.Event(), threading.Event()
 
     class Slow(LocalOrigin):
-        def folder(self, entry: Entry) -> AbstractContextManager[LocalFolder]:
+        def list_page(self, entry: Entry, view: PageView) -> FolderPage:
             inside.set()
             go.wait(20)
-            return super().folder(entry)
+            return super().list_page(entry, view)
 
-    site.site.origin = Slow(str(site.root))
+    site.lies_in(Slow(str(site.root)))
     answer = Deferred.fromCoroutine(site.ask())
     alive: Deferred[None] = Deferred()
 
@@ -250,15 +249,17 @@ async def test_a_far_folder_is_asked_on_the_reactors_thread(site: ProblemSite) -
     asked_in: list[threading.Thread] = []
 
     class Far:
-        def lookup(self, path: tuple[str, ...]) -> Entry:
-            return Entry(path, Kind.FOLDER)
+        capabilities = Capabilities(synchronous=False, compare_and_swap="strict")
 
-        def children(self, entry: Entry) -> Deferred[list[Entry]]:
+        def lookup_many(self, paths: Sequence[tuple[str, ...]]) -> list[Entry | None]:
+            return [Entry(path, Kind.FOLDER) for path in paths]
+
+        def list_page(self, entry: Entry, view: PageView) -> Deferred[FolderPage]:
             asked_in.append(threading.current_thread())
-            later: Deferred[list[Entry]] = Deferred()
-            reactor.callLater(0, later.callback, [Entry(("far.txt",), Kind.FILE, 3, 1e9)])
+            later: Deferred[FolderPage] = Deferred()
+            reactor.callLater(0, later.callback, page_of([Entry(("far.txt",), Kind.FILE, 3, 1e9)], view))
             return later
 
-    site.site.origin = cast(Origin, Far())
+    site.lies_in(Far())
     assert await names(site) == ["far.txt"]
     assert asked_in == [threading.main_thread()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,11 +12,12 @@ from problem_site import BROWSER, ProblemSite, answering
 from site_files import next_tick
 from twisted.internet import reactor
 
-from twistedsite.origins.interface import Entry, Kind
-from twistedsite.origins.local import LocalFolder, LocalOrigin
+from twistedsite.origins import version
+from twistedsite.origins.interface import Entry, Kind, PageView
+from twistedsite.origins.local import LocalOrigin
+from twistedsite.origins.local_files import LocalFolder
+from twistedsite.origins.sorted_names import SortedNamesCache
 from twistedsite.pages import listing
-from twistedsite.resources.cache import signatures
-from twistedsite.resources.cache.sorted_names import Orders
 
 FOLDER = Entry((), Kind.FOLDER)
 
@@ -25,7 +25,7 @@ FOLDER = Entry((), Kind.FOLDER)
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One number for each time that the names of a folder were read; folders count as settled at once."""
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     times: list[int] = []
     names = LocalFolder.names
 
@@ -145,24 +145,19 @@ async def test_of_several_pages_only_the_files_shown_are_looked_at(
 
 
 def test_a_folder_that_has_changed_a_moment_ago_is_read_again(tmp_path: Path) -> None:
-    orders = Orders(time.time)
     origin = LocalOrigin(str(tmp_path))
     for number in range(5):
         (tmp_path / str(number)).touch()
-        with origin.folder(FOLDER) as folder:
-            order = orders.of(folder)
-        assert order is not None
-        assert order.files == [str(n) for n in range(number + 1)]
+        page = origin.list_page(FOLDER, PageView())
+        assert [entry.name for entry in page.entries] == [str(n) for n in range(number + 1)]
 
 
 def test_what_is_kept_is_bounded(tmp_path: Path, read: list[int]) -> None:
-    orders = Orders(time.time, limit=20)
-    origin = LocalOrigin(str(tmp_path))
+    origin = LocalOrigin(str(tmp_path), sorted_names=SortedNamesCache(limit=20))
     for name in "abc":
         (tmp_path / name).mkdir()
         for number in range(8):
             (tmp_path / name / str(number)).touch()
     for name in "abcbca":
-        with origin.folder(Entry((name,), Kind.FOLDER)) as folder:
-            orders.of(folder)
+        origin.list_page(Entry((name,), Kind.FOLDER), PageView())
     assert len(read) == 4

@@ -4,29 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_twisted
 from site_files import write
 
-from twistedsite.resources.cache import signatures
-from twistedsite.resources.mapping import folder, place
 from twistedsite.testing import ServedSite, serving
-
-
-@pytest.fixture
-def looked_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The paths that had to be looked up; files count as settled at once."""
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
-    paths: list[str] = []
-
-    async def find(path: tuple[str, ...], slash: bool, *site: Any) -> place.Place:
-        paths.append("/".join(("", *path)) + "/" * slash)
-        return await place.find(path, slash, *site)
-
-    monkeypatch.setattr(folder, "find", find)
-    return paths
 
 
 @pytest_twisted.async_yield_fixture

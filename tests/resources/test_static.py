@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import email
+import gzip
 import http.client
 import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_twisted
 from file_site import TWO_DAYS_AGO, FileSite, serving
 from twisted.internet import defer, reactor, threads
+from twisted.internet.task import deferLater
 
 from twistedsite.origins.interface import Entry, OpenFile
 from twistedsite.resources.content.conditional import format_date
@@ -176,14 +179,14 @@ async def test_a_download_is_resumed_only_where_the_file_is_the_same(files: File
 @pytest_twisted.ensureDeferred
 async def test_a_file_deleted_between_lookup_and_open_answers_404(files: FileSite) -> None:
     files.write("a.txt", b"content")
-    lookup = files.site.origin.lookup
+    lookup_many = files.site.origin.lookup_many
 
-    def delete_after_lookup(path: tuple[str, ...]) -> object:
-        entry = lookup(path)
+    def delete_after_lookup(paths: list[tuple[str, ...]]) -> object:
+        found = lookup_many(paths)
         (files.root / "a.txt").unlink()
-        return entry
+        return found
 
-    files.site.origin.lookup = delete_after_lookup
+    files.site.origin.lookup_many = delete_after_lookup
     assert (await files.ask("/a.txt")).status == 404
 
 
@@ -191,14 +194,14 @@ async def test_a_file_deleted_between_lookup_and_open_answers_404(files: FileSit
 async def test_a_file_replaced_between_lookup_and_open_is_told_as_it_was_opened(files: FileSite) -> None:
     files.write("a.txt", b"content")
     old = (await files.ask("/a.txt")).headers["etag"]
-    lookup = files.site.origin.lookup
+    lookup_many = files.site.origin.lookup_many
 
-    def replace_after_lookup(path: tuple[str, ...]) -> object:
-        entry = lookup(path)
+    def replace_after_lookup(paths: list[tuple[str, ...]]) -> object:
+        found = lookup_many(paths)
         files.write("a.txt", b"another content", TWO_DAYS_AGO + 1)
-        return entry
+        return found
 
-    files.site.origin.lookup = replace_after_lookup
+    files.site.origin.lookup_many = replace_after_lookup
     answer = await files.ask("/a.txt", if_none_match=old)
     assert (answer.status, answer.body) == (200, b"another content")
 
@@ -210,11 +213,11 @@ class ShortFile:
         self._file = file
         self.size, self.version, self.mtime = size, file.version, file.mtime
 
-    def fileno(self) -> int:
-        return self._file.fileno()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
-    def close(self) -> None:
-        self._file.close()
+    def duplicate(self) -> ShortFile:
+        return ShortFile(self._file.duplicate(), self.size)
 
 
 def shrink(files: FileSite, size: int) -> None:
@@ -251,6 +254,45 @@ async def test_an_origin_far_away_may_take_its_time_to_open(files: FileSite) -> 
     files.site.origin.open = open_later
     answer = await files.ask("/a.bin")
     assert (answer.status, answer.body) == (200, content)
+
+
+class FileElsewhere:
+    """A file without a descriptor here: its bytes come later."""
+
+    def __init__(self, file: OpenFile) -> None:
+        self._file = file
+        self.size, self.version, self.mtime, self.settled = file.size, file.version, file.mtime, file.settled
+
+    def fileno(self) -> None:
+        return None
+
+    def read_now(self, offset: int, length: int) -> None:
+        return None
+
+    def read(self, offset: int, length: int) -> defer.Deferred[Any]:
+        return deferLater(reactor, 0, self._file.read, offset, length)
+
+    def duplicate(self) -> FileElsewhere:
+        return FileElsewhere(self._file.duplicate())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_file_without_a_descriptor_is_sent_whole_in_parts_and_compressed(files: FileSite) -> None:
+    small, big = files.write("a.txt", b"0123456789" * 200), files.write("big.bin", os.urandom(1_000_000))
+    open_file = files.site.origin.open
+    files.site.origin.open = lambda entry: FileElsewhere(open_file(entry))
+    before = open_files_below(files.root)
+    assert (await files.ask("/a.txt")).body == small
+    assert (await files.ask("/big.bin")).body == big
+    assert (await files.ask("/big.bin", range="bytes=10-700000")).body == big[10:700001]
+    assert big[:10] in (await files.ask("/big.bin", range="bytes=0-9,500000-899999")).body
+    answer = await files.ask("/a.txt", accept_encoding="gzip")
+    assert (answer.headers["content-encoding"], gzip.decompress(answer.body)) == ("gzip", small)
+    assert ().status == 304
+    assert open_files_below(files.root) == before
 
 
 @pytest_twisted.ensureDeferred

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
+import attrs
 import msgspec
 import pytest
 import pytest_twisted
@@ -14,9 +15,11 @@ from test_compression import decode
 from twisted.internet import defer, reactor
 
 from twistedsite.http.connection.sendfile import ShortFileError
+from twistedsite.origins import version
+from twistedsite.origins.local_files import LocalFile
 from twistedsite.resources.content import encoded
 from twistedsite.resources.content.compression import CODINGS, SUFFIXES, encode
-from twistedsite.resources.content.encoded import EncodedBodies, Source
+from twistedsite.resources.content.encoded import EncodedBodies, FileVersion
 from twistedsite.settings.server import Coding
 
 TEXT = b"".join(b"line %d of a text that gets smaller\n" % number for number in range(3000))
@@ -30,7 +33,8 @@ def files(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FileSite]:
 
 @pytest.fixture
 def encodings(monkeypatch: pytest.MonkeyPatch) -> list[Coding]:
-    """The codings of all files that were compressed, in order."""
+    """The codings of all files that were compressed, in order; files count as settled at once."""
+    monkeypatch.setattr(version, "TICK_NS", -1)
     made: list[Coding] = []
 
     def counting(coding: Coding, data: bytes) -> bytes:
@@ -129,7 +133,8 @@ async def test_short_and_incompressible_texts_are_sent_as_they_are(files: FileSi
 async def test_the_settings_can_turn_it_off(files: FileSite) -> None:
     files.write("a.txt", TEXT)
     nothing = msgspec.structs.replace(files.site.settings.compression, codings=())
-    files.site.settings = msgspec.structs.replace(files.site.settings, compression=nothing)
+    settings = msgspec.structs.replace(files.site.settings, compression=nothing)
+    files.resource.site = attrs.evolve(files.site, settings=settings)
     answer = await files.ask("/a.txt", accept_encoding="gzip, br")
     assert answer.body == TEXT
     assert "vary" not in answer.headers
@@ -220,40 +225,44 @@ async def test_a_file_that_may_still_be_written_is_compressed_anew(files: FileSi
     assert encodings == ["br", "br"]
 
 
-def opened(files: FileSite) -> BinaryIO:
-    return (files.root / "a.txt").open("rb")
+@contextlib.contextmanager
+def opened(files: FileSite) -> Iterator[LocalFile]:
+    with (files.root / "a.txt").open("rb") as file:
+        yield LocalFile.of(file.fileno())
 
 
-def source(name: str) -> Source:
-    return Source("site", (name,), "1", "gzip")
+def source(name: str) -> FileVersion:
+    return FileVersion("site", (name,), "1", "gzip")
 
 
 @pytest_twisted.ensureDeferred
 async def test_the_cache_keeps_what_was_used_last_within_its_limit(files: FileSite, encodings: list[Coding]) -> None:
     files.write("a.txt", TEXT)
     one = len(encode("gzip", TEXT)) + 600
-    bodies = EncodedBodies(2 * one, files.site.delivery.background)
+    bodies = EncodedBodies(2 * one, files.site.services.background)
     with opened(files) as file:
         for name in ("a", "b", "a", "c", "a", "b"):
-            await bodies.get(source(name), file.fileno(), len(TEXT), keep=True)
+            await bodies.get(source(name), file, keep=True)
     assert len(encodings) == 4
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_cache_without_room_keeps_nothing(files: FileSite, encodings: list[Coding]) -> None:
     files.write("a.txt", TEXT)
-    bodies = EncodedBodies(0, files.site.delivery.background)
+    bodies = EncodedBodies(0, files.site.services.background)
     with opened(files) as file:
         for _ in range(2):
-            assert await bodies.get(source("a"), file.fileno(), len(TEXT), keep=True)
+            assert await bodies.get(source("a"), file, keep=True)
     assert len(encodings) == 2
 
 
 @pytest_twisted.ensureDeferred
 async def test_a_file_that_shrank_is_not_compressed(files: FileSite) -> None:
     files.write("a.txt", TEXT)
-    bodies = EncodedBodies(10**6, files.site.delivery.background)
+    bodies = EncodedBodies(10**6, files.site.services.background)
     with opened(files) as file:
+        os.truncate(files.root / "a.txt", len(TEXT) - 1)
         with pytest.raises(ShortFileError):
-            await bodies.get(source("a"), file.fileno(), len(TEXT) + 1, keep=True)
-        assert await bodies.get(source("a"), file.fileno(), len(TEXT), keep=True)
+            await bodies.get(source("a"), file, keep=True)
+        files.write("a.txt", TEXT)
+        assert await bodies.get(source("a"), file, keep=True)

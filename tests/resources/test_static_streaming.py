@@ -15,7 +15,7 @@ import pytest_twisted
 from file_site import FileSite, serving
 from twisted.internet import reactor, threads
 
-from twistedsite.resources.content import sending
+from twistedsite.origins.local_files import LocalFile
 
 pytestmark = pytest.mark.quiet
 
@@ -40,7 +40,7 @@ def files(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FileSite]:
 @pytest.fixture
 def cold_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is in the system's memory: every read takes a thread."""
-    monkeypatch.setattr(sending, "read_cached", lambda *_: None)
+    monkeypatch.setattr(LocalFile, "read_now", lambda *_: None)
 
 
 @pytest.mark.usefixtures("cold_disk")

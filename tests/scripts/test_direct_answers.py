@@ -17,7 +17,7 @@ from twisted.internet.task import deferLater
 
 from twistedsite.http.connection.channel import Channel
 from twistedsite.http.request import Request
-from twistedsite.resources.cache import signatures
+from twistedsite.origins import version
 from twistedsite.resources.kinds.script import ScriptResource
 from twistedsite.testing import ServedSite, serving
 
@@ -52,7 +52,7 @@ HEADS = {
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The paths of the Requests that were made; files count as settled at once."""
-    monkeypatch.setattr(signatures, "SETTLED", -60.0)
+    monkeypatch.setattr(version, "TICK_NS", -1)
     made: list[bytes] = []
     make = Channel.make_request
 

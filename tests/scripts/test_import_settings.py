@@ -107,7 +107,7 @@ async def test_rootpkg_makes_the_folder_a_package(tmp_path: Path) -> None:
 
 @pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         ("/app/", "/app|/"),
         ("/app/a/b.css", "/app|/a/b.css"),
@@ -119,7 +119,7 @@ async def test_rootpkg_makes_the_folder_a_package(tmp_path: Path) -> None:
     ],
 )
 @pytest_twisted.ensureDeferred
-async def test_one_handler_answers_every_url_below_its_folder(tmp_path: Path, url: str, told: str) -> None:
+async def test_one_handler_answers_every_url_below_its_folder(tmp_path: Path, url: str, expected: str) -> None:
     write(tmp_path, "app/_folder.toml", "handler = '../_code/all.py'\n[options]\nown = 'app'")
     write(tmp_path, "app/free/_folder.toml", "handler = ''")
     write(tmp_path, "app/free/x.py", "print('free')")
@@ -136,7 +136,7 @@ async def test_one_handler_answers_every_url_below_its_folder(tmp_path: Path, ur
     )
     async with serving(tmp_path) as site:
         for _ in range(2):
-            assert await text_of(site, url) == told
+            assert await text_of(site, url) == expected
         assert (await site.get("/app")).status == 301
         write(tmp_path, "app/_folder.toml", "")
         assert (await site.get("/app/nothing")).status == 404

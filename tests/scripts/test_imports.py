@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest_twisted
 from site_files import write
 from twisted.internet.defer import ensureDeferred, gatherResults
 
-from twistedsite.scripts.code.cache import CodeCache, is_settled
+from twistedsite.origins.version import is_settled
+from twistedsite.scripts.code.cache import CodeCache
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.testing import ServedSite, serving
 
@@ -195,7 +197,8 @@ async def test_a_module_of_the_library_gives_way_to_a_neighbour_that_comes(tmp_p
 
 
 def site_folder_is_settled(folder: Path) -> bool:
-    return is_settled(folder.stat())
+    now = time.time_ns()
+    return is_settled(folder.stat(), now)
 
 
 @pytest.mark.isolation("threads", "workers")

@@ -173,13 +173,13 @@ async def test_scripts_whose_names_differ_by_a_dot_only_are_modules_of_their_own
 def test_sites_do_not_share_an_interpreter_of_one_name(tmp_path: Path) -> None:
     from twistedsite.scripts.code.cache import CodeCache
     from twistedsite.scripts.importing.interpreters import Interpreters
-    from twistedsite.scripts.messages.imports import Imports
+    from twistedsite.scripts.messages.imports import ImportSettings
 
     interpreters = Interpreters(CodeCache())
     found = []
     for site in ("one", "two"):
         root = str(write(tmp_path, f"{site}/state.py", "seen = []").parent)
-        interpreter = interpreters.get(root, Imports(interpreter="shop", root=root, interpreter_folder=root))
+        interpreter = interpreters.get(root, ImportSettings(interpreter="shop", root=root, interpreter_folder=root))
         names: dict[str, object] = {"__builtins__": interpreter.builtins}
         exec("import state", names)
         found.append((interpreter.table, names["state"]))

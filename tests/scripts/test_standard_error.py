@@ -53,7 +53,7 @@ async def test_lines_that_are_written_at_once_are_logged_in_one_piece_and_escape
     async with serving(tmp_path) as site:
         with logged() as log:
             assert (await site.get("/x.py")).text == "page\n"
-            await told(log, "three")
+            await logged_lines(log, "three")
     assert "site: x.py: one \ufffd[31m\ufffdtwo\nthree" in log()
 
 
@@ -70,7 +70,7 @@ async def test_scripts_that_write_at_once_do_not_share_a_line(tmp_path: Path) ->
             asked = [site.get(f"/x.py?n={n}") for n in range(8)]
             for answer in asked:
                 assert (await answer).status == 200
-            await told(log, *(str(n) * 20 for n in range(8)))
+            await logged_lines(log, *(str(n) * 20 for n in range(8)))
     lines = [line.removeprefix("site: x.py: ") for line in log().splitlines() if line.startswith("site: x.py: ")]
     assert sorted(set(lines)) == [str(n) * 20 for n in range(8)]
     assert len(lines) == 8 * 50
@@ -84,9 +84,9 @@ async def test_a_flood_of_lines_is_cut_off_and_the_next_script_is_heard_again(tm
     async with serving(tmp_path) as site:
         with logged() as log:
             assert (await site.get("/flood.py")).text == "page\n"
-            await told(log, "it has written too much")
+            await logged_lines(log, "it has written too much")
             assert (await site.get("/next.py")).status == 200
-            await told(log, "oh no")
+            await logged_lines(log, "oh no")
     assert len(log()) < 200_000
     assert log().count("it has written too much") == 1
     assert "site: next.py: oh no" in log()
@@ -101,7 +101,7 @@ async def test_what_stood_there_stands_there_again_when_the_server_ends(tmp_path
     assert (sys.stdout, sys.stderr) == before
 
 
-async def told(log: object, *expected: str) -> None:
+async def logged_lines(log: object, *expected: str) -> None:
     """Wait until the log has all of `expected`: a worker's lines may come a moment after its answer."""
     assert callable(log)
     while not all(text in log() for text in expected):

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from twistedsite.sessions.interface import SessionStore
+from twistedsite.sessions.interface import ServerSessionStore
 from twistedsite.sessions.stores import open_store
 from twistedsite.settings.server import SessionSettings
 
 
 class HandClock:
-    """Seconds that pass when told."""
+    """A clock that `advance` moves."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -26,9 +26,6 @@ class HandClock:
         self.now += seconds
 
 
-StoreMaker = Callable[..., SessionStore]
-
-
 @pytest.fixture
 def clock() -> HandClock:
     return HandClock()
@@ -37,11 +34,11 @@ def clock() -> HandClock:
 @pytest.fixture(params=["memory", "sqlite"])
 def make_store(
     request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock
-) -> Iterator[Callable[..., SessionStore]]:
+) -> Iterator[Callable[..., ServerSessionStore]]:
     """Makes a store with the settings given by name."""
-    made: list[SessionStore] = []
+    made: list[ServerSessionStore] = []
 
-    def make(**settings: Any) -> SessionStore:
+    def make(**settings: Any) -> ServerSessionStore:
         spec = request.param if request.param == "memory" else f"sqlite:{tmp_path}/sessions.db"
         made.append(open_store(spec, SessionSettings(**settings), clock))
         return made[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twistedsite.settings.users import NoUserError, Users, uid_range
+from twistedsite.settings.users import NoUserError, SiteUsers, uid_range
 
 
 def test_a_range_has_both_its_ends() -> None:
@@ -20,14 +20,14 @@ def test_what_is_no_range_of_users_is_refused(text: str) -> None:
 
 
 def test_a_site_has_the_same_user_each_time() -> None:
-    first, second = (Users(range(200_000, 265_536)) for _ in range(2))
+    first, second = (SiteUsers(range(200_000, 265_536)) for _ in range(2))
     names = [f"site{number}" for number in range(500)]
     assert {name: first.of(name) for name in names} == {name: second.of(name) for name in names}
     assert {name: first.of(name) for name in reversed(names)} == {name: second.of(name) for name in names}
 
 
 def test_no_two_sites_have_one_user() -> None:
-    users = Users(range(100, 600))
+    users = SiteUsers(range(100, 600))
     assert {users.of(f"site{number}") for number in range(500)} == set(range(100, 600))
     with pytest.raises(NoUserError, match="500 users are too few for the sites"):
         users.of("one more")
@@ -35,7 +35,7 @@ def test_no_two_sites_have_one_user() -> None:
 
 
 def test_a_user_that_is_given_by_name_is_no_other_sites() -> None:
-    users = Users(range(100, 102))
+    users = SiteUsers(range(100, 102))
     assert users.of("fixed", 100) == 100
     assert users.of("a") == 101
     with pytest.raises(NoUserError, match="too few"):
@@ -45,5 +45,5 @@ def test_a_user_that_is_given_by_name_is_no_other_sites() -> None:
 
 
 def test_without_users_there_are_none() -> None:
-    assert Users(range(0)).of("a") is None
-    assert Users(range(0)).of("a", 7) == 7
+    assert SiteUsers(range(0)).of("a") is None
+    assert SiteUsers(range(0)).of("a", 7) == 7

@@ -9,13 +9,15 @@ import msgspec
 from twisted.logger import Logger
 
 from twistedsite.hosts.registry import Registry
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.connection.pending import PendingResponse
-from twistedsite.http.content import ContentLimits, content_limits
+from twistedsite.http.content import content_limits
 from twistedsite.http.message.head import RequestHead
 from twistedsite.http.message.response import PreparedResponse
 from twistedsite.resources.mapping.builder import BuiltSite, build_on
-from twistedsite.resources.site.server import Shared
-from twistedsite.sessions.stores import SessionStores
+from twistedsite.resources.site.server import ServerResources
+from twistedsite.sessions.interface import ServerSessionStore
+from twistedsite.sessions.stores import open_store
 from twistedsite.settings.hosts import host_name
 from twistedsite.settings.sites import DEFAULT_SITE, SiteSettings, default_site, nested
 
@@ -31,11 +33,11 @@ class Sites:
 
     _log = Logger()
 
-    def __init__(self, registry: Registry, shared: Shared) -> None:
+    def __init__(self, registry: Registry, shared: ServerResources) -> None:
         self.registry = registry
         self._shared = shared
-        self._answers = shared.delivery.answers
-        self._sessions: SessionStores | None = None
+        self._answers = shared.services.answers
+        self._sessions: ServerSessionStore | None = None
         self._default: SiteSettings | None = None
         if (settings := shared.settings).root:
             # Beside others it has no health document: that is the server's.
@@ -66,7 +68,7 @@ class Sites:
         Raises SettingsError as `open_store` and `build_on` do, and SessionError.
         """
         settings = self._shared.settings
-        self._sessions = SessionStores(settings.sessions, settings.session, self._shared.reactor.seconds)
+        self._sessions = open_store(settings.sessions, settings.session, self._shared.reactor.seconds)
         self._sessions.drop_older(max(s.session.absolute for s in (settings, *(site.settings for site in self.known))))
         in_workers = [site for site in self.known if site.settings.isolation == "workers"]
         if in_workers:
@@ -133,7 +135,7 @@ class Sites:
         sessions = self._sessions
         assert sessions is not None
         own = site.name == DEFAULT_SITE
-        store = sessions.default() if own else sessions.of_site(site.name, site.settings.session)
+        store = sessions if own else sessions.for_site(site.name, site.settings.session)
         built = build_on(self._shared, site, store)
         self._built[site.name] = (site, built)
         return built

@@ -1,4 +1,4 @@
-"""The pages that the server itself shows: what they say, how they look, and which form of them a client gets.
+"""The pages that the server itself shows: their texts, their look, and their form (HTML, JSON or text).
 
-Plain functions from data to text, without Twisted: called on the reactor, in script threads and in workers.
+They are plain functions from data to text, without Twisted: the reactor, threads of scripts and workers call them.
 """

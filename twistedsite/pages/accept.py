@@ -1,28 +1,28 @@
-"""Which form of a page a client gets: HTML, JSON or plain text, by what its `Accept` names."""
+"""Chooses the form of a page, HTML, JSON or plain text, by the field `Accept`."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-Representation = Literal["html", "json", "text"]
+PageForm = Literal["html", "json", "text"]
 
-_NAMED: dict[str, Representation] = {
+_NAMED: dict[str, PageForm] = {
     "text/html": "html",
     "application/xhtml+xml": "html",
     "application/json": "json",
     "application/problem+json": "json",
     "text/plain": "text",
 }
-_ORDER: tuple[Representation, ...] = ("html", "json", "text")
+_ORDER: tuple[PageForm, ...] = ("html", "json", "text")
 
 
-def choose(accept: str | None, default: Representation) -> Representation:
-    """Return what a client with this `Accept` field gets (RFC 9110, 12.5.1).
+def choose(accept: str | None, default: PageForm) -> PageForm:
+    """Return the form for a client with this `Accept` field (RFC 9110, 12.5.1).
 
-    The form named with the highest weight wins; among equals HTML, then JSON. A wildcard stands for `default`, and so
-    does a field that is absent or names none of the three.
+    The form with the highest weight wins; among equals HTML, then JSON. A wildcard means `default`, and so does a field
+    that is absent or names none of the three.
     """
-    named: dict[Representation, float] = {}
+    named: dict[PageForm, float] = {}
     wildcard = 0.0
     for item in (accept or "*/*").split(","):
         media_type, _, parameters = item.strip().lower().partition(";")
@@ -37,8 +37,8 @@ def choose(accept: str | None, default: Representation) -> Representation:
     return next(form for form in _ORDER if named.get(form) == best)
 
 
-def error_form(accept: str | None) -> Representation:
-    """What a client with this `Accept` field gets as an error page: plain text where it names nothing."""
+def error_form(accept: str | None) -> PageForm:
+    """The form of an error page for a client with this `Accept` field: plain text where it names none."""
     return choose(accept, "text")
 
 

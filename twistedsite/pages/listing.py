@@ -1,7 +1,4 @@
-"""What a listing shows: which rows, in which order, on which page; and its JSON and plain text forms.
-
-Made from plain rows, so that ten thousand of them can be sorted in a thread while the reactor goes on.
-"""
+"""What a listing shows of the rows of a page, what a visitor may ask for, and its JSON and plain text forms."""
 
 from __future__ import annotations
 
@@ -20,7 +17,6 @@ Order = Literal["asc", "desc"]
 
 _FIRST_ORDER: dict[Sort, Order] = {"name": "asc", "size": "desc", "time": "desc"}
 """The order that a click on a column's head gives first."""
-_NUMBER = re.compile(r"\d+", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]+", re.ASCII)
 """A name that is its own URL (RFC 3986, 2.3)."""
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -133,42 +129,6 @@ class ListingPage(msgspec.Struct, frozen=True):
         return "" if self.size is None else human_size(self.size)
 
 
-def arrange(path: tuple[str, ...], rows: list[Row], view: View) -> ListingPage:
-    """Sort `rows`, folders first, and cut out the page asked for, or the last one."""
-    ordered = sorted(rows, key=lambda row: natural_key(row.name), reverse=view.sort == "name" and view.order == "desc")
-    if view.sort == "size":
-        ordered.sort(key=lambda row: row.size, reverse=view.order == "desc")
-    elif view.sort == "time":
-        ordered.sort(key=lambda row: row.mtime, reverse=view.order == "desc")
-    ordered.sort(key=lambda row: not row.folder)
-    folders = sum(row.folder for row in rows)
-    return page_with(path, ordered[page_of(len(rows), view)], view, folders, len(rows) - folders)
-
-
-def page_of(count: int, view: View) -> slice:
-    """Which of `count` rows are on the page asked for, or on the last one."""
-    page = min(view.page, _pages(count))
-    return slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
-
-
-def page_with(path: tuple[str, ...], rows: list[Row], view: View, folders: int, files: int) -> ListingPage:
-    """The page of the `rows` that `page_of` tells, of a folder with so many `folders` and `files`."""
-    pages = _pages(folders + files)
-    return ListingPage(
-        path=path,
-        rows=rows,
-        view=msgspec.structs.replace(view, page=min(view.page, pages)),
-        folders=folders,
-        files=files,
-        size=sum(row.size for row in rows if not row.folder) if pages == 1 else None,
-        pages=pages,
-    )
-
-
-def _pages(count: int) -> int:
-    return max(1, -(-count // PAGE_SIZE))
-
-
 def listing_json(listing: ListingPage) -> bytes:
     """The page as a JSON object; sizes in bytes, times in ISO 8601."""
     entries = [
@@ -202,19 +162,6 @@ def listing_text(listing: ListingPage) -> str:
             f"... page {listing.view.page} of {listing.pages}, next: {listing.view.link(listing.view.page + 1)}"
         )
     return "".join(line + "\n" for line in lines)
-
-
-def natural_key(name: str) -> str:
-    """Sort key: case does not count, and `file 9` comes before `file 10`.
-
-    One string, since a sort holds Python's global lock to its end, and strings compare fastest.
-    """
-    return f"{_NUMBER.sub(_by_length, name.casefold())}\0{name}"
-
-
-def _by_length(number: re.Match[str]) -> str:
-    digits = number[0].lstrip("0")
-    return f"0{chr(len(digits))}{digits}"
 
 
 def visible(name: str) -> str:

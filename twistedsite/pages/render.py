@@ -1,7 +1,7 @@
-"""The built-in pages as functions: data in, a whole HTML document out, its Content-Security-Policy beside it.
+"""The built-in pages as functions from data to a whole HTML document, with its Content-Security-Policy.
 
-Templates are compiled once, autoescape is always on, and a page loads nothing from anywhere: its style is inline and
-named by its hash in the policy.
+Templates are compiled once, and autoescape is always on. A page loads no other file: its style is inline, and the
+policy has the hash of it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Report(Protocol):
 
 
 class RequestSummary(msgspec.Struct, kw_only=True):
-    """The request as the debug page shows it; whoever makes it has redacted its secrets."""
+    """The request as the debug page shows it. Its secrets are redacted already."""
 
     method: str
     target: str
@@ -133,7 +133,7 @@ def error_page(
 
 
 def traceback_page(report: Report, request: RequestSummary, status: int) -> str:
-    """The debug page: where a script failed, or for status 504 where it stood when its time was up."""
+    """The debug page: where a script failed or, for status 504, where it was when its time was up."""
     return _traceback.render(
         style=_TRACEBACK_STYLE,
         report=report,
@@ -151,7 +151,7 @@ def listing_page(listing: ListingPage) -> str:
 
 
 def _listing_row(row: Row) -> str:
-    """A row of the table. Not by the template: there may be a thousand, and Jinja takes several times as long."""
+    """A row of the table. It is not in the template: there may be a thousand, and Jinja takes several times as long."""
     href, modified = row.href, row.modified
     opening, closing = (f'<a href="{escape(href)}">', "</a>") if href else (_NO_ADDRESS, "</span>")
     symbol, slash = (_FOLDER_SYMBOL, "/") if row.folder else (_FILE_SYMBOL, "")
@@ -164,5 +164,5 @@ def _listing_row(row: Row) -> str:
 
 
 def markdown_page(title: str, content: str) -> str:
-    """A Markdown file's page; `content` is HTML and goes in as it is."""
+    """The page of a Markdown file. `content` is HTML, and is not escaped."""
     return _markdown.render(style=_MARKDOWN_STYLE, title=title, content=Markup(content))

@@ -1,4 +1,4 @@
-"""What each status means to the person who meets it: its reason phrase, what failed, and what to do."""
+"""The text of each status for visitors: its reason phrase, what failed, and what to do."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _TEXTS: dict[int, tuple[str, str]] = {
 
 
 def reason(status: int) -> str:
-    """The reason phrase of `status`; a general one where it has none."""
+    """The reason phrase of `status`, or a general one."""
     if status in _REASONS:
         return _REASONS[status]
     try:

@@ -1,9 +1,11 @@
-"""The words that every session store speaks. A store may block: script threads call it, never the reactor's."""
+"""What a session store does. A store may block: threads of scripts call it, never the reactor's thread."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
+
+from twistedsite.settings.server import SessionSettings
 
 SessionData = dict[str, Any]
 """Attribute name -> value."""
@@ -18,13 +20,13 @@ class SessionBusyError(SessionError):
 
 
 class SessionStore(Protocol):
-    """Sessions by id. `id` is the 256-bit random name in the visitor's cookie; stores keep only its hash."""
+    """The sessions of one site, by id: the 256-bit random name in the visitor's cookie. Stores keep only its hash."""
 
     def lock(self, id: str, timeout: float) -> AbstractContextManager[None]:
         """Hold the session `id` for one request at a time, waiting at most `timeout` seconds.
 
-        Raises SessionBusyError. Between two holders of one id no change is lost. Leaving it
-        is harmless before it was entered, and twice.
+        Raises SessionBusyError. Between two holders of one id no change is lost. The lock may be left before it was
+        entered, and twice.
         """
         ...
 
@@ -46,4 +48,22 @@ class SessionStore(Protocol):
 
     def close(self) -> None:
         """Write what is to be written and release what is held."""
+        ...
+
+
+class ServerSessionStore(SessionStore, Protocol):
+    """The sessions of a server: of the site of its own `root`, and of each further site by name."""
+
+    def for_site(self, site: str, settings: SessionSettings) -> SessionStore:
+        """The sessions of the site `site`, with limits of its own. Ids of other sites' sessions are unknown there.
+
+        Its `close` leaves the other sites' sessions open. Raises SessionError.
+        """
+        ...
+
+    def drop_older(self, seconds: float) -> None:
+        """Delete all sessions that began at least `seconds` ago, also of sites that no longer exist.
+
+        It is called before any site is asked for. Raises SessionError.
+        """
         ...

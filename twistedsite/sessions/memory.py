@@ -28,7 +28,7 @@ class _Kept(msgspec.Struct):
 
 
 class MemoryStore:
-    """A SessionStore. `clock` tells the time in seconds; any origin will do."""
+    """A ServerSessionStore. `clock` gives the time in seconds, from any origin."""
 
     def __init__(self, settings: SessionSettings, clock: Callable[[], float]) -> None:
         self._settings = settings
@@ -37,6 +37,12 @@ class MemoryStore:
         self._guard = threading.Lock()
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         """Least recently used first."""
+
+    def for_site(self, site: str, settings: SessionSettings) -> MemoryStore:
+        return MemoryStore(settings, self._clock)
+
+    def drop_older(self, seconds: float) -> None:
+        """Does nothing: before any site is asked for, memory holds no session."""
 
     def lock(self, id: str, timeout: float) -> AbstractContextManager[None]:
         return self._locks.lock(stored_name(id), timeout)

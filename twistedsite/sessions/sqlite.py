@@ -1,7 +1,7 @@
 """Sessions in an SQLite file: they survive restarts and crashes of the server, and hold JSON values only.
 
-One server process owns the file; the locks between requests are that process's. Several sites may share a file: what
-is one site's is nothing to another.
+One server process owns the file, and the locks between requests are in its memory. Several sites may share a file; each
+finds its own sessions only.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _explained(method: Callable[Concatenate[SqliteStore, P], T]) -> Callable[Con
 
 
 class SqliteStore:
-    """A SessionStore in the file `path`, made with mode 0600 where there is none. `clock`: seconds since the epoch.
+    """A ServerSessionStore in the file `path`. A new file gets mode 0600. `clock`: seconds since the epoch.
 
     Raises SessionError where the file cannot be used.
     """
@@ -82,10 +82,6 @@ class SqliteStore:
 
     @_explained
     def for_site(self, site: str, settings: SessionSettings) -> SqliteStore:
-        """The sessions of the site `site` in the same file, with limits of its own; its `close` leaves the file open.
-
-        Raises SessionError.
-        """
         store = copy.copy(self)
         store._site, store._settings, store._locks = site, settings, LockTable()
         with self._guard:
@@ -94,7 +90,6 @@ class SqliteStore:
 
     @_explained
     def drop_older(self, seconds: float) -> None:
-        """Drop what began so long ago, of every site, also of those that are no more."""
         with self._guard, self._db as db:
             db.execute("DELETE FROM session WHERE created <= ?", (self._clock() - seconds,))
             self._count = self._counted()

@@ -1,4 +1,4 @@
-"""What can be said of who may enter: `[auth]` of a folder, and `[auth]` of the server."""
+"""Authentication: `[auth]` of a folder, and `[auth]` of the server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class FolderAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`[auth]` of `_folder.toml`: who may enter the folder and all below it."""
 
     whole: ClassVar = True
-    """Its keys depend on each other: they are judged together."""
+    """Its keys depend on each other, so they are checked together."""
 
     file: str = ""
     """A file of users and hashes of their passwords, relative to this folder: see `scriptsite hash-password`. Its
@@ -52,13 +52,13 @@ class FolderAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds in a folder that somebody has to be let into."""
+    """The authentication of a folder, after inheritance."""
 
     folder: tuple[str, ...]
-    """The folder whose settings say so, as segments from the site's root."""
+    """The folder whose settings have this `[auth]`, as segments from the site's root."""
     said: FolderAuth
     scripts: bool
-    """Whether scripts run in that folder; else a module of its own does not either."""
+    """Whether scripts run in that folder. Where they do not, an authentication module does not either."""
 
     def asks(self, method: str) -> bool:
         """Whether a request by `method` needs a password here."""

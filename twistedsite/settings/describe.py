@@ -1,4 +1,4 @@
-"""What the settings' own source says of them, for `--help` and for the settings reference: one text in one place."""
+"""The docstrings of the settings, for `--help` and for the settings reference."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class FieldNote(msgspec.Struct, frozen=True):
     name: str
     type: Any
     annotation: str
-    """The type as it stands in the source."""
+    """The type, as written in the source."""
     default: Any
     """`msgspec.NODEFAULT` where there is none."""
     text: str
-    """The string below the field, in one line."""
+    """The docstring below the field, in one line."""
 
 
 def describe(kind: type[msgspec.Struct]) -> list[FieldNote]:
@@ -46,7 +46,7 @@ def describe(kind: type[msgspec.Struct]) -> list[FieldNote]:
 
 
 def spell(value: object) -> str:
-    """Return a setting's value as an operator would write it on the command line."""
+    """Return a setting's value as it is written on the command line."""
     if isinstance(value, Duration | Size):
         return value.spelling
     if isinstance(value, bool):

@@ -1,6 +1,6 @@
-"""The settings of one folder: `_folder.toml` as written, and what holds once the folders above have spoken.
+"""The settings of one folder: `_folder.toml` as written, and the settings after inheritance.
 
-A folder can lower a limit of the server, never raise it; it can turn scripts off, never on.
+A folder can lower a limit of the server, and never raise it. It can turn scripts off, and never on.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110, 5.6.2)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _FRAMING = {"connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-"""Fields that only the server itself can write."""
+"""Fields that only the server itself writes."""
 
 
 class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,7 +115,7 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds in one folder: every field has a value."""
+    """The settings of one folder after inheritance: every field has a value."""
 
     debug: bool
     autoreload: bool
@@ -132,23 +132,23 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
     dialect: str = "python"
     interpreter: str = ""
     interpreter_folder: tuple[str, ...] = ()
-    """Where `interpreter` was named."""
+    """The folder whose settings name `interpreter`."""
     pythonpath: tuple[str, ...] | None = None
-    """Paths below the site's root, without a slash at their head; absolute ones are outside of the site."""
+    """Paths from the site's root, without a slash at the start. Absolute paths are outside of the site."""
     pythonpath_allowed: tuple[str, ...] = ()
-    """What the server allows to be named outside of the site."""
+    """The folders outside of the site that the server allows."""
     rootpkg: str = ""
     rootpkg_folder: tuple[str, ...] = ()
     handler: tuple[str, ...] = ()
-    """The script's path; empty: there is none."""
+    """The path of the script; empty: none."""
     handler_folder: tuple[str, ...] = ()
-    """Where `handler` was named: it answers what is below."""
+    """The folder whose settings name `handler`. The handler answers every URL below it."""
     extensions: dict[str, str] = {}
     auth: Auth | None = None
 
     @classmethod
     def of_server(cls, server: ServerSettings) -> FolderSettings:
-        """What holds above the site's own folder."""
+        """The settings above the site's root folder."""
         return cls(
             debug=server.debug,
             autoreload=server.autoreload,
@@ -166,7 +166,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def with_file(self, file: FolderFile, folder: tuple[str, ...] = ()) -> FolderSettings:
-        """What holds in `folder`, a path from the site's root below this one, whose `_folder.toml` is `file`.
+        """The settings of `folder`, a path from the site's root below this one, whose `_folder.toml` is `file`.
 
         Raises ValueError for a path in it that leads out of the site.
         """

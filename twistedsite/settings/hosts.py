@@ -1,4 +1,4 @@
-"""How the operator writes the hosts of a site: a name, `*.` and a name, or an address; and the one spelling of each."""
+"""Host names in one spelling each: those of a site in the settings, and those in Host fields."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 MAX_NAME: Final = 253
-"""Characters of a host name (RFC 1035, 2.3.4, less what separates and ends it on the wire)."""
+"""Most characters of a host name (RFC 1035, 2.3.4, without separators)."""
 
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME: Final = re.compile(rf"(?:\*\.)?{_LABEL}(?:\.{_LABEL})*", re.ASCII)

@@ -16,9 +16,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`")
 _OWN_CHECK = re.compile(r"(?P<key>[\w.]+): (?P<problem>.*)", re.DOTALL)
-"""A ValueError of a struct's own `__post_init__`: it names its key, within that struct, itself."""
+"""A ValueError of a struct's `__post_init__`. It names its key itself."""
 _ANY_NAME = "[*]"
-"""What stands in the path to a value for a key of a table whose keys are names; msgspec's `[...]` has dots."""
+"""In the path to a value: a key of a table whose keys are names. msgspec's `[...]` has dots."""
 _BROKEN_TOML = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 _TYPES = {
     "bool": "true or false",
@@ -41,7 +41,7 @@ class SettingsError(Exception):
         self.key = key
         self.problem = problem
         self.line = line
-        """Line in the file, from 1; 0 where it is not known from the fault itself."""
+        """Line in the file, from 1; 0 where the error does not say it."""
         super().__init__(": ".join(part for part in (source, key, problem) if part))
 
 
@@ -59,7 +59,7 @@ def parse_toml(text: bytes, source: str) -> dict[str, object]:
 
 
 def convert(table: Mapping[str, object], kind: type[S], source: str, *, strict: bool = True) -> S:
-    """Return `table` as a `kind`, checking names and types; raises SettingsError for the first fault.
+    """Convert `table` to `kind`, with checks of names and types. Raises SettingsError for the first fault.
 
     With `strict` off, text stands for what it spells (`"16"` a number, `"true"` a switch): options, environment.
     """
@@ -70,7 +70,7 @@ def convert(table: Mapping[str, object], kind: type[S], source: str, *, strict: 
 
 
 def faults(table: Mapping[str, object], kind: type[S], source: str) -> Iterator[SettingsError]:
-    """Yield every fault that `convert` would find in `table`, each naming its own key."""
+    """Yield each fault that `convert` would find in `table`, with its key."""
     for path, single in _singles(table, kind):
         try:
             convert(single, kind, source)
@@ -115,7 +115,7 @@ def _explained(error: msgspec.ValidationError, kind: type[msgspec.Struct], sourc
 
 
 def _in_words(what: str) -> str:
-    """msgspec's message in the operator's words: "Expected `int`, got `str`" is about "a whole number", "text"."""
+    """msgspec's message for operators: "Expected `int`, got `str`" becomes "a whole number", "text"."""
     words = re.sub(r"`([^`]+)`", lambda types: " or ".join(_TYPES.get(t, t) for t in types[1].split(" | ")), what)
     return words[:1].lower() + words[1:]
 

@@ -1,4 +1,4 @@
-"""`[sites.NAME]`: what the settings file says of one of several sites. What holds on it then is told by `sites.py`."""
+"""`[sites.NAME]`: the settings of one of several sites, as written. `sites` applies them to the server's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twistedsite.settings.units import Duration, Size
 from twistedsite.settings.values import Count, Isolation, OptionValue, Uid, parse_paths
 
 
-class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SiteWorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME.workers]`: what one site's processes may take; what is left out is as in `[workers]`."""
 
     max_workers: Count | UnsetType = UNSET
@@ -34,7 +34,7 @@ class SiteWorkers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The number of the user that its processes run as; else one of `uids`, if there are some."""
 
 
-class SiteSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SiteSessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME.session]`: the sessions of one site; what is left out is as in `[session]`."""
 
     idle: Duration | UnsetType = UNSET
@@ -47,7 +47,7 @@ class SiteSession(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
 
 
-class SiteStorage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SiteStorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME.storage]`: what the scripts of one site may keep; what is left out is as in `[storage]`."""
 
     writable: tuple[str, ...] | UnsetType = UNSET
@@ -62,7 +62,7 @@ class SiteStorage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             parse_paths(self.writable, "writable")
 
 
-class SiteForms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SiteFormLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME.forms]`: what a form that is sent to one site may hold; what is left out is as in `[forms]`."""
 
     fields: Count | UnsetType = UNSET
@@ -75,7 +75,7 @@ class SiteForms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Header fields of one part of a multipart form; more: 400."""
 
 
-class SiteBackground(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SiteBackgroundSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME.background]`: background requests of one site; what is left out is as in `[background]`."""
 
     per_request: Count | UnsetType = UNSET
@@ -95,7 +95,7 @@ class SiteBackground(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Also to addresses of this machine and of private networks; else to public addresses only."""
 
 
-class SiteAuth(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SiteAuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[sites.NAME.auth]`: passwords of one site, and those who guess them; what is left out is as in `[auth]`."""
 
     attempts: int | UnsetType = UNSET
@@ -141,12 +141,12 @@ class SiteTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Largest body of a request to this site, in bytes; larger: 413. It may be more than the server's."""
     options: dict[str, OptionValue] = {}
     """Names of your own that its scripts can read, added to the server's."""
-    workers: SiteWorkers = SiteWorkers()
-    session: SiteSession = SiteSession()
-    storage: SiteStorage = SiteStorage()
-    forms: SiteForms = SiteForms()
-    background: SiteBackground = SiteBackground()
-    auth: SiteAuth = SiteAuth()
+    workers: SiteWorkerSettings = SiteWorkerSettings()
+    session: SiteSessionSettings = SiteSessionSettings()
+    storage: SiteStorageSettings = SiteStorageSettings()
+    forms: SiteFormLimits = SiteFormLimits()
+    background: SiteBackgroundSettings = SiteBackgroundSettings()
+    auth: SiteAuthSettings = SiteAuthSettings()
 
     def __post_init__(self) -> None:
         if self.timeout is not UNSET and not self.timeout:

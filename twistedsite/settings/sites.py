@@ -1,4 +1,4 @@
-"""What holds on each of several sites: the server's settings, with what its own table says instead."""
+"""The settings of each of several sites: the server's settings, overridden by the site's own table."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class SiteSettings(msgspec.Struct, frozen=True):
     """One site of several."""
 
     name: str
-    """Of the site, for logs, sessions and the health document."""
+    """The name of the site, for logs, sessions and the health document."""
     hosts: tuple[str, ...]
-    """Each in its one spelling: see `host_pattern`."""
+    """The hosts of the site, each in one spelling: see `host_pattern`."""
     settings: ServerSettings
-    """What holds on it."""
+    """The settings of the site."""
     uid: int | None = None
-    """The user that its worker processes run as, where one is given to it by name."""
+    """The user that its worker processes run as, where the settings name one."""
 
 
 def default_site(server: ServerSettings) -> SiteSettings:
@@ -57,7 +57,7 @@ def site_settings(server: ServerSettings, name: str) -> SiteSettings:
 
 
 def site_faults(server: Mapping[str, SiteTable], source: str, base: str = "") -> Iterator[SettingsError]:
-    """Yield what is wrong with the tables in `server`, name -> table, beyond what their types can tell.
+    """Yield the faults of the tables in `server`, name -> table, that their types do not show.
 
     Relative roots are relative to the folder `base`.
     """
@@ -91,7 +91,7 @@ def site_faults(server: Mapping[str, SiteTable], source: str, base: str = "") ->
 
 
 def nested(sites: Iterable[SiteSettings]) -> Iterator[tuple[SiteSettings, SiteSettings]]:
-    """Yield each site whose folder is that of another one or lies in it, and before it that other one."""
+    """Yield pairs of sites, of which the second one's folder is that of the first one or lies in it."""
     around: list[tuple[str, SiteSettings]] = []
     folders = ((os.path.realpath(site.settings.root).rstrip("/") + "/", site) for site in sites)
     for folder, site in sorted(folders, key=lambda pair: pair[0]):
@@ -103,7 +103,7 @@ def nested(sites: Iterable[SiteSettings]) -> Iterator[tuple[SiteSettings, SiteSe
 
 
 def anchored(sites: Mapping[str, SiteTable], base: str) -> dict[str, SiteTable]:
-    """`sites` with roots that are absolute, where they were relative to the folder `base`."""
+    """`sites` with absolute roots. Relative ones are relative to the folder `base`."""
     return {
         name: msgspec.structs.replace(site, root=os.path.abspath(os.path.join(base, site.root))) if site.root else site
         for name, site in sites.items()

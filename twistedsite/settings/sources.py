@@ -1,4 +1,4 @@
-"""The server's settings from all that may speak of them: defaults < settings file < environment < options."""
+"""The server's settings from all sources: defaults < settings file < environment < options."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PREFIX = "SCRIPTSITE_"
 SETTINGS_VARIABLE = f"{PREFIX}SETTINGS"
 """The environment variable that names the settings file."""
 MAX_FILE = 1024 * 1024
-"""Bytes of a settings file; a longer one is a mistake."""
+"""Most bytes of a settings file."""
 
 
 class Knob(msgspec.Struct, frozen=True):
-    """One setting that the command line and the environment can give."""
+    """A setting that the command line and the environment can set."""
 
     note: FieldNote
 
@@ -41,12 +41,12 @@ class Knob(msgspec.Struct, frozen=True):
 
     @property
     def is_switch(self) -> bool:
-        """It is either on or off."""
+        """Whether it is either on or off."""
         return self.note.type is bool
 
     @property
     def is_list(self) -> bool:
-        """It may be given several times; in the environment, by blanks between the values."""
+        """Whether it can be given several times; in the environment with blanks between the values."""
         return self.note.annotation.startswith("tuple[")
 
 
@@ -55,24 +55,24 @@ def _single_valued(note: FieldNote) -> bool:
 
 
 KNOBS: tuple[Knob, ...] = tuple(Knob(note) for note in describe(ServerSettings) if _single_valued(note))
-"""The one table from settings to options and environment variables; tables of the file (`[http]` …) have neither."""
+"""All settings with an option and an environment variable. Tables of the file (`[http]` and others) have neither."""
 
 
 class LoadedSettings(msgspec.Struct, frozen=True):
-    """The server's settings, and who said what."""
+    """The server's settings, and the source of each."""
 
     settings: ServerSettings
     sources: dict[str, str]
-    """Key -> the file, variable or option that gave it; a key that nobody gave is not here."""
+    """Key -> the file, variable or option that set it. Keys with their default are not in it."""
 
     def blame(self, error: SettingsError) -> SettingsError:
-        """`error`, about a key of these settings, with the source that gave that key."""
+        """`error`, about a key of these settings, with the source of that key."""
         source = self.sources.get(error.key.partition(".")[0], "default")
         return _error_at(source, error.key, error.problem)
 
 
 def load_server_settings(options: Mapping[str, object], environ: Mapping[str, str], folder: str) -> LoadedSettings:
-    """Return what holds for a server started with `options` (key -> text, switch or list) under `environ`.
+    """Return the settings of a server that is started with `options` (key -> text, switch or list) and `environ`.
 
     `options["settings"]`, or else SCRIPTSITE_SETTINGS, names the settings file. Relative paths are relative to that
     file where they stand in it, else to `folder`. Raises SettingsError for the first fault found.
@@ -142,7 +142,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, object]:
 
 
 def _anchored(key: str, value: object, base: str) -> object:
-    """`value` with the path in it, if it is one, made absolute."""
+    """`value`, with a path in it made absolute."""
     if key == "root" and value:
         return os.path.abspath(os.path.join(base, str(value)))
     if key == "pythonpath" and isinstance(value, tuple):
@@ -168,5 +168,5 @@ def _check_root(loaded: LoadedSettings) -> None:
 
 
 def _error_at(source: str, key: str, problem: str) -> SettingsError:
-    """An option's or a variable's source names its key already."""
+    """The error, without the key where the source, an option or a variable, names it already."""
     return SettingsError(source, "" if source.startswith(("option ", "environment ")) else key, problem)

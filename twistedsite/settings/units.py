@@ -20,7 +20,7 @@ class Duration(float):
 
     @classmethod
     def parse(cls, value: object) -> Duration:
-        """Return the duration that `value` (a string or a number of seconds) means.
+        """Parse `value`, a string or a number of seconds.
 
         Raises ValueError, with what was expected, for anything else and for negative or infinite times.
         """
@@ -45,7 +45,7 @@ class Size(int):
 
     @classmethod
     def parse(cls, value: object) -> Size:
-        """Return the size that `value` (a string or a whole number of bytes) means.
+        """Parse `value`, a string or a whole number of bytes.
 
         Raises ValueError, with what was expected, for anything else and for negative sizes.
         """
@@ -66,7 +66,7 @@ class Size(int):
 
 
 def decode_unit(kind: type, value: object) -> object:
-    """msgspec's `dec_hook` for settings: turns what was written into a Duration or a Size."""
+    """msgspec's `dec_hook` for settings: converts to Duration and Size."""
     if kind is Duration:
         return Duration.parse(value)
     if kind is Size:

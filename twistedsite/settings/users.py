@@ -1,4 +1,4 @@
-"""Users of the system that worker processes may run as: how the operator writes them, and which site gets which."""
+"""The system users that worker processes run as: their range in the settings, and the user of each site."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import re
 from typing import Final
 
 HIGHEST: Final = 2**32 - 2
-"""The last number that can be a user's (credentials(7)): the next one means none."""
+"""The highest user id (credentials(7)). The next number means no user."""
 
 _RANGE: Final = re.compile(r"([1-9]\d{0,9})-([1-9]\d{0,9})", re.ASCII)
 
 
 def uid_range(text: str) -> range:
-    """Return the numbers of users that `text`, such as `200000-265535`, means; none where it is empty.
+    """Parse a range of user ids such as `200000-265535`. It is empty where `text` is.
 
-    Raises ValueError, with what was expected. Root is never among them.
+    Raises ValueError, which says what was expected. Root is never in it.
     """
     if not text:
         return range(0)
@@ -26,14 +26,14 @@ def uid_range(text: str) -> range:
 
 
 class NoUserError(ValueError):
-    """A site cannot have a user of its own: another one has it, or there are more sites than users."""
+    """A site cannot get a user of its own: another site has it, or there are more sites than users."""
 
 
-class Users:
+class SiteUsers:
     """Gives each site a user of its own, out of `uids`; none where that is empty.
 
-    A site's user follows from its name, so it is the same after a restart; where two names lead to one user, the site
-    that was asked for first has it, and the other one the next that is free.
+    A site's user follows from its name, so it is the same after a restart. Where two names lead to the same user, the
+    first site asked for gets it, and the other one gets the next free user.
     """
 
     def __init__(self, uids: range) -> None:
@@ -42,7 +42,7 @@ class Users:
         self._owners: dict[int, str] = {}
 
     def of(self, site: str, own: int | None = None) -> int | None:
-        """The user of `site`: `own`, if given to it by name. Raises NoUserError."""
+        """The user of `site`: `own`, where the settings name one. Raises NoUserError."""
         if own is not None:
             if self._owners.setdefault(own, site) != site:
                 raise NoUserError(f"{own}, the user of {site}, is that of {self._owners[own]} already")

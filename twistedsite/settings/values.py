@@ -1,4 +1,4 @@
-"""Kinds of values that settings of the server, of a site and of a folder share."""
+"""Types of values that the settings of the server, of sites and of folders share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 from twistedsite.settings.users import HIGHEST
 
 OptionValue = str | int | float | bool | list[str]
-"""What a name in `[options]` may hold."""
+"""The value of a name in `[options]`."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
-"""A number of things of which there must be one at least."""
+"""A number of at least one."""
 
 Uid = Annotated[int, msgspec.Meta(ge=1, le=HIGHEST)]
-"""The number of a user of the system, not root."""
+"""A user id, not root's."""
 
 Isolation = Literal["threads", "workers"]
 """Where scripts run."""

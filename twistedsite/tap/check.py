@@ -1,4 +1,4 @@
-"""`scriptsite check`: judges settings, scripts and templates without running any of them."""
+"""`scriptsite check`: checks settings, scripts and templates without running any of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 import jinja2
 import msgspec
 
-from twistedsite.resources.mapping.first_line import MARK_LENGTH, Mark
+from twistedsite.resources.mapping.first_line import LENGTH, Directive
 from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FolderFile
 from twistedsite.settings.load import SettingsError, convert, faults, parse_toml
@@ -39,7 +39,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct):
-    """What a check has found."""
+    """The result of a check."""
 
     checked: int = 0
     """Files that were judged."""
@@ -47,7 +47,7 @@ class Verdict(msgspec.Struct):
 
 
 def check(path: str) -> Verdict:
-    """Judge the file `path`, or everything that the server would read or run in the folder `path`.
+    """Check the file `path`, or all that the server would read or run in the folder `path`.
 
     A `.toml` file named here is the server's settings file, unless its name is `_folder.toml`. Raises OSError where
     `path` cannot be read.
@@ -84,19 +84,19 @@ def _judge_of(file: str, *, in_site: bool) -> Judge | None:
     if extension == ".toml" and not in_site:
         return _server_settings
     if extension == ".dbpy":
-        return None if _starts_with(file, Mark.NOEXECUTE) else _script
+        return None if _starts_with(file, Directive.NOEXECUTE) else _script
     judges: dict[str, Judge] = {
         ".py": _script,
         ".jinja": _jinja_template,
         ".j2": _jinja_template,
         ".tpl": _string_template,
     }
-    return judges.get(extension) or (_script if _starts_with(file, Mark.EXECUTE) else None)
+    return judges.get(extension) or (_script if _starts_with(file, Directive.EXECUTE) else None)
 
 
-def _starts_with(file: str, mark: Mark) -> bool:
+def _starts_with(file: str, directive: Directive) -> bool:
     with open(file, "rb") as opened:
-        return mark.is_of(opened.read(MARK_LENGTH))
+        return directive.begins(opened.read(LENGTH))
 
 
 def _no_judge(file: str, text: bytes) -> Iterator[Fault]:
@@ -143,7 +143,7 @@ def _settings(file: str, text: bytes, kind: type[msgspec.Struct]) -> Iterator[Fa
 
 
 def _sites(table: Mapping[str, object], file: str) -> Iterator[SettingsError]:
-    """What is wrong with the sites that are tables of the right types; of the others it has been told."""
+    """The faults of the sites whose tables have the right types. Faults of the others are reported already."""
     sites = table.get("sites")
     tables = {}
     for name, site in sites.items() if isinstance(sites, dict) else ():

@@ -63,7 +63,7 @@ def _serve(arguments: list[str]) -> None:
 
     from twistedsite.tap.options import Options
 
-    # Its own --help and its own errors come first; then twistd does what it does best.
+    # Our own --help and errors come first; then twistd takes over.
     Options().parseOptions(arguments)
     config = ServerOptions()
     config.parseOptions(["--nodaemon", "--pidfile=", "scriptsite", *arguments])

@@ -1,4 +1,4 @@
-"""The server as a part of somebody else's Twisted program: what `twistedsite.site_resource` and `make_service` do."""
+"""The server as a part of another Twisted program: `twistedsite.site_resource` and `make_service`."""
 
 from __future__ import annotations
 

@@ -8,11 +8,11 @@ from importlib.resources.abc import Traversable
 
 
 class FolderNotEmptyError(Exception):
-    """The folder holds something already, or is no folder: nothing was written."""
+    """The folder is not empty, or is no folder. Nothing was written."""
 
 
 def write_sample(folder: str) -> list[str]:
-    """Write the sample site into `folder`, made where it is missing; return the paths of the files written.
+    """Write the sample site into `folder`, which is created where it is missing. Return the paths of the files.
 
     Raises FolderNotEmptyError, or OSError where the folder cannot be written.
     """

@@ -1,4 +1,4 @@
-"""How the server's own log looks: plain lines for people, JSON lines for programs. No event can forge a line."""
+"""The formats of the server's own log: plain lines for people, JSON lines for programs. No event can forge a line."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def _text(event: LogEvent) -> str | None:
 
 
 class ServerLogFile(LogFile):
-    """A log file that begins anew at ROTATE_AT bytes, and follows its name when an outside rotator has moved it."""
+    """A log file that is rotated at ROTATE_AT bytes, and is opened again when another program has moved it."""
 
     def __init__(self, path: str) -> None:
         directory, name = os.path.split(path)
         super().__init__(name, directory, rotateLength=ROTATE_AT, maxRotatedFiles=ROTATED_FILES)
 
     def write(self, data: str | bytes) -> None:
-        """Append `data`, to the file that has the name now."""
+        """Append `data` to the file that has the name now."""
         if self._moved() and os.access(self.directory, os.W_OK):
             self.reopen()
         super().write(data)

@@ -1,4 +1,4 @@
-"""The service maker that the plugin names: what `twistd` and `twist` call with parsed options."""
+"""The service maker of the plugin, which `twistd` and `twist` call with parsed options."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAST_RESORT = 0.7
 
 
 def makeService(options: Options) -> IService:
-    """Return the service of `options`; settings that cannot be used end the program with one line and status 1."""
+    """Return the service for `options`. Settings that cannot be used end the program with one line and status 1."""
     from twisted.internet import reactor
 
     try:
@@ -50,14 +50,14 @@ def makeService(options: Options) -> IService:
 
 
 def _settle() -> None:
-    """What is loaded by now stays: it is not looked through for garbage again. The process is the server's own."""
+    """Exclude all present objects from garbage collection: they stay. The process is the server's own."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE, 20, 20)
 
 
 def _end_for_certain(seconds: float) -> None:
-    """Let no thread that hangs keep the process: after `seconds`, or at a second signal, it ends all the same."""
+    """End the process after `seconds`, or at a second signal, even where a thread hangs."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     last_resort = threading.Timer(seconds, os._exit, (1,))
@@ -66,13 +66,13 @@ def _end_for_certain(seconds: float) -> None:
 
 
 def _log_under_twist(twist: Any, options: Options) -> None:
-    """`twist` makes its observer after the service, in a form of its own choice unless we were asked for one."""
+    """Have `twist`, which makes its log observer after the service, make ours. Its format is ours where it is set."""
     form = options.settings.log_format if "log_format" in options.loaded.sources else twist["logFormat"]
     twist["fileLogObserverFactory"] = partial(log_observer, form=form)
 
 
 class _LoggedService(MultiService):
-    """Brings the log observer to the Application, where `twistd` looks for one."""
+    """Sets the log observer in the Application, where `twistd` looks for one."""
 
     def __init__(self, observer: Any) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class _LoggedService(MultiService):
 def _logged_under_twistd(
     service: IService, twistd: Any, options: Options, reactor: Any, supervision: Supervision
 ) -> IService:
-    """`service`, with our log in the place that twistd's own options give; theirs where they ask for another kind."""
+    """`service` with our log observer, writing where twistd's options say, unless they ask for another kind of log."""
     name = twistd["logfile"]
     to_stdout = name == "-" or (twistd["nodaemon"] and not name)
     if twistd["syslog"] or twistd["logger"] or (to_stdout and not twistd["nodaemon"]):
@@ -103,5 +103,5 @@ def _logged_under_twistd(
 
 
 def _rotate_on_signal(file: ServerLogFile, reactor: Any) -> None:
-    """SIGUSR1 begins a new log file, as it does with twistd's own log."""
+    """Begin a new log file at SIGUSR1, as twistd's own log does."""
     signal.signal(signal.SIGUSR1, lambda number, frame: reactor.callFromThread(file.rotate))

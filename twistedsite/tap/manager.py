@@ -1,4 +1,4 @@
-"""What the service manager is told: `sd_notify(3)`, without its library.
+"""Messages to the service manager: `sd_notify(3)`, without its library.
 
 systemd names a datagram socket in NOTIFY_SOCKET, and in WATCHDOG_USEC how long it waits for a sign of life.
 """
@@ -15,7 +15,7 @@ _log = Logger()
 
 
 class ServiceManager:
-    """Who has started the server and wants to hear of it; perhaps nobody."""
+    """The service manager that has started the server, if any."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._address = environ.get("NOTIFY_SOCKET", "")

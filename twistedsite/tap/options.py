@@ -1,4 +1,4 @@
-"""The options of `twistd scriptsite`, `twist scriptsite` and `scriptsite serve`: settings in a shell's words."""
+"""The options of `twistd scriptsite`, `twist scriptsite` and `scriptsite serve`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NOTES = (
 class Options(usage.Options):
     """Parsed options; `loaded` holds the settings once `parseOptions` has returned.
 
-    Whatever cannot be used ends the program with one line on standard error and exit status 1.
+    Options that cannot be used end the program with one line on standard error and exit status 1.
     """
 
     optFlags = [[name, None, ""] for knob in KNOBS if knob.is_switch for name in (knob.option, f"no-{knob.option}")]
@@ -59,7 +59,7 @@ class Options(usage.Options):
 
     @property
     def settings(self) -> ServerSettings:
-        """What the server shall do."""
+        """The settings of the server."""
         return self.loaded.settings
 
     def opt_listen(self, endpoint: str) -> None:

@@ -1,4 +1,4 @@
-"""`scriptsite hash-password`, and what `scriptsite check` says of who may enter a folder."""
+"""`scriptsite hash-password`, and the check of `[auth]` in `scriptsite check`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-from twistedsite.resources.auth.users import FILE_LIMIT, Users, UsersError, users_line
+from twistedsite.resources.auth.users import FILE_LIMIT, PasswordFile, UsersError, users_line
 from twistedsite.scripts.code.outline import outline
 from twistedsite.scripts.dialects.guard import NAMES
 from twistedsite.settings.auth import FolderAuth
@@ -22,11 +22,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class PasswordError(Exception):
-    """What was typed cannot be used; its text says why."""
+    """The typed password or name cannot be used. The message says why."""
 
 
 def new_line(user: str) -> str:
-    """The line of a file of users for `user`, with a password that is asked for on the terminal, twice.
+    """The line of a users' file for `user`, with a password that is read twice from the terminal.
 
     Where standard input is no terminal, its first line is the password. Raises PasswordError; nothing typed is shown.
     """
@@ -51,7 +51,7 @@ def _asked(user: str) -> str:
 
 
 def auth_faults(auth: FolderAuth, folder: str) -> Iterator[tuple[str, int, str]]:
-    """Each fault of what `auth` of `folder` names: file (empty: the settings themselves), line and problem."""
+    """The faults of the files that `auth` of `folder` names: file (empty: the settings), line and problem."""
     if auth.file:
         path = os.path.join(folder, *auth.file.split("/"))
         if not os.path.isfile(path):
@@ -75,13 +75,13 @@ def _faults_of_users(path: str) -> Iterator[tuple[str, int, str]]:
         yield path, 1, f"is longer than {FILE_LIMIT} bytes"
         return
     try:
-        Users.parse(content)
+        PasswordFile.parse(content)
     except UsersError as error:
         yield path, error.line, error.problem
 
 
 def _decides(path: str) -> bool:
-    """Whether the module defines what decides; one that is not even Python is a fault of its own, told elsewhere."""
+    """Whether the module defines a name of `NAMES`. A syntax error is reported elsewhere, and counts as True."""
     with open(path, "rb") as file:
         source = file.read()
     try:

@@ -1,8 +1,8 @@
-"""Finds what is Python 2 in a script, with its line and what to write instead: `scriptsite check` tells it.
+"""Finds Python 2 in a script for `scriptsite check`: the line, and what to write instead.
 
-The text is cut into tokens by patterns of our own, because Python 3 can neither parse nor always tokenize such files.
-What Python 3 reads as something else, but without an error, is looked for in every file; faults of syntax only where
-the file has some.
+The text is split into tokens by patterns, because Python 3 can neither parse nor always tokenize such files. Code that
+Python 3 reads without an error, but differently, is searched in every file. Faults of syntax are searched only in files
+that have some.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ Found = tuple[int, str]
 
 
 def script_faults(text: bytes, filename: str) -> Iterator[Found]:
-    """What keeps the Python script `text` from running, in the order of its lines."""
+    """The faults that keep the Python script `text` from running, by line."""
     error = _syntax_error(text, filename)
     tokens = _tokens(_decoded(text))
     found = set(_name_faults(tokens, filename))
     if error is not None:
         found.update(_syntax_faults(tokens))
-        # One that is explained by now is not told again.
+        # Not reported again where a fault above explains it.
         if error[0] not in {line for line, _ in found}:
             found.add(error)
     yield from sorted(found)
@@ -228,7 +228,7 @@ def _name_faults(tokens: list[Token], filename: str) -> Iterator[Found]:
 
 
 def _own_names(tokens: list[Token]) -> set[str]:
-    """What the file defines or imports itself, as far as tokens tell."""
+    """The names that the file defines or imports, as far as tokens show them."""
     own = set()
     for before, token, after in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if token.kind == "name" and (before.text in ("def", "class", "import", "as", "for") or after.text == "="):

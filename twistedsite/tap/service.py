@@ -23,7 +23,7 @@ from twistedsite.hosts.sites import Sites
 from twistedsite.hosts.tree import HostTree
 from twistedsite.http.access_log import AccessLog
 from twistedsite.http.site import Site
-from twistedsite.resources.site.server import Shared
+from twistedsite.resources.site.server import ServerResources
 from twistedsite.scripts.dialects import check_handlers
 from twistedsite.sessions.interface import SessionError
 from twistedsite.settings.load import SettingsError
@@ -87,7 +87,7 @@ class ServerService(Service):
         """Bind every endpoint; raises StartError for the first one that cannot be bound."""
         settings = self.settings
         self._access_log = None if settings.access_log == "off" else AccessLog(settings.access_log, self._reactor)
-        self._sites = Sites(settings_registry(settings), Shared(settings, self._reactor))
+        self._sites = Sites(settings_registry(settings), ServerResources(settings, self._reactor))
         self._site = Site(
             HostTree(self._sites, settings),
             limits=settings.http,

@@ -1,7 +1,7 @@
-"""The server's part in being watched: it tells the service manager how it is, and beats for its watchdog.
+"""The server's part in supervision: it reports to the service manager, and sends heartbeats to its watchdog.
 
-For processes that are the server's own. The watchdog is a process (`watcher`), because a call into C that holds the
-interpreter stops every thread of this one.
+It is for processes that are the server's own. The watchdog is a process (`watcher`), because a call into C that holds
+the interpreter stops every thread of the server.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SIGNS: Final = 2
 
 
 class Watchdog:
-    """A watcher process, and its heartbeats. A watcher that has died is replaced at the next one."""
+    """A watcher process, and the heartbeats for it. A watcher that has died is replaced at the next heartbeat."""
 
     _log = Logger()
 
@@ -48,7 +48,7 @@ class Watchdog:
         return self._process.pid if self._process else None
 
     def beat(self) -> None:
-        """Say that the reactor turns."""
+        """Send a heartbeat."""
         try:
             os.write(self._beats, b".")
         except BlockingIOError:
@@ -59,7 +59,7 @@ class Watchdog:
             self._start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """End the watcher."""
         self._end()
         faulthandler.unregister(STACK_SIGNAL)
         os.close(self._stacks)
@@ -98,7 +98,7 @@ class Watchdog:
 
 
 class Supervision:
-    """All of it, from the first turn of the reactor to the last."""
+    """The reports and heartbeats, from the first tick of the reactor to the last."""
 
     def __init__(
         self, reactor: Any, watchdog: float, form: Literal["text", "json"], environ: Mapping[str, str]

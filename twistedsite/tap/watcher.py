@@ -1,8 +1,8 @@
 """The watchdog's own process: `python -m twistedsite.tap.watcher BEATS STACKS SERVER SECONDS FORM LOG`.
 
-It reads the server's heartbeats from a pipe. When there are none for SECONDS, the reactor is frozen: it has all stacks
-of the server written, which works while a call into C holds the interpreter, logs them, and ends the server
-by SIGABRT. Nothing of Twisted is imported here: it has to be small. It ends when the server does.
+It reads the server's heartbeats from a pipe. Without one for SECONDS, the reactor is frozen. Then it has all stacks of
+the server written, which works while a call into C holds the interpreter, logs them, and ends the server by SIGABRT. It
+imports nothing of Twisted, because it must be small. It ends when the server ends.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def watch(beats: int, server: int, seconds: float) -> bool:
 
 
 def stacks_of(pidfd: int, stacks: int) -> str:
-    """Have all stacks of the server written into the file `stacks`; return them."""
+    """Have the server write all its stacks into the file `stacks`, and return them."""
     signal.pidfd_send_signal(pidfd, STACK_SIGNAL)
     end = time.monotonic() + _PATIENCE
     size = 0
@@ -74,7 +74,7 @@ def log_line(text: str, form: str) -> str:
 
 
 def _is_stopped(pid: int) -> bool:
-    """Whether somebody has stopped the process by a signal, or a debugger has: that is no fault."""
+    """Whether the process was stopped by a signal or a debugger, which is no fault."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")

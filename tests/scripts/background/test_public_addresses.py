@@ -10,7 +10,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import MemoryReactorClock
 
-from twistedsite.scripts.broker.outbound import ForbiddenAddressError, _JudgedEndpoint, is_public
+from twistedsite.scripts.broker.background_client import ForbiddenAddressError, _CheckedEndpoint, is_public
 from twistedsite.settings.server import BackgroundSettings
 
 
@@ -79,14 +79,14 @@ async def test_a_name_that_has_an_address_that_is_not_public_is_refused(
     reactor: Any = MemoryReactorClock()
     reactor.nameResolver = Names(addresses)
     with pytest.raises(ForbiddenAddressError, match="which is no public address"):
-        await _JudgedEndpoint("example.com", 80, BackgroundSettings(), reactor).connect(Factory.forProtocol(Protocol))
+        await _CheckedEndpoint("example.com", 80, BackgroundSettings(), reactor).connect(Factory.forProtocol(Protocol))
     assert reactor.tcpClients == []
 
 
 def test_the_connection_goes_to_the_address_that_was_judged_whatever_the_name_becomes() -> None:
     reactor: Any = MemoryReactorClock()
     reactor.nameResolver = Names(["1.1.1.1"], ["127.0.0.1"])
-    connecting = _JudgedEndpoint("rebinding.example", 80, BackgroundSettings(), reactor).connect(
+    connecting = _CheckedEndpoint("rebinding.example", 80, BackgroundSettings(), reactor).connect(
         Factory.forProtocol(Protocol)
     )
     assert [(host, port) for host, port, *_ in reactor.tcpClients] == [("1.1.1.1", 80)]

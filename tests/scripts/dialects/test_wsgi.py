@@ -21,9 +21,9 @@ ENVIRON = (
     "import json\n"
     "def application(environ, start_response):\n"
     + START
-    + "    told = {k: v for k, v in environ.items() if type(v) in (str, int, bool)}\n"
-    "    told['body'] = environ['wsgi.input'].read().decode()\n"
-    "    return [json.dumps(told).encode()]\n"
+    + "    found = {k: v for k, v in environ.items() if type(v) in (str, int, bool)}\n"
+    "    found['body'] = environ['wsgi.input'].read().decode()\n"
+    "    return [json.dumps(found).encode()]\n"
 )
 VALID = (
     "from wsgiref.validate import validator\n"
@@ -38,8 +38,8 @@ VALID = (
 
 
 async def environ_at(site: ServedSite, path: str, **request: Any) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((await site.get(path, **request)).body)
-    return told
+    found: dict[str, Any] = json.loads((await site.get(path, **request)).body)
+    return found
 
 
 async def gone(site: ServedSite) -> None:
@@ -66,8 +66,8 @@ async def test_the_path_is_split_after_the_script_and_its_bytes_pass_as_latin_1(
         write(tmp_path, name, ENVIRON)
     async with serving(tmp_path) as site:
         for path, script_name, path_info in PATHS:
-            told = await environ_at(site, path + "?q=%C3%A9")
-            split = (told["SCRIPT_NAME"], told["PATH_INFO"], told["QUERY_STRING"])
+            found = await environ_at(site, path + "?q=%C3%A9")
+            split = (found["SCRIPT_NAME"], found["PATH_INFO"], found["QUERY_STRING"])
             assert split == (script_name, path_info, "q=%C3%A9"), path
 
 
@@ -77,14 +77,14 @@ async def test_the_environment_tells_of_the_request_and_of_the_runner(tmp_path: 
     write(tmp_path, "x.py", ENVIRON)
     headers = {"X-Name": "a", "Authorization": "Basic YTpi", "Proxy": "evil", "Content-Type": "text/x"}
     async with serving(tmp_path) as site:
-        told = await environ_at(site, "/x.py", method="POST", headers=headers, body=b"hello")
+        found = await environ_at(site, "/x.py", method="POST", headers=headers, body=b"hello")
         bare = await environ_at(site, "/x.py")
-    assert told["REQUEST_METHOD"] == "POST"
-    assert (told["CONTENT_TYPE"], told["CONTENT_LENGTH"]) == ("text/x", "5")
-    assert (told["HTTP_X_NAME"], told["HTTP_AUTHORIZATION"]) == ("a", "Basic YTpi")
-    assert not {"HTTP_PROXY", "HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"} & set(told)
-    assert (told["wsgi.multithread"], told["wsgi.multiprocess"]) == (isolation == "threads", isolation == "workers")
-    assert (told["wsgi.run_once"], told["wsgi.url_scheme"], told["body"]) == (False, "http", "hello")
+    assert found["REQUEST_METHOD"] == "POST"
+    assert (found["CONTENT_TYPE"], found["CONTENT_LENGTH"]) == ("text/x", "5")
+    assert (found["HTTP_X_NAME"], found["HTTP_AUTHORIZATION"]) == ("a", "Basic YTpi")
+    assert not {"HTTP_PROXY", "HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"} & set(found)
+    assert (found["wsgi.multithread"], found["wsgi.multiprocess"]) == (isolation == "threads", isolation == "workers")
+    assert (found["wsgi.run_once"], found["wsgi.url_scheme"], found["body"]) == (False, "http", "hello")
     assert "CONTENT_LENGTH" not in bare
 
 
@@ -97,9 +97,9 @@ async def test_a_chunked_body_has_a_length_by_the_time_the_application_sees_it(t
             b"POST /x.py HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
         )
-    told = json.loads(raw.partition(b"\r\n\r\n")[2])
-    assert (told["CONTENT_LENGTH"], told["body"]) == ("5", "abcde")
-    assert "HTTP_TRANSFER_ENCODING" not in told
+    found = json.loads(raw.partition(b"\r\n\r\n")[2])
+    assert (found["CONTENT_LENGTH"], found["body"]) == ("5", "abcde")
+    assert "HTTP_TRANSFER_ENCODING" not in found
 
 
 @pytest_twisted.ensureDeferred

@@ -94,9 +94,9 @@ async def test_a_missing_or_wrong_parameter_is_a_400_that_names_it(tmp_path: Pat
     functions = [function(parameters, "return 'never'") for parameters, _, _ in WRONG]
     numbered(tmp_path, "from twistedsite import Upload", functions)
     async with serving(tmp_path) as site:
-        for number, (parameters, query, told) in enumerate(WRONG):
+        for number, (parameters, query, message) in enumerate(WRONG):
             answer = await site.get(f"/pub/f{number}{query}")
-            assert (answer.status, told in answer.text) == (400, True), parameters
+            assert (answer.status, message in answer.text) == (400, True), parameters
 
 
 @pytest_twisted.ensureDeferred

@@ -40,8 +40,8 @@ async def test_a_portal_of_scriptserver_runs(tmp_path: Path) -> None:
         assert (await site.get("/letter.tpl?name=Ann&hour=five")).text == "Dear Ann, come at five."
         page = await site.get("/fail.py", headers={"Accept": "text/html"})
     assert page.status == 500
-    for told in ("ValueError", "as expected", "fail.py", "raise ValueError("):
-        assert told in page.text
+    for expected in ("ValueError", "as expected", "fail.py", "raise ValueError("):
+        assert expected in page.text
 
 
 @pytest.mark.isolation("threads", "workers")

@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 from twisted.internet.threads import deferToThread
 
-from twistedsite.origins.interface import BLOCK
+from twistedsite.origins.interface import BLOCK, Capabilities
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.scripts.broker.quota import MEASURE_FULL
 from twistedsite.scripts.broker.storage import RequestStorage, SiteStorage
@@ -326,11 +326,11 @@ def test_so_many_requests_wait_for_a_lock_and_no_more(site: Callable[..., SiteSt
 class FarOrigin(LocalOrigin):
     """Answers on the reactor's thread only, and later."""
 
-    near = False  # type: ignore[misc]  # that it is another is the point
+    capabilities = Capabilities(synchronous=False, compare_and_swap="strict")  # type: ignore[misc]
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name not in ("lookup", "children", "open", "write", "delete", "make_folder", "usage"):
+        if name not in ("lookup_many", "children", "open", "write", "delete", "make_folder", "usage"):
             return found
 
         def later(*args: Any) -> Deferred[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from typing import NamedTuple
 
@@ -10,15 +9,17 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from twistedsite.http.connection.sendfile import ShortFileError
-from twistedsite.resources.content.background import Background
+from twistedsite.origins.interface import OpenFile, await_if_deferred
+from twistedsite.resources.content.background import BackgroundThreads
 from twistedsite.resources.content.compression import encode
+from twistedsite.resources.content.sending import read_blocking
 from twistedsite.settings.server import Coding
 
 _OVERHEAD = 512
 """About what an entry costs beside its body, in bytes."""
 
 
-class Source(NamedTuple):
+class FileVersion(NamedTuple):
     """What is to be compressed: a file in one version."""
 
     site: str
@@ -30,17 +31,17 @@ class Source(NamedTuple):
 class EncodedBodies:
     """A cache of at most `limit` bytes; what was unused for longest goes first."""
 
-    def __init__(self, limit: int, background: Background) -> None:
+    def __init__(self, limit: int, background: BackgroundThreads) -> None:
         self._limit = limit
         self._background = background
-        self._held: OrderedDict[Source, bytes | None] = OrderedDict()
+        self._held: OrderedDict[FileVersion, bytes | None] = OrderedDict()
         self._size = 0
-        self._waiting: dict[Source, list[Deferred[bytes | None]]] = {}
+        self._waiting: dict[FileVersion, list[Deferred[bytes | None]]] = {}
 
-    async def get(self, source: Source, descriptor: int, size: int, *, keep: bool) -> bytes | None:
-        """Return the content of `source`, read from the open file `descriptor` of `size` bytes, in its coding.
+    async def get(self, source: FileVersion, file: OpenFile, *, keep: bool) -> bytes | None:
+        """Return the content of `source`, read from the open `file`, in its coding; `keep`: for later requests too.
 
-        None where that is not smaller. Raises ShortFileError where the file is shorter than `size`, and OSError.
+        None where that is not smaller. Raises ShortFileError where the file is shorter than its size, and OriginError.
         """
         if source in self._held:
             self._held.move_to_end(source)
@@ -50,17 +51,30 @@ class EncodedBodies:
             self._waiting[source].append(answer)
         else:
             self._waiting[source] = [answer]
-            # A copy of the descriptor, because the caller may close its own while the thread still reads.
-            work = self._background.call(_encode_file, os.dup(descriptor), size, source.coding)
+            # A duplicate, because the caller may close its own while others still wait.
+            work = Deferred.fromCoroutine(self._encode(file.duplicate(), source.coding))
             work.addBoth(self._encoded, source, keep)
         return await answer
+
+    async def _encode(self, file: OpenFile, coding: Coding) -> bytes | None:
+        try:
+            if file.fileno() is not None:
+                content = await self._background.call(read_blocking, file, 0, file.size)
+            else:
+                content = await await_if_deferred(file.read(0, file.size))
+        finally:
+            file.close()
+        if len(content) < file.size:
+            raise ShortFileError
+        body = await self._background.call(encode, coding, content)
+        return body if len(body) < file.size else None
 
     def forget(self, site: str) -> None:
         """Keep nothing of `site` any more."""
         for source in [source for source in self._held if source.site == site]:
             self._size -= _cost(self._held.pop(source))
 
-    def _encoded(self, result: bytes | Failure | None, source: Source, keep: bool) -> None:
+    def _encoded(self, result: bytes | Failure | None, source: FileVersion, keep: bool) -> None:
         if keep and not isinstance(result, Failure):
             self._keep(source, result)
         for answer in self._waiting.pop(source):
@@ -69,7 +83,7 @@ class EncodedBodies:
             else:
                 answer.callback(result)
 
-    def _keep(self, source: Source, body: bytes | None) -> None:
+    def _keep(self, source: FileVersion, body: bytes | None) -> None:
         self._held[source] = body
         self._size += _cost(body)
         while self._size > self._limit:
@@ -79,14 +93,3 @@ class EncodedBodies:
 
 def _cost(body: bytes | None) -> int:
     return _OVERHEAD + len(body or b"")
-
-
-def _encode_file(descriptor: int, size: int, coding: Coding) -> bytes | None:
-    try:
-        content = os.pread(descriptor, size, 0)
-    finally:
-        os.close(descriptor)
-    if len(content) < size:
-        raise ShortFileError
-    body = encode(coding, content)
-    return body if len(body) < size else None

@@ -1,10 +1,11 @@
-"""From an open file to a request, with bounded memory and without making the reactor wait for the disk."""
+"""From an open file to a request, with bounded memory and without making the reactor wait for the disk.
+
+A file with a descriptor is read in a thread, or sent by the connection itself; one without is asked for its bytes.
+"""
 
 from __future__ import annotations
 
-import errno
-import os
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
@@ -15,9 +16,9 @@ from twisted.web.http import Request
 from zope.interface import implementer
 
 from twistedsite.http.connection.sendfile import ShortFileError
-from twistedsite.resources.content.background import Background
+from twistedsite.origins.interface import MaybeDeferred, OpenFile, await_if_deferred
+from twistedsite.resources.content.background import BackgroundThreads
 from twistedsite.resources.content.ranges import ByteRange
-from twistedsite.resources.site.error import abort
 
 CHUNK: Final = 128 * 1024
 """Bytes read at a time."""
@@ -25,28 +26,35 @@ CHUNK: Final = 128 * 1024
 _log = Logger()
 
 
-async def read_part(descriptor: int, part: ByteRange, background: Background) -> bytes:
-    """Return the bytes of `part`, which is small; raises ShortFileError where the file ends before."""
-    data = read_cached(descriptor, part.length, part.start)
+async def read_part(file: OpenFile, part: ByteRange, background: BackgroundThreads) -> bytes:
+    """Return the bytes of `part`, which is small.
+
+    Raises ShortFileError where the file ends before, and OriginError.
+    """
+    data = file.read_now(part.start, part.length)
     if data is None or len(data) < part.length:
-        # A copy of the descriptor, because the caller may close its own while the thread still reads.
-        data = await background.call(_read_and_close, os.dup(descriptor), part.length, part.start)
+        if file.fileno() is None:
+            data = await await_if_deferred(file.read(part.start, part.length))
+        else:
+            # A duplicate, because the caller may close its own while the thread still reads.
+            data = await background.call(_read_and_close, file.duplicate(), part)
     if len(data) < part.length:
         raise ShortFileError
     return data
 
 
-async def send_part(request: Request, descriptor: int, part: ByteRange, background: Background) -> None:
+async def send_part(request: Request, file: OpenFile, part: ByteRange, background: BackgroundThreads) -> None:
     """Write the bytes of `part` to `request` as fast as the client takes them.
 
     Where the file ends before, the connection is aborted, since the client has been told another length.
     """
     send_file: Any = getattr(request, "send_file", None)
+    descriptor = file.fileno()
     try:
-        if send_file is not None:
+        if send_file is not None and descriptor is not None:
             await send_file(descriptor, part.start, part.length)
         else:
-            await PartProducer(request, FileSource(descriptor, background), part).done
+            await PartProducer(request, FileSource(file, background), part).done
     except (ConnectionLost, ConnectionError):
         raise CancelledError from None
     except (ShortFileError, OSError) as error:
@@ -63,10 +71,10 @@ async def send_body(request: Request, body: bytes) -> None:
         await PartProducer(request, MemorySource(body), ByteRange(0, len(body))).done
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Where a producer's bytes come from."""
 
-    def read(self, length: int, offset: int) -> bytes | Deferred[bytes]:
+    def read(self, offset: int, length: int) -> MaybeDeferred[bytes]:
         """Return up to `length` bytes, none only at the end; raises OSError."""
         ...
 
@@ -76,18 +84,22 @@ class Source(Protocol):
 
 
 class FileSource:
-    """An open file. The descriptor is copied, so that the caller may close its own while a thread still reads."""
+    """A duplicate of an open file, so that the caller may close its own while this one is still being read."""
 
-    def __init__(self, descriptor: int, background: Background) -> None:
-        self._descriptor = os.dup(descriptor)
+    def __init__(self, file: OpenFile, background: BackgroundThreads) -> None:
+        self._file = file.duplicate()
         self._background = background
 
-    def read(self, length: int, offset: int) -> bytes | Deferred[bytes]:
-        data = read_cached(self._descriptor, length, offset)
-        return self._background.call(os.pread, self._descriptor, length, offset) if data is None else data
+    def read(self, offset: int, length: int) -> MaybeDeferred[bytes]:
+        file = self._file
+        if (data := file.read_now(offset, length)) is not None:
+            return data
+        if file.fileno() is None:
+            return file.read(offset, length)
+        return self._background.call(read_blocking, file, offset, length)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        self._file.close()
 
 
 class MemorySource:
@@ -96,7 +108,7 @@ class MemorySource:
     def __init__(self, body: bytes) -> None:
         self._body = body
 
-    def read(self, length: int, offset: int) -> bytes:
+    def read(self, offset: int, length: int) -> bytes:
         return self._body[offset : offset + length]
 
     def close(self) -> None:
@@ -110,7 +122,7 @@ class PartProducer:
     `done` fires when all is written; it fails with ShortFileError or OSError. Cancelling it stops the reading.
     """
 
-    def __init__(self, request: Request, source: Source, part: ByteRange) -> None:
+    def __init__(self, request: Request, source: ByteSource, part: ByteRange) -> None:
         self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._request = request
         self._source = source
@@ -144,7 +156,7 @@ class PartProducer:
                 self._end(None)
                 return
             try:
-                data = self._source.read(length, self._position)
+                data = self._source.read(self._position, length)
             except OSError:
                 self._end(Failure())
                 return
@@ -180,22 +192,22 @@ class PartProducer:
             self.done.errback(failure)
 
 
-def read_cached(descriptor: int, length: int, offset: int) -> bytes | None:
-    """Return up to `length` bytes that the system has in memory; None where that cannot be had without waiting."""
-    if not hasattr(os, "RWF_NOWAIT"):
-        return None
-    buffer = bytearray(length)
-    try:
-        count = os.preadv(descriptor, (buffer,), offset, os.RWF_NOWAIT)
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
-            return None
-        raise
-    return bytes(memoryview(buffer)[:count]) if count else None
+def read_blocking(file: OpenFile, offset: int, length: int) -> bytes:
+    """`file.read`, for a thread: of a file that has a descriptor."""
+    return cast(bytes, file.read(offset, length))
 
 
-def _read_and_close(descriptor: int, length: int, offset: int) -> bytes:
+def _read_and_close(file: OpenFile, part: ByteRange) -> bytes:
     try:
-        return os.pread(descriptor, length, offset)
+        return read_blocking(file, part.start, part.length)
     finally:
-        os.close(descriptor)
+        file.close()
+
+
+def abort(request: Request) -> None:
+    """Cut the connection (of HTTP/2: the stream) of `request` without sending what is pending."""
+    channel = request.channel
+    if channel is None:
+        return
+    cut = getattr(channel, "abortConnection", None) or getattr(channel.transport, "abortConnection", None)
+    (cut or request.loseConnection)()

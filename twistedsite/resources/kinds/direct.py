@@ -9,7 +9,7 @@ that is not decided there.
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING, Final
+from typing import Final, NoReturn, Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -19,13 +19,37 @@ from twistedsite.http.message import response
 from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import Request
 from twistedsite.resources.kinds.sink import RequestSink, all_fields
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.messages.response import ResponseHead
 
-if TYPE_CHECKING:
-    from twistedsite.resources.kinds.script import ScriptResource
-
 _MOST_HEADS: Final = 64
+
+
+class Script(Protocol):
+    """What is needed of the resource whose script runs."""
+
+    @property
+    def site(self) -> SiteContext:
+        """Its site."""
+        ...
+
+    @property
+    def prepared(self) -> PreparedHeads:
+        """Makes prepared responses of its answers."""
+        ...
+
+    def sink(self, request: Request) -> RequestSink:
+        """Return what takes the answer to `request`."""
+        ...
+
+    def explain(self, failure: Failure) -> NoReturn:
+        """Raise the HttpProblem that a runner's failure is."""
+        ...
+
+    def failed(self, request: Request, failure: Failure) -> None:
+        """Answer `request` with the error that `failure` is."""
+        ...
 
 
 class PendingSink:
@@ -33,7 +57,7 @@ class PendingSink:
 
     __slots__ = ("_pending", "_request", "_running", "_script", "_sink")
 
-    def __init__(self, script: ScriptResource, pending: PendingResponse, request: ScriptRequest) -> None:
+    def __init__(self, script: Script, pending: PendingResponse, request: ScriptRequest) -> None:
         self._script = script
         self._pending = pending
         self._request: Request | None = None
@@ -72,7 +96,7 @@ class PendingSink:
 
     def _take_over(self) -> Request | None:
         if self._request is None:
-            self._request = self._pending.request()
+            self._request = cast(Request | None, self._pending.request())
         return self._request
 
     def _failed(self, failure: Failure) -> None:

@@ -16,13 +16,13 @@ from twisted.web.server import Request
 
 from twistedsite.http.message.basic import Credentials, challenge, parse_basic
 from twistedsite.http.request import Request as OwnRequest
-from twistedsite.origins.interface import Entry, GoneError, Kind, arrived
+from twistedsite.origins.interface import Entry, GoneError, Kind, await_if_deferred
+from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.auth.guesses import GuessCount
 from twistedsite.resources.auth.passwords import TooManyWaitError
-from twistedsite.resources.auth.users import FILE_LIMIT, Users, UsersError
+from twistedsite.resources.auth.users import FILE_LIMIT, PasswordFile, UsersError
 from twistedsite.resources.kinds.script import ScriptResource, problem_of
-from twistedsite.resources.mapping.place import Place
-from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem
 from twistedsite.scripts.dialects import guard as module_dialect
 from twistedsite.scripts.messages.response import ResponseHead
@@ -42,11 +42,11 @@ class Guard:
 
     def __init__(self, site: SiteContext) -> None:
         self._site = site
-        self._passwords = site.delivery.passwords
+        self._passwords = site.services.passwords
         self._remember = site.settings.auth.remember
         # Of this site alone: who is let in by another site, his own perhaps, does not start anew here.
-        self._guesses = GuessCount(site.settings.auth, site.delivery.now)
-        self._users: OrderedDict[tuple[str, ...], tuple[str, Users | UsersError]] = OrderedDict()
+        self._guesses = GuessCount(site.settings.auth, site.services.now)
+        self._users: OrderedDict[tuple[str, ...], tuple[str, PasswordFile | UsersError]] = OrderedDict()
         """Path of a file of users -> its version, and what stands in it."""
 
     async def admit(self, request: Request, folder: FolderSettings) -> None:
@@ -122,24 +122,25 @@ class Guard:
             raise _asking(auth)
         self._guesses.right(address)
 
-    async def _users_of(self, path: tuple[str, ...]) -> tuple[str, Users]:
-        entry = await arrived(self._site.origin.lookup(path))
+    async def _users_of(self, path: tuple[str, ...]) -> tuple[str, PasswordFile]:
+        entry = await Lookups(self._site.origin).one(path)
         if entry is None or entry.kind is not Kind.FILE or entry.size > FILE_LIMIT:
             raise self._broken(path, f"the file of users is no plain file of at most {FILE_LIMIT} bytes")
-        known = self._users.get(path)
-        if known is None or known[0] != entry.version:
-            known = self._users[path] = (entry.version, await self._read_users(entry))
-            if len(self._users) > _MOST_FILES:
-                self._users.popitem(last=False)
-        version, users = known
+        version, users = self._users.get(path, ("", None))
+        if users is None or version != entry.version:
+            version, users = entry.version, await self._read_users(entry)
+            if entry.settled:
+                self._users[path] = (version, users)
+                if len(self._users) > _MOST_FILES:
+                    self._users.popitem(last=False)
         if isinstance(users, UsersError):
             raise self._broken(path, str(users))
         return version, users
 
-    async def _read_users(self, entry: Entry) -> Users | UsersError:
+    async def _read_users(self, entry: Entry) -> PasswordFile | UsersError:
         try:
-            content = await arrived(self._site.origin.read(entry, FILE_LIMIT))
-            return await self._site.delivery.background.call(Users.parse, content)
+            content = await await_if_deferred(self._site.origin.read(entry, FILE_LIMIT))
+            return await self._site.services.background.call(PasswordFile.parse, content)
         except UsersError as error:
             return error
         except GoneError:
@@ -149,20 +150,18 @@ class Guard:
         if not auth.scripts:
             raise self._broken(auth.folder, "scripts are off here, so its authentication module is not run")
         *way, stem = auth.said.module.removesuffix(".py").split("/")
-        for name in (f"{stem}.py", f"_{stem}.py"):
-            path = (*auth.folder, *way, name)
-            entry = await arrived(self._site.origin.lookup(path))
-            if entry is not None and entry.kind is Kind.FILE:
-                return entry
-        raise self._broken((*auth.folder, *way, f"{stem}.py"), "there is no such authentication module")
+        named, hidden = [(*auth.folder, *way, f"{prefix}{stem}.py") for prefix in ("", "_")]
+        entry = await Lookups(self._site.origin).first_file((named, hidden))
+        if entry is None:
+            raise self._broken(named, "there is no such authentication module")
+        return entry
 
     async def _decision(self, request: Request, entry: Entry, folder: FolderSettings) -> int:
         """The status that the module answers; raises HttpProblem where it comes to none."""
-        place = Place(entry.path, False, entry, folder)
-        told = ScriptResource(self._site, entry, folder, "guard", place).script_request(request)
+        script_request = ScriptResource(self._site, entry, folder, "guard", entry.path).script_request(request)
         verdict = _Verdict()
         try:
-            await self._site.runner.run(told, io.BytesIO(), verdict)
+            await self._site.runner.run(script_request, io.BytesIO(), verdict)
         except (ScriptGoneError, ScriptRefusedError) as error:
             raise self._broken(entry.path, str(error)) from None
         except ScriptError as error:

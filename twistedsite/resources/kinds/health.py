@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from twisted.web.server import Request
 
-from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.scripts.runners.interface import Runner
 from twistedsite.settings.server import ServerSettings
 

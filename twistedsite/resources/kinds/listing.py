@@ -9,27 +9,18 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import parse_qsl
 
+import msgspec
 from twisted.web.server import Request
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, arrived
-from twistedsite.origins.local import LocalOrigin
-from twistedsite.pages.accept import Representation, choose
-from twistedsite.pages.listing import (
-    ListingPage,
-    Row,
-    View,
-    arrange,
-    listing_json,
-    listing_text,
-    page_of,
-    page_with,
-)
+from twistedsite.origins.interface import FolderPage, GoneError, Kind, PageView, Path, await_if_deferred
+from twistedsite.origins.lookups import Lookups
+from twistedsite.pages import listing as pages
+from twistedsite.pages.accept import PageForm, choose
+from twistedsite.pages.listing import ListingPage, Row, View, listing_json, listing_text
 from twistedsite.pages.render import LISTING_CSP, listing_page
-from twistedsite.resources.cache.sorted_names import listed
 from twistedsite.resources.content.conditional import known_by
 from twistedsite.resources.content.privacy import make_private
 from twistedsite.resources.kinds.script import ScriptResource
-from twistedsite.resources.mapping.place import Place
 from twistedsite.resources.site.base import SiteResource
 from twistedsite.resources.site.error import HttpProblem, add_folder_headers
 from twistedsite.scripts.dialects.listing import TEMPLATE
@@ -37,7 +28,7 @@ from twistedsite.scripts.dialects.listing import TEMPLATE
 MAX_QUERY = 1024
 """Longest query string that is looked at, in bytes."""
 
-_MEDIA_TYPES: dict[Representation, bytes] = {
+_MEDIA_TYPES: dict[PageForm, bytes] = {
     "html": b"text/html; charset=utf-8",
     "json": b"application/json",
     "text": b"text/plain; charset=utf-8",
@@ -51,58 +42,55 @@ class Listing(SiteResource):
         """Send the listing as `?format=` or `Accept` say; raises HttpProblem 404 where the folder is gone."""
         query = _query(request.uri)
         form = _form(query.get("format", ""), request.getHeader("accept"))
-        origin, background = self.site.origin, self.site.delivery.background
+        origin, background = self.site.origin, self.site.services.background
         view = View.of_query(query)
         if form == "html" and (own := await self._own_page()) is not None:
             return await own.respond(request)
         try:
-            if isinstance(origin, LocalOrigin):
-                listing = await background.call(self._local, origin, view)
+            asked = PageView(view.sort, view.order == "desc", view.page, pages.PAGE_SIZE)
+            if origin.capabilities.synchronous:
+                found = await background.call(origin.list_page, self.entry, asked)
             else:
-                children = await arrived(origin.children(self.entry))
-                listing = await background.call(_arranged, self.entry.path, children, view)
+                found = origin.list_page(self.entry, asked)
+            page = await await_if_deferred(found)
         except GoneError:
             raise HttpProblem(404) from None
-        body = await background.call(_render, listing, form)
+        listing, body = await background.call(_rendered, self.entry.path, page, view, form)
         add_folder_headers(request, self.folder)
         _send(request, listing, form, body, private=self.folder.auth is not None)
         return None
 
     async def _own_page(self) -> ScriptResource | None:
         """The site's own listing of this folder; None where it has none, or runs no scripts."""
-        template = await arrived(self.site.origin.lookup(TEMPLATE)) if self.folder.scripts else None
+        template = await Lookups(self.site.origin).one(TEMPLATE) if self.folder.scripts else None
         if template is None or template.kind is not Kind.FILE:
             return None
-        place = Place(self.entry.path, True, template, self.folder, rest=self.entry.path)
-        return ScriptResource(self.site, template, self.folder, "listing", place)
-
-    def _local(self, origin: LocalOrigin, view: View) -> ListingPage:
-        """The page of a folder on this machine. Called in a thread; raises GoneError."""
-        with origin.folder(self.entry) as folder:
-            order = self.site.delivery.orders.of(folder) if view.sort == "name" else None
-            if order is None:
-                return _arranged(self.entry.path, folder.entries(name for name, _ in folder.names()), view)
-            names = order.names(descending=view.order == "desc")
-            shown = page_of(len(names), view)
-            rows = [_row(entry) for entry in listed(folder.entries(names[shown]))]
-        return page_with(self.entry.path, rows, view, len(order.folders), len(order.files))
+        path_info = "/".join(("", *self.entry.path, ""))
+        return ScriptResource(self.site, template, self.folder, "listing", (), path_info)
 
 
-def _arranged(path: tuple[str, ...], children: list[Entry], view: View) -> ListingPage:
-    return arrange(path, [_row(entry) for entry in listed(children)], view)
+def listing_of(path: Path, page: FolderPage, view: View) -> ListingPage:
+    """What is shown of the `page` of the folder `path` that `view` has asked for."""
+    rows = [Row(entry.name, entry.kind is Kind.FOLDER, entry.size, entry.mtime) for entry in page.entries]
+    return ListingPage(
+        path=path,
+        rows=rows,
+        view=msgspec.structs.replace(view, page=page.page),
+        folders=page.folders,
+        files=page.files,
+        size=sum(row.size for row in rows if not row.folder) if page.pages == 1 else None,
+        pages=page.pages,
+    )
 
 
-def _row(entry: Entry) -> Row:
-    return Row(entry.name, entry.kind is Kind.FOLDER, entry.size, entry.mtime)
-
-
-def _render(listing: ListingPage, form: Representation) -> bytes:
+def _rendered(path: Path, page: FolderPage, view: View, form: PageForm) -> tuple[ListingPage, bytes]:
+    listing = listing_of(path, page, view)
     if form == "json":
-        return listing_json(listing)
-    return (listing_page(listing) if form == "html" else listing_text(listing)).encode("utf-8")
+        return listing, listing_json(listing)
+    return listing, (listing_page(listing) if form == "html" else listing_text(listing)).encode("utf-8")
 
 
-def _send(request: Request, listing: ListingPage, form: Representation, body: bytes, *, private: bool) -> None:
+def _send(request: Request, listing: ListingPage, form: PageForm, body: bytes, *, private: bool) -> None:
     etag = b'W/"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode("ascii")
     request.setHeader(b"etag", etag)
     request.setHeader(b"cache-control", b"no-cache")
@@ -141,6 +129,6 @@ def _query(uri: bytes) -> dict[str, str]:
     return dict(parse_qsl(raw, errors="replace"))
 
 
-def _form(named: str, accept: str | None) -> Representation:
-    forms: tuple[Representation, ...] = ("html", "json", "text")
+def _form(named: str, accept: str | None) -> PageForm:
+    forms: tuple[PageForm, ...] = ("html", "json", "text")
     return next((form for form in forms if named == form), None) or choose(accept, "html")

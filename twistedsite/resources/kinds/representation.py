@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import attrs
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, OpenFile, arrived
-from twistedsite.resources.cache.signatures import SETTLED
+from twistedsite.origins.interface import Entry, GoneError, Kind, OpenFile, Path, await_if_deferred
+from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.content import conditional
 from twistedsite.resources.content.compression import SUFFIXES
-from twistedsite.resources.content.encoded import Source
-from twistedsite.resources.site.base import SiteContext
+from twistedsite.resources.content.encoded import FileVersion
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.settings.server import Coding
-
-Files = tuple[tuple[str, str], ...]
-"""Names and versions of files of one folder."""
 
 
 @attrs.frozen
@@ -28,8 +25,6 @@ class Representation:
     """Bytes of content."""
     etag: bytes
     modified: float
-    made_from: Files
-    """What would change this if it changed."""
     settled: bool
     """The file has been left alone for long enough to keep what was made from it."""
     coding: Coding | None = None
@@ -41,50 +36,57 @@ class Representation:
         self.file.close()
 
 
-async def select(site: SiteContext, entry: Entry, codings: tuple[Coding, ...]) -> Representation:
+async def select(site: SiteContext, entry: Entry, codings: tuple[Coding, ...], lookups: Lookups) -> Representation:
     """Return how to answer with `entry` a client that takes `codings`, the best first, or the file as it is.
 
-    Raises GoneError.
+    Raises GoneError, ShortFileError and OriginError.
     """
-    file = await arrived(site.origin.open(entry))
+    file = await await_if_deferred(site.origin.open(entry))
     try:
+        await lookups.prepare(_path_beside(entry, coding) for coding in codings)
         for coding in codings:
-            if beside := await _beside(site, entry, file, coding):
+            if beside := await _beside(site, entry, file, coding, lookups):
                 file.close()
                 return beside
-        plain = _of_file(site, file, ((entry.name, file.version),))
+        plain = _of_file(site, file)
         return (codings and await _encoded(site, entry, plain, codings[0])) or plain
     except BaseException:
         file.close()
         raise
 
 
-async def _beside(site: SiteContext, entry: Entry, file: OpenFile, coding: Coding) -> Representation | None:
-    name = entry.name + SUFFIXES[coding]
-    found = await arrived(site.origin.lookup((*entry.path[:-1], name)))
+def _path_beside(entry: Entry, coding: Coding) -> Path:
+    """Where the content of `entry` may stand in `coding`."""
+    return (*entry.path[:-1], entry.name + SUFFIXES[coding])
+
+
+async def _beside(
+    site: SiteContext, entry: Entry, file: OpenFile, coding: Coding, lookups: Lookups
+) -> Representation | None:
+    found = await lookups.one(_path_beside(entry, coding))
     if found is None or found.kind is not Kind.FILE or found.mtime < file.mtime:
         return None
     try:
-        beside = await arrived(site.origin.open(found))
+        beside = await await_if_deferred(site.origin.open(found))
     except GoneError:
         return None
-    made_from = ((entry.name, file.version), (name, beside.version))
-    return _of_file(site, beside, made_from, coding)
+    return _of_file(site, beside, coding)
 
 
-def _of_file(site: SiteContext, file: OpenFile, made_from: Files, coding: Coding | None = None) -> Representation:
+def _of_file(site: SiteContext, file: OpenFile, coding: Coding | None = None) -> Representation:
     etag = conditional.make_etag(file.version, coding or "")
-    now = site.delivery.now()
-    settled = file.mtime + SETTLED < now
-    return Representation(file, file.size, etag, min(file.mtime, now), made_from, settled, coding)
+    now = site.services.now()
+    # What a file of the future says of its last modification is different at each request.
+    settled = file.settled and file.mtime <= now
+    return Representation(file, file.size, etag, min(file.mtime, now), settled, coding)
 
 
 async def _encoded(site: SiteContext, entry: Entry, plain: Representation, coding: Coding) -> Representation | None:
     limits, file = site.settings.compression, plain.file
     if not limits.smallest <= file.size <= limits.largest:
         return None
-    source = Source(site.name, entry.path, file.version, coding)
-    body = await site.delivery.encoded.get(source, file.fileno(), file.size, keep=plain.settled)
+    source = FileVersion(site.name, entry.path, file.version, coding)
+    body = await site.services.encoded.get(source, file, keep=plain.settled)
     if body is None:
         return None
     etag = conditional.make_etag(file.version, coding)

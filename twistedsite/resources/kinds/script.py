@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, NoReturn, cast
+from typing import BinaryIO, ClassVar, Final, NoReturn, cast
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
@@ -10,17 +10,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
-from twistedsite.http.connection.info import EndsText, ends_text
+from twistedsite.http.connection.info import ConnectionInfo, connection_info
 from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message.head import HeadText, RequestHead
 from twistedsite.http.request import Request as OwnRequest
-from twistedsite.origins.interface import Entry
+from twistedsite.origins.interface import Entry, Kind, Origin, Path
 from twistedsite.resources.kinds.direct import PendingSink, PreparedHeads
 from twistedsite.resources.kinds.internal import InternalRequest
 from twistedsite.resources.kinds.sink import RequestSink
-from twistedsite.resources.site.base import SiteContext, SiteResource
+from twistedsite.resources.site.base import SiteResource
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem
-from twistedsite.scripts.messages.imports import Imports
+from twistedsite.scripts.messages.imports import ImportSettings
 from twistedsite.scripts.messages.request import FormBounds, ScriptRequest
 from twistedsite.scripts.runners.interface import (
     RunnerBusyError,
@@ -33,14 +34,12 @@ from twistedsite.scripts.runners.interface import (
 )
 from twistedsite.settings.folder import FolderSettings
 
-if TYPE_CHECKING:
-    from twistedsite.resources.mapping.place import Place
-
 _DEFAULT_FIELDS: Final = (
     (b"cache-control", b"private, max-age=0, must-revalidate"),
     (b"x-content-type-options", b"nosniff"),
 )
 """Sent with every answer of a script that does not set them itself; names in lower case."""
+_NOT_HERE: Final = "The files of this site are not on this server's disk, so its scripts cannot run here."
 
 _STATUS: Final = {ScriptFailedError: 500, ScriptCrashedError: 502, ScriptTimeoutError: 504}
 
@@ -50,27 +49,41 @@ class ScriptResource(SiteResource):
 
     methods: ClassVar[tuple[bytes, ...]] = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS")
 
-    def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, dialect: str, place: Place) -> None:
+    def __init__(
+        self,
+        site: SiteContext,
+        entry: Entry,
+        folder: FolderSettings,
+        dialect: str,
+        script_path: Path,
+        path_info: str = "",
+        *,
+        is_handler: bool = False,
+    ) -> None:
+        """`script_path` is the part of the URL path that names the script, and `path_info` what comes after it.
+
+        `is_handler`: it answers for a whole folder. Raises HttpProblem where the site's files are not on this disk.
+        """
         super().__init__(site, entry, folder)
-        named = place.path[: len(place.path) - len(place.rest)]
-        self._url_path = "/".join(("", *named))
+        root, filename = _local(site.origin, Entry((), Kind.FOLDER)).rstrip("/"), _local(site.origin, entry)
+        self._url_path = "/".join(("", *script_path))
         own = ((name.lower().encode(), value.encode()) for name, value in folder.headers.items())
         self._fields = {**dict(_DEFAULT_FIELDS), **dict(own)}
         self._private = folder.auth is not None
         self.prepared = PreparedHeads(self._fields, site.settings.compression.smallest)
         self._same = ScriptRequest(
-            root=site.origin.local_path(Entry((), entry.kind)).rstrip("/"),
+            root=root,
             script=entry.path,
-            filename=site.origin.local_path(entry),
+            filename=filename,
             version=entry.version,
             dialect=dialect,
-            path_info="/".join(("", *place.rest)) + ("/" if place.slash else ""),
+            path_info=path_info,
             timeout=float(folder.timeout),
             debug=folder.debug,
             autoreload=folder.autoreload,
             options=folder.options,
-            handler="/".join(entry.path) if place.handled else "",
-            imports=_imports(folder, site.origin.local_path(Entry((), entry.kind)).rstrip("/")),
+            handler="/".join(entry.path) if is_handler else "",
+            imports=_imports(folder, root),
             form_limits=FormBounds.of(site.settings.forms),
             writable=folder.writable,
         )
@@ -93,28 +106,28 @@ class ScriptResource(SiteResource):
     def sink(self, request: Request) -> RequestSink:
         """What takes the script's answer to `request`."""
         site = self.site
-        return RequestSink(request, self._fields, site.settings.compression, site.delivery.background, self._private)
+        return RequestSink(request, self._fields, site.settings.compression, site.services.background, self._private)
 
     def answer_pending(self, pending: PendingResponse) -> None:
         """Run the script for a request on the short way."""
-        ends = pending.ends
-        if ends is not None:
-            PendingSink(self, pending, self._told(pending.head.text, ends, self._url_path))
+        info = pending.info
+        if info is not None:
+            PendingSink(self, pending, self._told(pending.head.text, info, self._url_path))
 
     def script_request(self, request: Request) -> ScriptRequest:
         """What the script is told of `request`."""
         text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
-        ends = ends_text(request.getClientAddress(), request.getHost(), secure=request.isSecure())
+        info = connection_info(request.getClientAddress(), request.getHost(), secure=request.isSecure())
         mounted = [segment.decode("utf-8", "replace") for segment in request.prepath or ()]
         mount = "/".join(("", *mounted)) if mounted else ""
-        told = self._told(text, ends, mount + self._url_path)
+        told = self._told(text, info, mount + self._url_path)
         told.mount = mount
         told.depth = request.depth if isinstance(request, InternalRequest) else 0
         if user := getattr(request, "authenticated", ""):
             told.user, told.auth_type = user, "Basic"
         return told
 
-    def _told(self, text: HeadText, ends: EndsText, script_name: str) -> ScriptRequest:
+    def _told(self, text: HeadText, info: ConnectionInfo, script_name: str) -> ScriptRequest:
         return replace(
             self._same,
             method=text.method,
@@ -124,11 +137,11 @@ class ScriptResource(SiteResource):
             headers=text.headers,
             host=text.host,
             script_name=script_name,
-            client=ends.client,
-            client_port=ends.client_port,
-            server_name=text.host_name or ends.server,
-            server_port=ends.server_port,
-            scheme=ends.scheme,
+            client=info.client,
+            client_port=info.client_port,
+            server_name=text.host_name or info.server,
+            server_port=info.server_port,
+            scheme=info.scheme,
         )
 
     def explain(self, failure: Failure) -> NoReturn:
@@ -161,14 +174,21 @@ def problem_of(error: ScriptError, script: Entry, log: Logger) -> HttpProblem:
     return problem
 
 
-def _imports(folder: FolderSettings, root: str) -> Imports:
+def _local(origin: Origin, entry: Entry) -> str:
+    path = origin.local_path(entry)
+    if path is None:
+        raise HttpProblem(501, _NOT_HERE)
+    return path
+
+
+def _imports(folder: FolderSettings, root: str) -> ImportSettings:
     """Where scripts find modules under the settings of `folder`, in the site at `root` on this machine."""
 
     def local(*segments: str) -> str:
         return "/".join((root, *segments))
 
     pythonpath = folder.pythonpath
-    return Imports(
+    return ImportSettings(
         interpreter=folder.interpreter,
         root=root if folder.interpreter else "",
         interpreter_folder=local(*folder.interpreter_folder) if folder.interpreter and pythonpath is None else "",

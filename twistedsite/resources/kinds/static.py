@@ -13,8 +13,8 @@ from twistedsite.http.message import media_types
 from twistedsite.http.message.response import PreparedResponse, prepared_head
 from twistedsite.http.request import Request as EngineRequest
 from twistedsite.origins.interface import Entry, GoneError
+from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.cache.answers import FileAnswer
-from twistedsite.resources.cache.validity import validity_of_entry
 from twistedsite.resources.content import conditional
 from twistedsite.resources.content.compression import add_vary, preferred
 from twistedsite.resources.content.privacy import make_private
@@ -27,7 +27,8 @@ from twistedsite.resources.content.ranges import (
 )
 from twistedsite.resources.content.sending import read_part, send_body, send_part
 from twistedsite.resources.kinds.representation import Representation, select
-from twistedsite.resources.site.base import SiteContext, SiteResource
+from twistedsite.resources.site.base import SiteResource
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem
 from twistedsite.settings.folder import FolderSettings
 
@@ -39,14 +40,22 @@ class StaticFile(SiteResource):
 
     methods: ClassVar[tuple[bytes, ...]] = (b"GET", b"HEAD")
 
-    def __init__(self, site: SiteContext, entry: Entry, folder: FolderSettings, media_type: str | None = None) -> None:
+    def __init__(
+        self,
+        site: SiteContext,
+        entry: Entry,
+        folder: FolderSettings,
+        lookups: Lookups,
+        media_type: str | None = None,
+    ) -> None:
+        """`lookups` are those that have led to it."""
         super().__init__(site, entry, folder)
+        self._lookups = lookups
         media_type = media_type or media_types.media_type_of(entry.name)
         self._content_type = media_types.content_type(media_type)
         encoded_by_author = any(name.lower() == "content-encoding" for name in folder.headers)
         encodable = media_types.is_compressible(media_type) and not encoded_by_author
         self._codings = site.settings.compression.codings if encodable else ()
-        self._asked = site.delivery.now()
 
     async def respond(self, request: Request) -> None:
         """Send the file, a part of it, or that the client has it already (RFC 9110, 13 to 15)."""
@@ -54,7 +63,7 @@ class StaticFile(SiteResource):
         ranged = request.method == b"GET" and field(b"range") is not None
         codings = () if ranged or not self._codings else preferred(field(b"accept-encoding"), self._codings)
         try:
-            representation = await select(self.site, self.entry, codings)
+            representation = await select(self.site, self.entry, codings, self._lookups)
         except (GoneError, ShortFileError):
             raise HttpProblem(404) from None
         try:
@@ -94,7 +103,7 @@ class StaticFile(SiteResource):
         value = field(b"range")
         if value is None or request.method != b"GET":
             return None
-        if not conditional.range_applies(field, chosen.etag, chosen.modified, self.site.delivery.now()):
+        if not conditional.range_applies(field, chosen.etag, chosen.modified, self.site.services.now()):
             return None
         try:
             return parse_ranges(value, chosen.size)
@@ -125,7 +134,7 @@ class StaticFile(SiteResource):
             return None
         few = part.length <= self.site.settings.static.hot_file
         if chosen.body is None and not few:
-            await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
+            await send_part(request, chosen.file, part, self.site.services.background)
             return None
         body = await self._small(chosen, part) if chosen.body is None else chosen.body
         await send_body(request, body)
@@ -135,8 +144,8 @@ class StaticFile(SiteResource):
         if not part.length:
             return b""
         try:
-            return await read_part(chosen.file.fileno(), part, self.site.delivery.background)
-        except (ShortFileError, OSError):
+            return await read_part(chosen.file, part, self.site.services.background)
+        except ShortFileError:
             # Nothing has been sent yet, and what was looked up is not there any more.
             raise HttpProblem(404) from None
 
@@ -149,28 +158,24 @@ class StaticFile(SiteResource):
         headers.setRawHeaders(b"content-length", [b"%d" % length])
         for frame, part in zip(frames, parts, strict=False):
             request.write(frame)
-            await send_part(request, chosen.file.fileno(), part, self.site.delivery.background)
+            await send_part(request, chosen.file, part, self.site.services.background)
         request.write(frames[-1])
 
     def _keep(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:
         """Let the next requests for the same get this answer, or a 304, without a Request."""
-        site, services = self.site, self.site.delivery
-        asks = isinstance(request, EngineRequest) and request.site.quick_answer is not None
+        site, services = self.site, self.site.services
         accepted = field(b"accept-encoding")
         # Everybody gets what is kept, so nothing of a guarded folder is.
-        if not asks or self.folder.auth is not None:
+        if not isinstance(request, EngineRequest) or not request.asked_before or self.folder.auth is not None:
             return
         if services.answers.has_file(site, request.path, accepted, chosen.etag):
             return
-        validity = validity_of_entry(
-            site.origin, request.path, self.entry, asked=self._asked, now=services.now, used=chosen.made_from
-        )
         fields = list(request.responseHeaders.getAllRawHeaders())
         about = [(name, values) for name, values in fields if name.lower() not in (*_NOT_IN_304, b"content-length")]
         ok = None if body is None else PreparedResponse(prepared_head(200, b"OK", fields), body, 200)
         not_modified = PreparedResponse(prepared_head(304, b"Not Modified", about), b"", 304)
         answer = FileAnswer(ok, not_modified, chosen.etag, int(chosen.modified))
-        services.answers.keep_file(site, request.path, accepted, answer, validity)
+        services.answers.keep_file(site, request.path, accepted, answer, self._lookups.validity())
 
 
 def _fields(request: Request) -> conditional.Field:

@@ -10,8 +10,8 @@ from twistedsite.http.content import content_limits
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.kinds.internal import Internal
 from twistedsite.resources.mapping.folder import FolderTree
-from twistedsite.resources.site.base import SiteContext
-from twistedsite.resources.site.server import Shared
+from twistedsite.resources.site.context import SiteContext
+from twistedsite.resources.site.server import ServerResources
 from twistedsite.scripts.broker.background import SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
@@ -34,7 +34,7 @@ class BuiltSite:
     background: SiteBackground
     uid: int | None = None
     """The user that its worker processes run as; None: the server's."""
-    owned: Shared | None = None
+    owned: ServerResources | None = None
     """What it shares with no other site."""
 
     def stop(self) -> None:
@@ -42,8 +42,8 @@ class BuiltSite:
         self.background.stop()
         self.runner.stop()
         # Another site may get its name.
-        self.context.delivery.encoded.forget(self.context.name)
-        self.context.delivery.answers.forget(self.context)
+        self.context.services.encoded.forget(self.context.name)
+        self.context.services.answers.forget(self.context)
         if self.owned is not None:
             self.owned.stop()
         self.sessions.close()
@@ -54,14 +54,14 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
 
     Raises SettingsError where `settings.sandbox` asks for what this machine cannot hold.
     """
-    shared = Shared(settings, reactor)
+    shared = ServerResources(settings, reactor)
     return attrs.evolve(build_on(shared, default_site(settings), sessions), owned=shared)
 
 
-def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> BuiltSite:
+def build_on(shared: ServerResources, site: SiteSettings, sessions: SessionStore) -> BuiltSite:
     """Return `site` as one of several. Raises SettingsError as `build_site` does."""
     settings, reactor = site.settings, shared.reactor
-    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync)
+    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync, shared.sorted_names)
     background = SiteBackground(site.name, settings.background, shared.in_flight, reactor)
     broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor), background)
     runner: ThreadRunner | WorkerRunner
@@ -72,7 +72,7 @@ def build_on(shared: Shared, site: SiteSettings, sessions: SessionStore) -> Buil
         runner = WorkerRunner(workers, site.name, origin.root, broker, settings.workers, uid, readable)
     else:
         runner = ThreadRunner(reactor, site.name, settings.threads, settings.pool, broker, shared.threads())
-    context = SiteContext(site.name, settings, origin, runner, reactor, shared.delivery)
+    context = SiteContext(site.name, settings, origin, runner, reactor, shared.services)
     tree = FolderTree(context)
     background.dispatch = Internal(tree, content_limits(settings), reactor).dispatch
     return BuiltSite(tree, context, runner, sessions, background, uid)

@@ -1,25 +1,27 @@
 """What a file's first line says of how it is served, whatever its name: `#DBPYEXECUTE` and `#NOEXECUTE`, of Drapache.
 
-A few bytes are read, once for each version of a file, and never of what its name has already decided. A file that lies
-ready as a hot answer is not even looked up.
+A few bytes are read, once for each version of a file, and never of what its name has already decided. A file that is
+answered from the cache is not even looked up.
 """
 
 from __future__ import annotations
 
 import enum
-import os
 from collections import OrderedDict
 from typing import Final
 
-from twistedsite.origins.interface import Entry, GoneError, Origin, arrived
-from twistedsite.scripts.code.cache import is_settled
+from twistedsite.http.connection.sendfile import ShortFileError
+from twistedsite.origins.interface import Entry, GoneError, Origin, await_if_deferred
+from twistedsite.resources.content.background import BackgroundThreads
+from twistedsite.resources.content.ranges import ByteRange
+from twistedsite.resources.content.sending import read_part
 
 _LIMIT: Final = 8192
-"""Files whose mark is known; the one unused for longest goes first."""
+"""Files whose directive is known; the one unused for longest goes first."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-class Mark(enum.Enum):
+class Directive(enum.Enum):
     """A first line that decides."""
 
     EXECUTE = b"#DBPYEXECUTE"
@@ -27,23 +29,25 @@ class Mark(enum.Enum):
     NOEXECUTE = b"#NOEXECUTE"
     """Of a `.dbpy` file: it is text."""
 
-    def is_of(self, head: bytes) -> bool:
-        """Whether a file that begins with `head`, of `MARK_LENGTH` bytes or all of it, has this mark."""
+    def begins(self, head: bytes) -> bool:
+        """Whether a file whose first `LENGTH` bytes, or all of them, are `head` begins with this directive."""
         return head.removeprefix(_BOM).startswith(self.value)
 
 
-MARK_LENGTH: Final = len(_BOM) + max(len(mark.value) for mark in Mark)
+LENGTH: Final = len(_BOM) + max(len(directive.value) for directive in Directive)
+"""Bytes that have to be read."""
 
 
-class Marks:
-    """The marks of one site's files."""
+class FirstLines:
+    """The directives in the first lines of one site's files."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, background: BackgroundThreads) -> None:
         self._origin = origin
-        self._known: OrderedDict[tuple[Mark, tuple[str, ...]], tuple[str, Mark | None]] = OrderedDict()
+        self._background = background
+        self._known: OrderedDict[tuple[Directive, tuple[str, ...]], tuple[str, Directive | None]] = OrderedDict()
 
-    async def of(self, entry: Entry, possible: Mark | None) -> Mark | None:
-        """`possible`, where it is the mark of the file `entry` as that was when it was looked up; else None."""
+    async def directive_of(self, entry: Entry, possible: Directive | None) -> Directive | None:
+        """`possible`, where the file `entry` begins with it; else None. Raises OriginError."""
         if possible is None:
             return None
         key = (possible, entry.path)
@@ -52,19 +56,18 @@ class Marks:
             self._known.move_to_end(key)
             return known[1]
         try:
-            file = await arrived(self._origin.open(entry))
+            file = await await_if_deferred(self._origin.open(entry))
         except GoneError:
             return None
         try:
-            head = os.pread(file.fileno(), MARK_LENGTH, 0)
-            settled = is_settled(os.fstat(file.fileno()))
-        except OSError:
+            head = await read_part(file, ByteRange(0, min(file.size, LENGTH)), self._background)
+        except ShortFileError:
             return None
         finally:
             file.close()
-        mark = possible if possible.is_of(head) else None
-        if settled and file.version == entry.version:
-            self._known[key] = (entry.version, mark)
+        found = possible if possible.begins(head) else None
+        if file.settled and file.version == entry.version:
+            self._known[key] = (entry.version, found)
             while len(self._known) > _LIMIT:
                 self._known.popitem(last=False)
-        return mark
+        return found

@@ -15,19 +15,20 @@ from twisted.web.server import Request
 from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import Request as EngineRequest
 from twistedsite.origins.interface import Entry, Kind
-from twistedsite.pages.accept import Representation
-from twistedsite.resources.cache.validity import validity_of_entry, validity_of_lookups
+from twistedsite.origins.lookups import Lookups
+from twistedsite.pages.accept import PageForm
 from twistedsite.resources.kinds.guard import Guard
 from twistedsite.resources.kinds.health import is_health, send_health
 from twistedsite.resources.kinds.listing import Listing
 from twistedsite.resources.kinds.redirect import Redirect, SlashRedirect
 from twistedsite.resources.kinds.script import ScriptResource
 from twistedsite.resources.kinds.static import StaticFile
-from twistedsite.resources.mapping.first_line import Mark, Marks
+from twistedsite.resources.mapping.first_line import Directive, FirstLines
 from twistedsite.resources.mapping.inheritance import Inheritance
-from twistedsite.resources.mapping.place import Place, find
-from twistedsite.resources.site.base import SiteContext, SiteResource
-from twistedsite.resources.site.error import HttpProblem, KeepPage, own_pages, send_problem
+from twistedsite.resources.mapping.place import Finder, Place
+from twistedsite.resources.site.base import SiteResource
+from twistedsite.resources.site.context import SiteContext
+from twistedsite.resources.site.error import HttpProblem, KeepPage, send_problem
 from twistedsite.scripts.dialects import SCRIPTS, TEMPLATES
 from twistedsite.scripts.messages.storage import MAX_DEPTH
 from twistedsite.settings.folder import FolderSettings
@@ -82,29 +83,36 @@ def _of_kind(kind: Kind) -> Callable[[Place], bool]:
     return lambda place: place.entry is not None and place.entry.kind is kind
 
 
-def _file(make: Callable[[SiteContext, Entry, FolderSettings], IResource]) -> Callable[[SiteContext, Place], IResource]:
-    def made(site: SiteContext, place: Place) -> IResource:
-        assert place.entry is not None
-        return make(site, place.entry, place.settings)
-
-    return made
-
-
 def _is_script(place: Place) -> bool:
-    return place.mark is Mark.EXECUTE or (place.extension in SCRIPTS and place.mark is not Mark.NOEXECUTE)
+    directive = place.directive
+    return directive is Directive.EXECUTE or (place.extension in SCRIPTS and directive is not Directive.NOEXECUTE)
 
 
 def _is_shown(place: Place) -> bool:
-    return place.mark is Mark.NOEXECUTE and place.index is None
+    return place.directive is Directive.NOEXECUTE and place.index is None
 
 
-def _source_text(site: SiteContext, entry: Entry, folder: FolderSettings) -> IResource:
-    return StaticFile(site, entry, folder, media_type="text/plain")
+def _static(site: SiteContext, place: Place) -> IResource:
+    assert place.entry is not None
+    return StaticFile(site, place.entry, place.settings, place.lookups)
+
+
+def _source_text(site: SiteContext, place: Place) -> IResource:
+    assert place.entry is not None
+    return StaticFile(site, place.entry, place.settings, place.lookups, media_type="text/plain")
+
+
+def _listing(site: SiteContext, place: Place) -> IResource:
+    assert place.entry is not None
+    return Listing(site, place.entry, place.settings)
 
 
 def _script(site: SiteContext, place: Place) -> IResource:
     assert place.entry is not None
-    return ScriptResource(site, place.entry, place.settings, place.dialect, place)
+    handled = place.handled
+    return ScriptResource(
+        site, place.entry, place.settings, place.dialect, place.script_path, place.path_info, is_handler=handled
+    )
 
 
 def _handler(site: SiteContext, place: Place) -> IResource:
@@ -115,7 +123,7 @@ def _handler(site: SiteContext, place: Place) -> IResource:
 
 def _index(site: SiteContext, place: Place) -> IResource:
     assert place.index is not None
-    return resource_for(site, Place(place.index.path, False, place.index, place.settings, mark=place.mark))
+    return resource_for(site, attrs.evolve(place, path=place.index.path, slash=False, entry=place.index, index=None))
 
 
 def _elsewhere(site: SiteContext, place: Place) -> IResource:
@@ -128,7 +136,7 @@ def _with_slash(site: SiteContext, place: Place) -> IResource:
 
 
 def _is_mapped(place: Place) -> bool:
-    return place.extension in place.settings.extensions and place.mark is None
+    return place.extension in place.settings.extensions and place.directive is None
 
 
 PLACE_ROWS = (
@@ -156,7 +164,7 @@ PLACE_ROWS = (
         "a `.dbpy` file whose first line starts with `#NOEXECUTE`",
         "its text, never run",
         lambda place: _is_shown(place) and not (place.rest or place.slash),
-        _file(_source_text),
+        _source_text,
     ),
     PlaceRow("the same, with more of the path behind it, or a slash", "404", _is_shown, _fails(404)),
     PlaceRow(
@@ -194,7 +202,7 @@ PLACE_ROWS = (
         "folder without one",
         "the listing",
         lambda place: _of_kind(Kind.FOLDER)(place) and place.settings.listing,
-        _file(Listing),
+        _listing,
     ),
     PlaceRow("folder without one, listing off", "403", _of_kind(Kind.FOLDER), _fails(403)),
     PlaceRow(
@@ -225,9 +233,9 @@ PLACE_ROWS = (
         'a script or template, where `scripts = false`, or `extensions` say `"static"`',
         "static, as text/plain",
         lambda place: bool(place.dialect) or place.extension in (*SCRIPTS, *TEMPLATES),
-        _file(_source_text),
+        _source_text,
     ),
-    PlaceRow("any other file", "static", lambda place: True, _file(StaticFile)),
+    PlaceRow("any other file", "static", lambda place: True, _static),
 )
 
 
@@ -258,61 +266,53 @@ class FolderTree(SiteResource):
 
     def __init__(self, site: SiteContext) -> None:
         self._inheritance = Inheritance(site.origin, site.settings)
-        self._marks = Marks(site.origin)
+        self._first_lines = FirstLines(site.origin, site.services.background)
         super().__init__(site, Entry((), Kind.FOLDER), FolderSettings.of_server(site.settings))
         self._guard = Guard(site)
 
     def render(self, request: Request) -> int:
         """Answer `request`: at once by a script whose place is known, else by looking it up."""
-        script = self.site.delivery.answers.script(self.site, request.path)
+        script = self.site.services.answers.script(self.site, request.path)
         return super().render(request) if script is None else script.render(request)
 
     async def answer(self, request: Request) -> None:
         """Answer `request`; what goes wrong is answered under the settings of the folder in which it went wrong."""
         folder = self.folder
-        asked = self.site.delivery.now()
+        lookups = Lookups(self.site.origin)
         keep: KeepPage | None = None
         try:
             path, slash = checked_path(request.postpath or [])
             if is_health(self.site.settings, path, request):
                 return send_health(self.site.runner, request)
-            folder = (await self._inheritance.along(())).at(0)
-            place = await find(path, slash, self.site.origin, self._inheritance, self._marks)
+            chain = await self._inheritance.along(path, lookups)
+            folder = chain.at(0)
+            place = await Finder(path, slash, chain, lookups, self._first_lines).find()
             folder = place.settings
             await self._guard.admit(request, folder)
             if place.entry is None:
-                keep = self._keeps_not_found(request, place, asked)
+                keep = self._keeps_not_found(request, place)
             found = resource_for(self.site, place)
-            if isinstance(found, ScriptResource):
-                self._keep_script(request, place, found, asked)
+            if isinstance(found, ScriptResource) and folder.auth is None and not place.handled:
+                # Of a guarded folder nothing is kept: whoever asks would have to be let in first.
+                self.site.services.answers.keep_script(self.site, request.path, found, lookups.validity())
             if isinstance(found, SiteResource):
                 await found.answer(request)
             else:
                 request.render(found)
         except HttpProblem as problem:
-            send_problem(request, problem, self.site, folder, keep if problem.status == 404 else None)
+            send_problem(request, problem, self.site, folder, keep if problem.status == 404 else None, lookups)
 
-    def _keep_script(self, request: Request, place: Place, script: ScriptResource, asked: float) -> None:
-        """Let `script` answer the next requests for the same path, unless they would have to be let in first."""
-        if place.settings.auth is not None or place.handled:
-            return
-        site, services = self.site, self.site.delivery
-        rest = len(place.rest) + place.slash if place.rest else 0
-        validity = validity_of_entry(site.origin, request.path, script.entry, asked=asked, now=services.now, rest=rest)
-        services.answers.keep_script(site, request.path, script, validity)
-
-    def _keeps_not_found(self, request: Request, place: Place, asked: float) -> KeepPage | None:
+    def _keeps_not_found(self, request: Request, place: Place) -> KeepPage | None:
         """Return what keeps the 404 page for `place`; None where nobody would ask for it, or not all may see it."""
         if place.settings.auth is not None or request.prepath or request.method not in (b"GET", b"HEAD"):
             return None
-        if not isinstance(request, EngineRequest) or request.site.quick_answer is None:
+        if not isinstance(request, EngineRequest) or not request.asked_before:
             return None
         if request.getHeader(b"authorization") is not None:
             return None
 
-        def keep(form: Representation, response: PreparedResponse) -> None:
-            services, paths = self.site.delivery, [place.path, *own_pages(404, place.settings)]
-            validity = validity_of_lookups(self.site.origin, paths, asked=asked, now=services.now)
-            services.answers.keep_not_found(self.site, request.path, form, response, validity)
+        def keep(form: PageForm, response: PreparedResponse) -> None:
+            answers, validity = self.site.services.answers, place.lookups.validity()
+            answers.keep_not_found(self.site, request.path, form, response, validity)
 
         return keep

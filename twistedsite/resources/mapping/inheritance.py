@@ -12,7 +12,8 @@ from collections import OrderedDict
 import msgspec
 from twisted.logger import Logger
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, arrived
+from twistedsite.origins.interface import Entry, GoneError, Kind, Origin, await_if_deferred
+from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.site.error import HttpProblem
 from twistedsite.scripts.dialects import PYTHON_DIALECTS, check_handlers, unknown_dialect
 from twistedsite.settings.folder import FILE_NAME, FolderFile, FolderSettings
@@ -26,10 +27,10 @@ _CACHE_LIMIT = 4096
 
 
 class _Fault(msgspec.Struct, frozen=True):
-    """Of a file that cannot be used: by what it is told of in the log and on pages, and what pages say."""
+    """Of a file that cannot be used: its reference in the log and on pages, and what pages say."""
 
     reference: str
-    told: str
+    message: str
 
 
 class Chain:
@@ -42,7 +43,7 @@ class Chain:
         """What holds in the folder of the first `depth` segments. Raises HttpProblem 500 where a file has a fault."""
         settings = self._steps[depth]
         if isinstance(settings, _Fault):
-            raise HttpProblem(500, settings.told, reference=settings.reference)
+            raise HttpProblem(500, settings.message, reference=settings.reference)
         return settings
 
 
@@ -57,17 +58,19 @@ class Inheritance:
         self._known: OrderedDict[tuple[str, ...], tuple[tuple[str, ...], FolderSettings | _Fault]]
         self._known = OrderedDict()
 
-    async def along(self, path: tuple[str, ...]) -> Chain:
+    async def along(self, path: tuple[str, ...], lookups: Lookups) -> Chain:
         """Return what holds in the root and in each folder on `path`, whether or not it exists.
 
-        A file with a fault is named in the log, once for each version of it.
+        The files, and `path` itself, are looked up by one call to the origin. A file with a fault is named in the log,
+        once for each version of it.
         """
+        folders = [path[:depth] for depth in range(len(path) + 1)]
+        files = [(*folder, FILE_NAME) for folder in folders]
+        await lookups.prepare([*files, path])
         steps: list[FolderSettings | _Fault] = []
         versions: tuple[str, ...] = ()
         above: FolderSettings | _Fault = self._above
-        for depth in range(len(path) + 1):
-            folder = path[:depth]
-            entry = await arrived(self._origin.lookup((*folder, FILE_NAME)))
+        for folder, entry in zip(folders, await lookups.many(files), strict=True):
             versions = (*versions, "" if entry is None else entry.version or entry.kind.value)
             if entry is not None:
                 above = await self._with_file(folder, entry, versions, above)
@@ -81,11 +84,14 @@ class Inheritance:
     ) -> FolderSettings | _Fault:
         """What holds in `folder`, whose file is `entry`; `versions` are those of all files that have a say."""
         known = self._known.get(folder)
-        if known is None or known[0] != versions:
-            known = self._known[folder] = (versions, await self._inherited(above, entry, folder))
+        if known is not None and known[0] == versions:
+            return known[1]
+        inherited = await self._inherited(above, entry, folder)
+        if entry.settled:
+            self._known[folder] = (versions, inherited)
             if len(self._known) > _CACHE_LIMIT:
                 self._known.popitem(last=False)
-        return known[1]
+        return inherited
 
     async def _inherited(
         self, above: FolderSettings | _Fault, entry: Entry, folder: tuple[str, ...]
@@ -105,7 +111,7 @@ class Inheritance:
         if entry.kind is not Kind.FILE or entry.size > FILE_LIMIT:
             raise SettingsError(source, "", f"is not a plain file of at most {FILE_LIMIT} bytes inside the site")
         try:
-            text = await arrived(self._origin.read(entry, FILE_LIMIT))
+            text = await await_if_deferred(self._origin.read(entry, FILE_LIMIT))
         except GoneError:
             raise SettingsError(source, "", "cannot be read") from None
         return convert(parse_toml(text, source), FolderFile, source)

@@ -6,44 +6,20 @@ A subclass writes `respond`, a coroutine that sends the whole answer; it raises 
 from __future__ import annotations
 
 import functools
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from twistedsite.origins.interface import Entry, Origin
-from twistedsite.resources.content.background import Reactor
+from twistedsite.origins.interface import Entry, OriginError
+from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem, send_problem
-from twistedsite.resources.site.services import Delivery
-from twistedsite.scripts.runners.interface import Runner
 from twistedsite.settings.folder import FolderSettings
-from twistedsite.settings.server import ServerSettings
 
 KNOWN_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"})
-
-
-class SiteContext:
-    """One site: its files, its settings and the runner of its scripts. Passed to every resource of the site."""
-
-    def __init__(
-        self,
-        name: str,
-        settings: ServerSettings,
-        origin: Origin,
-        runner: Runner,
-        reactor: IReactorTime,
-        delivery: Delivery | None = None,
-    ) -> None:
-        self.name = name
-        self.settings = settings
-        self.origin = origin
-        self.runner = runner
-        self.reactor = reactor
-        self.delivery = delivery or Delivery(settings, cast(Reactor, reactor))
 
 
 class SiteResource(resource.Resource):
@@ -96,8 +72,19 @@ class SiteResource(resource.Resource):
         """Answer `request` with the error that `failure` is; nothing where the client has gone."""
         if failure.check(CancelledError) or request._disconnected:
             return
-        problem = failure.value if isinstance(failure.value, HttpProblem) else HttpProblem(500)
-        if problem is not failure.value:
+        error = failure.value
+        if isinstance(error, HttpProblem):
+            problem = error
+        elif isinstance(error, OriginError):
+            problem = HttpProblem(503)
+            self._log.error(
+                "{path}: the site's files cannot be reached: {error} (reference {reference})",
+                path=request.path,
+                error=error,
+                reference=problem.reference,
+            )
+        else:
+            problem = HttpProblem(500)
             self._log.failure(
                 "{path}: no answer (reference {reference})",
                 failure=failure,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -16,21 +15,18 @@ from twisted.python.failure import Failure
 from twisted.web.http import Request
 
 from twistedsite.http.message.response import PreparedResponse, prepared_head
-from twistedsite.origins.interface import GoneError, Kind, arrived
-from twistedsite.pages.accept import Representation, error_form
+from twistedsite.origins.lookups import Lookups
+from twistedsite.pages.accept import PageForm, error_form
 from twistedsite.pages.render import ERROR_CSP, TRACEBACK_CSP, error_page, traceback_page
 from twistedsite.pages.texts import explanation, reason
+from twistedsite.resources.content.sending import abort
+from twistedsite.resources.site.context import SiteContext
+from twistedsite.resources.site.own_pages import own_page
 from twistedsite.resources.site.summary import summarize
 from twistedsite.scripts.messages.failure import FailureReport
 from twistedsite.settings.folder import FolderSettings
 
-if TYPE_CHECKING:
-    from twistedsite.resources.site.base import SiteContext
-
-OWN_PAGE_LIMIT = 256 * 1024
-"""Longest error page of a site's own, in bytes."""
-
-_MEDIA_TYPES: dict[Representation, bytes] = {
+_MEDIA_TYPES: dict[PageForm, bytes] = {
     "html": b"text/html; charset=utf-8",
     "json": b"application/problem+json",
     "text": b"text/plain; charset=utf-8",
@@ -70,8 +66,8 @@ class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
         self.reference = reference or (secrets.token_hex(4) if status >= 500 else "")
 
 
-KeepPage = Callable[[Representation, PreparedResponse], None]
-"""Is given an error page that depends on nothing but `Accept`, the folder's settings and `own_pages`, and its form."""
+KeepPage = Callable[[PageForm, PreparedResponse], None]
+"""Is given an error page that depends on nothing but `Accept` and what was looked up, and the form of the page."""
 
 
 def send_problem(
@@ -80,10 +76,12 @@ def send_problem(
     site: SiteContext | None,
     folder: FolderSettings,
     keep: KeepPage | None = None,
+    lookups: Lookups | None = None,
 ) -> None:
     """Answer `request` with `problem`, under the settings of `folder`; nothing is left to do for the caller.
 
-    `site` is None where no site is asked. `keep` is called with what is sent, where others could be sent the same.
+    `site` is None where no site is asked. `keep` is called with what is sent, where others could be sent the same. The
+    site's own pages are looked up by `lookups`, if given.
     Where a part of another answer has been sent, the connection is aborted, so that it cannot look complete. Where the
     client has gone, nothing happens.
     """
@@ -92,22 +90,13 @@ def send_problem(
     if request.startedWriting:
         abort(request)
         return
-    sending = Deferred.fromCoroutine(_answer(request, problem, site, folder, keep))
+    sending = Deferred.fromCoroutine(_answer(request, problem, site, folder, keep, lookups))
     sending.addErrback(_give_up, request)
 
 
 def _give_up(failure: Failure, request: Request) -> None:
     _log.failure("no error page", failure)
     abort(request)
-
-
-def abort(request: Request) -> None:
-    """Cut the connection (of HTTP/2: the stream) of `request` without sending what is pending."""
-    channel = request.channel
-    if channel is None:
-        return
-    cut = getattr(channel, "abortConnection", None) or getattr(channel.transport, "abortConnection", None)
-    (cut or request.loseConnection)()
 
 
 def add_folder_headers(request: Request, folder: FolderSettings) -> None:
@@ -118,13 +107,18 @@ def add_folder_headers(request: Request, folder: FolderSettings) -> None:
 
 
 async def _answer(
-    request: Request, problem: HttpProblem, site: SiteContext | None, folder: FolderSettings, keep: KeepPage | None
+    request: Request,
+    problem: HttpProblem,
+    site: SiteContext | None,
+    folder: FolderSettings,
+    keep: KeepPage | None,
+    lookups: Lookups | None,
 ) -> None:
     form = error_form(request.getHeader("accept"))
     report = problem.report if folder.debug else None
     own = None
     if site is not None and form == "html" and report is None:
-        own = await _own_page(problem.status, site, folder)
+        own = await own_page(problem.status, folder, lookups or Lookups(site.origin), site.name)
     if _is_over(request):
         return
     _clear(request)
@@ -163,7 +157,7 @@ def _clear(request: Request) -> None:
 
 
 def _built_in(
-    request: Request, problem: HttpProblem, report: FailureReport | None, form: Representation, *, has_home: bool
+    request: Request, problem: HttpProblem, report: FailureReport | None, form: PageForm, *, has_home: bool
 ) -> bytes:
     status, detail, reference = problem.status, problem.detail, problem.reference
     failed, usual_advice = explanation(status)
@@ -191,49 +185,3 @@ def _built_in(
 
 def _utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def own_pages(status: int, folder: FolderSettings) -> list[tuple[str, ...]]:
-    """Where the site's own page for `status` may stand, as paths from its root: the first that does is sent."""
-    return [path for place in _own_places(status, folder) if (path := _segments(place)) is not None]
-
-
-def _own_places(status: int, folder: FolderSettings) -> list[str]:
-    group = f"{status // 100}xx"
-    named = folder.errors.get(str(status)) or folder.errors.get(group)
-    return [*([named] if named is not None else []), f"/_errors/{status}.html", f"/_errors/{group}.html"]
-
-
-async def _own_page(status: int, site: SiteContext, folder: FolderSettings) -> bytes | None:
-    """The site's own page for `status`, as it stands in the file; None where there is none that can be read."""
-    *named, _, _ = places = _own_places(status, folder)
-    for place in places:
-        if (path := _segments(place)) is None:
-            continue
-        try:
-            page = await _read(path, site)
-        except Exception as error:
-            if not isinstance(error, GoneError):
-                _log.failure("{site}: the error page {place} cannot be read", site=site.name, place=place)
-            page = None
-        if page is not None:
-            return page
-        if place in named:
-            _log.warn("{site}: the error page {place} cannot be read", site=site.name, place=place)
-    return None
-
-
-def _segments(place: str) -> tuple[str, ...] | None:
-    """The path of an HTML file that `place` names, from the site's root; None where it names something else."""
-    segments = tuple(place.removeprefix("/").split("/"))
-    if not place.endswith((".html", ".htm")) or any(s in ("", ".", "..") or "\0" in s or "\\" in s for s in segments):
-        _log.warn("the error page {place} is not an HTML file of the site", place=place)
-        return None
-    return segments
-
-
-async def _read(path: tuple[str, ...], site: SiteContext) -> bytes | None:
-    entry = await arrived(site.origin.lookup(path))
-    if entry is None or entry.kind is not Kind.FILE:
-        return None
-    return await arrived(site.origin.read(entry, OWN_PAGE_LIMIT))

@@ -9,20 +9,21 @@ from typing import cast
 
 from msgspec import UNSET
 
+from twistedsite.origins.sorted_names import SortedNamesCache
 from twistedsite.resources.content.background import Reactor
-from twistedsite.resources.site.services import Delivery
+from twistedsite.resources.site.services import Services
 from twistedsite.scripts.broker.background import InFlight
 from twistedsite.scripts.importing.installed import installed_handlers
 from twistedsite.scripts.runners.threads.shared import IThreadReactor, SharedThreads
 from twistedsite.scripts.runners.workers.server.check import check_sandbox
-from twistedsite.scripts.runners.workers.server.slots import Workers
+from twistedsite.scripts.runners.workers.server.services import WorkerServices
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.sites import SiteSettings
-from twistedsite.settings.users import NoUserError, Users, uid_range
+from twistedsite.settings.users import NoUserError, SiteUsers, uid_range
 
 
-class Shared:
+class ServerResources:
     """Each part is made when a site first needs it. `settings` are the server's."""
 
     def __init__(self, settings: ServerSettings, reactor: IThreadReactor) -> None:
@@ -30,11 +31,12 @@ class Shared:
         installed_handlers()
         self.settings = settings
         self.reactor = reactor
-        self.delivery = Delivery(settings, cast(Reactor, reactor))
+        self.services = Services(settings, cast(Reactor, reactor))
+        self.sorted_names = SortedNamesCache()
         self.in_flight = InFlight(settings.background.in_flight)
-        self._users = Users(uid_range(settings.workers.uids))
+        self._users = SiteUsers(uid_range(settings.workers.uids))
         self._threads: SharedThreads | None = None
-        self._workers: Workers | None = None
+        self._workers: WorkerServices | None = None
 
     def threads(self) -> SharedThreads:
         """What the runners of sites whose scripts run in threads have in common."""
@@ -42,7 +44,7 @@ class Shared:
             self._threads = SharedThreads(self.reactor)
         return self._threads
 
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerServices:
         """The worker processes. The first call takes a while: it tries the sandbox and starts the zygote.
 
         Raises SettingsError where `sandbox` asks for what this machine cannot hold.
@@ -51,7 +53,7 @@ class Shared:
             settings = self.settings
             holds = check_sandbox(settings.sandbox, self._any_user())
             buffer = settings.pool.output_buffer
-            self._workers = Workers(self.reactor, settings.workers, buffer, settings.sandbox, holds)
+            self._workers = WorkerServices(self.reactor, settings.workers, buffer, settings.sandbox, holds)
         return self._workers
 
     def user_of(self, site: SiteSettings) -> int | None:
@@ -80,4 +82,4 @@ class Shared:
             self._workers.stop()
         if self._threads is not None:
             self._threads.stop()
-        self.delivery.stop()
+        self.services.stop()

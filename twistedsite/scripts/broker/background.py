@@ -1,6 +1,7 @@
-"""The server's side of background requests: how many, where to, and what becomes of their answers, which is nothing.
+"""The server's side of background requests: their limits, where they go, and the log of those that fail.
 
-A request to the script's own site goes into its tree of resources, with no connection; others go out by `outbound`.
+A request to the script's own site goes into its tree of resources, without a connection. Others go out by the
+`BackgroundClient`.
 """
 
 from __future__ import annotations
@@ -17,48 +18,48 @@ from twistedsite.scripts.messages.background import BackgroundCall
 from twistedsite.settings.server import BackgroundSettings
 
 if TYPE_CHECKING:
-    from twistedsite.scripts.broker.outbound import Outbound
+    from twistedsite.scripts.broker.background_client import BackgroundClient
     from twistedsite.scripts.messages.request import ScriptRequest
 
 Dispatch: TypeAlias = "Callable[[BackgroundCall, ScriptRequest], Deferred[None]]"
-"""Has the site answer a call that the script of a request has made; cancelling it is as a client that goes away."""
+"""Has the site answer a call by the script of a request. Cancelling the Deferred is like a client that goes away."""
 
 
 class InFlight:
-    """Places for background requests that are on their way at once. Thread-safe."""
+    """Counts the background requests that are in flight, up to `limit`. Thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self._free = threading.BoundedSemaphore(limit)
         self.leave = self._free.release
 
     def enter(self) -> bool:
-        """Take a place; False where there is none."""
+        """Count one more. Returns False where the limit is reached."""
         return self._free.acquire(blocking=False)
 
 
 class SiteBackground:
-    """The background requests of one site, `name` in the log. `server`: the places that all sites share."""
+    """The background requests of one site, `name` in the log. `server` counts those of all sites."""
 
     _log = Logger()
 
     def __init__(self, name: str, settings: BackgroundSettings, server: InFlight, reactor: Any) -> None:
         self.settings = settings
         self.dispatch: Dispatch | None = None
-        """Set when the site's tree has been made."""
+        """Set when the site's resource tree has been made."""
         self._name = name
         self._server = server
         self._own = InFlight(settings.per_site)
         self._reactor = reactor
-        self._outbound: Outbound | None = None
+        self._client: BackgroundClient | None = None
         self._running: set[Deferred[None]] = set()
         self._stopped = False
 
     def open(self, request: ScriptRequest) -> RequestBackground:
-        """What sends the background requests of `request`."""
+        """The sender of the background requests of `request`."""
         return RequestBackground(self, request)
 
     def enter(self) -> bool:
-        """Take a place for one more; False where there is none. May be called from any thread, as `send`."""
+        """Count one more. Returns False where a limit is reached. For any thread, as `send` is."""
         if not self._own.enter():
             return False
         if not self._server.enter():
@@ -67,22 +68,22 @@ class SiteBackground:
         return True
 
     def send(self, call: BackgroundCall, cause: ScriptRequest) -> None:
-        """Send `call`, for which a place was taken."""
-        if not call.is_local and self._outbound is None:
-            # Here, in a thread, and only now: an HTTP client takes as long to load as half of the server.
-            from twistedsite.scripts.broker.outbound import Outbound
+        """Send `call`, which `enter` has counted."""
+        if not call.is_local and self._client is None:
+            # Imported here, in a thread and only now: an HTTP client takes as long to load as half of the server.
+            from twistedsite.scripts.broker.background_client import BackgroundClient
 
-            self._outbound = Outbound(self.settings, self._reactor)
+            self._client = BackgroundClient(self.settings, self._reactor)
         self._reactor.callFromThread(self._send, call, cause)
 
     def stop(self) -> None:
-        """Give up what is on its way."""
+        """Cancel the requests that are in flight."""
         self._stopped = True
         for running in list(self._running):
             running.cancel()
 
     def refused(self, cause: ScriptRequest, why: str) -> None:
-        """Tell the log that a request was not sent."""
+        """Log that a request was not sent."""
         self._log.warn(
             "{site}: {script}: no background request: {why}", site=self._name, script="/".join(cause.script), why=why
         )
@@ -102,8 +103,8 @@ class SiteBackground:
         if call.is_local:
             assert self.dispatch is not None
             return self.dispatch(call, cause)
-        assert self._outbound is not None
-        return self._outbound.send(call)
+        assert self._client is not None
+        return self._client.send(call)
 
     def _leave(self, result: object) -> None:
         self._own.leave()
@@ -122,7 +123,7 @@ class SiteBackground:
 
 
 class RequestBackground:
-    """See `Background`: for one request, which is counted here, and nowhere else."""
+    """The `BackgroundSender` of one script. It holds the script to the limit of `per_request`."""
 
     def __init__(self, site: SiteBackground, request: ScriptRequest) -> None:
         self._site = site
@@ -131,7 +132,7 @@ class RequestBackground:
         self._guard = threading.Lock()
 
     def send(self, call: BackgroundCall) -> bool:
-        """See `Background.send`."""
+        """See `BackgroundSender.send`."""
         call.check()
         settings, site, request = self._site.settings, self._site, self._request
         if call.is_local and request.depth >= settings.depth:

@@ -1,17 +1,13 @@
-"""The broker of one site, in the server's own process: what its scripts reach from threads, and workers by frames."""
+"""The broker of one site, in the server's process: scripts in threads call it, workers reach it by frames."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from twistedsite.scripts.broker.background import RequestBackground, SiteBackground
 from twistedsite.scripts.broker.storage import RequestStorage, SiteStorage
+from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.sessions.interface import SessionStore
-
-if TYPE_CHECKING:
-    from twistedsite.scripts.messages.request import ScriptRequest
 
 
 class DirectBroker(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""How much of its quota a site uses: measured now and then, and counted in between."""
+"""The use of a site's quota: measured from time to time, and counted in between."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 MEASURE_FULL: Final = 5.0
-"""Seconds between two measurements of a site that is full: somebody may have removed files past the scripts."""
+"""Seconds between two measurements of a full site: files may have been removed other than by its scripts."""
 MEASURE_AGAIN: Final = 300.0
-"""Seconds for which a count holds: the site's author changes files too."""
+"""Seconds for which a count is used: the site's author changes files too."""
 
 
 class Quota:
-    """The quota of one site: `limit` bytes. `measure` tells how many are in use, `now` the time in seconds."""
+    """The quota of one site: `limit` bytes. `measure` returns the bytes in use, `now` the time in seconds."""
 
     def __init__(self, limit: int, measure: Callable[[], int], now: Callable[[], float]) -> None:
         self._limit = limit
@@ -27,9 +27,9 @@ class Quota:
 
     @contextlib.contextmanager
     def taking(self, more: int, path: str) -> Iterator[None]:
-        """Have `more` bytes counted as used by what is done inside, unless that fails; below 0 they are given back.
+        """Count `more` bytes as used, unless the block fails. A negative number is counted after the block.
 
-        Raises OSError EDQUOT, about `path`, where there are not so many left.
+        Raises OSError EDQUOT, about `path`, where fewer are left.
         """
         if more > 0:
             self._take(more, path)

@@ -9,12 +9,12 @@ import errno
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from tempfile import TemporaryFile
 from typing import IO, Any, Final, ParamSpec, TypeVar, cast
 
 from twisted.internet.threads import blockingCallFromThread
 
 from twistedsite.origins.interface import Entry, GoneError, Kind, MaybeDeferred, OpenFile, Origin, occupied
-from twistedsite.origins.local_writing import TEMPORARY
 from twistedsite.scripts.broker.quota import Quota
 from twistedsite.scripts.exchange.files import PathLock
 from twistedsite.scripts.messages.storage import MAX_DEPTH, Child
@@ -29,6 +29,8 @@ Path = tuple[str, ...]
 
 _MAX_NAME: Final = 255
 """Bytes of a name, as Linux has it."""
+_PIECE: Final = 1024 * 1024
+"""Bytes that are copied at a time."""
 _MAX_NAMES: Final = 4 * 1024 * 1024
 """Characters of all names of one folder that a script is told of, or that it may remove."""
 
@@ -37,7 +39,7 @@ class SiteStorage:
     """The files of one site, for all of its scripts."""
 
     def __init__(self, origin: Origin, settings: StorageSettings, reactor: Any) -> None:
-        """`reactor` tells the time, and makes the calls to an origin that is not near."""
+        """`reactor` tells the time, and makes the calls to an origin that is not synchronous."""
         self.settings = settings
         self.origin = origin
         self.locks: Final = LockTable(_busy, settings.lock_queue)
@@ -50,9 +52,15 @@ class SiteStorage:
 
     def ask(self, question: Callable[P, MaybeDeferred[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """What a call to the origin leads to; waits for it. Not for the reactor's thread."""
-        if self.origin.near:
+        if self.origin.capabilities.synchronous:
             return cast(T, question(*args, **kwargs))
         return cast(T, blockingCallFromThread(self._reactor, question, *args, **kwargs))
+
+    def read(self, file: OpenFile, offset: int, length: int) -> bytes:
+        """Up to `length` bytes of `file` from `offset` on. Not for the reactor's thread."""
+        if file.fileno() is not None:
+            return cast(bytes, file.read(offset, length))
+        return self.ask(file.read, offset, length)
 
 
 class _Held:
@@ -79,12 +87,30 @@ class RequestStorage:
 
     def read(self, path: Path) -> bytes:
         """See `Storage.read`."""
-        file = self.open(path)
+        return self.content(self.open(path))
+
+    def content(self, file: OpenFile) -> bytes:
+        """All that is in `file`, which is closed."""
         try:
-            with open(file.fileno(), "rb", closefd=False) as reading:
-                return reading.read(self._site.settings.file_size)
+            return self._site.read(file, 0, file.size)
         finally:
             file.close()
+
+    def with_descriptor(self, file: OpenFile) -> OpenFile | IO[bytes]:
+        """`file` itself, or where it has no descriptor a copy that has one; `file` is then closed."""
+        if file.fileno() is not None:
+            return file
+        copy = TemporaryFile()  # noqa: SIM115  # the caller closes it
+        try:
+            for offset in range(0, file.size, _PIECE):
+                copy.write(self._site.read(file, offset, _PIECE))
+            copy.seek(0)
+        except BaseException:
+            copy.close()
+            raise
+        finally:
+            file.close()
+        return copy
 
     def open(self, path: Path) -> OpenFile:
         """The file `path`, open for reading; to be closed by the caller."""
@@ -116,7 +142,7 @@ class RequestStorage:
         self._check_writable(path)
         size = len(data) if isinstance(data, bytes) else data.seek(0, 2)
         self.check_size(size, path)
-        old = self._entry(path)
+        (old,) = self._entries([path])
         more = occupied(size) - (occupied(old.size) if old is not None else 0)
         more += self._folders_missing(path[:-1]) if old is None else 0
         with self._site.quota.taking(more, _shown(path)):
@@ -130,7 +156,7 @@ class RequestStorage:
         if entry.kind is not Kind.FOLDER:
             raise _error(errno.EACCES, "it is nothing of this site", path)
         kinds = (Kind.FILE, Kind.FOLDER)
-        found = [child for child in self._children(entry) if child.kind in kinds and not _is_temporary(child.name)]
+        found = [child for child in self._children(entry) if child.kind in kinds]
         return sorted((Child(child.name, child.kind is Kind.FOLDER) for child in found), key=lambda child: child.name)
 
     def make_folder(self, path: Path) -> None:
@@ -224,13 +250,15 @@ class RequestStorage:
         if not any(path[: len(allowed)] == allowed for allowed in self._writable):
             raise _error(errno.EPERM, "the settings of this site do not let its scripts write here", path)
 
-    def _entry(self, path: Path) -> Entry | None:
-        return self._site.ask(self._site.origin.lookup, path)
+    def _entries(self, paths: list[Path]) -> list[Entry | None]:
+        """What stands at each of `paths`; None for what was deleted too."""
+        found = self._site.ask(self._site.origin.lookup_many, paths)
+        return [None if entry is None or entry.kind is Kind.DELETED else entry for entry in found]
 
     def _found(self, path: Path) -> Entry:
         self._check_path(path)
-        entry = self._entry(path)
-        if entry is None or entry.kind is Kind.DELETED:
+        (entry,) = self._entries([path])
+        if entry is None:
             raise _nothing(path)
         return entry
 
@@ -245,11 +273,8 @@ class RequestStorage:
 
     def _folders_missing(self, path: Path) -> int:
         """Bytes that the folders on the way to and at `path` will take which are not there yet."""
-        missing = 0
-        while path and self._entry(path) is None:
-            missing += occupied(0)
-            path = path[:-1]
-        return missing
+        folders = [path[:depth] for depth in range(1, len(path) + 1)]
+        return occupied(0) * self._entries(folders).count(None)
 
     def _size_of(self, entry: Entry) -> int:
         """Bytes that `entry` takes with all that is in it; PermissionError where one of its names is protected."""
@@ -268,10 +293,6 @@ class RequestStorage:
 def is_protected(name: str) -> bool:
     """Whether no script may ever write, make or remove what has this name, nor anything below it."""
     return name.startswith(".") or name.casefold() == FILE_NAME
-
-
-def _is_temporary(name: str) -> bool:
-    return name.startswith(TEMPORARY)
 
 
 def _is_name(name: str) -> bool:

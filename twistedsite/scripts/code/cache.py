@@ -1,4 +1,4 @@
-"""Compiled code, kept by the version of its source: an edited file is compiled anew, an unchanged one never again."""
+"""Compiled code by the version of its source: a file is compiled again only after it has been edited."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from typing import Final
 
 import msgspec
 
-from twistedsite.origins.version import local_version
+from twistedsite.origins.version import is_settled, local_version
 from twistedsite.scripts.code.outline import Outline, outline
 
 _parsing: Final = threading.Lock()
 _PARSE_ATTEMPTS: Final = 10
-_TICK_NS: Final = 20_000_000
-"""Linux before 6.13 stamps files by a clock that moves every 1 to 10 ms only: two writes can look like one."""
 
 
 class Compiled(msgspec.Struct, frozen=True):
@@ -29,12 +27,12 @@ class Compiled(msgspec.Struct, frozen=True):
     names: frozenset[str]
     """Every global name that the source mentions, in functions and classes too."""
     digest: bytes
-    """Of the source."""
+    """Digest of the source."""
     outline: Outline
 
 
 class CodeCache:
-    """Compiled files by name; at most `limit` of them, the one made first goes first. Thread-safe."""
+    """Compiled files by name, at most `limit` of them; the one compiled first is dropped first. Thread-safe."""
 
     def __init__(self, limit: int = 2048) -> None:
         self._limit = limit
@@ -42,7 +40,7 @@ class CodeCache:
         self._lock = threading.Lock()
 
     def get(self, filename: str, version: str) -> Compiled:
-        """Return the Python file `filename`, whose content is `version`, compiled.
+        """Return the compiled form of the Python file `filename`, whose content has the version `version`.
 
         Raises SyntaxError, ValueError (a NUL in the source, or not its declared encoding) or OSError.
         """
@@ -50,7 +48,8 @@ class CodeCache:
         if kept is not None and kept[0] == version:
             return kept[1]
         with open(filename, "rb") as file:
-            settled = is_settled(os.fstat(file.fileno()))
+            now = time.time_ns()
+            settled = is_settled(os.fstat(file.fileno()), now)
             source = file.read()
         tree = _parse(source, filename)
         code = compile(tree, filename, "exec", dont_inherit=True)
@@ -68,30 +67,26 @@ class CodeCache:
 
 
 def source_digest(source: bytes) -> bytes:
-    """Tells sources apart."""
+    """A digest of `source`."""
     return hashlib.blake2b(source, digest_size=16).digest()
 
 
-def is_settled(status: os.stat_result) -> bool:
-    """Whether a further write would change the version of this file; not so within the tick of its last one."""
-    return abs(time.time_ns() - status.st_ctime_ns) > _TICK_NS
-
-
 def file_version(filename: str) -> str:
-    """The version of a file on this machine; never twice the same while it may still be being written.
+    """The version of a file on this machine. It is a new one at each call while the file may still be written.
 
     Raises FileNotFoundError.
     """
+    now = time.time_ns()
     status = os.stat(filename)
     version = local_version(status)
-    return version if is_settled(status) else f"{version}-{time.time_ns():x}"
+    return version if is_settled(status, now) else f"{version}-{now:x}"
 
 
 def _parse(source: bytes, filename: str) -> ast.Module:
     """`ast.parse`, for any thread.
 
-    CPython counts how deep a tree is in one place for all threads, and raises SystemError where two have disturbed each
-    other's count. So ours take turns; against code of a site, or of a library, that parses too, it is tried again.
+    CPython keeps one count of the tree's depth for all threads, and raises SystemError where two threads have disturbed
+    it. So the server's threads take turns. Code of a site or a library may parse meanwhile: then it is tried again.
     """
     with _parsing:
         for _ in range(_PARSE_ATTEMPTS - 1):

@@ -1,6 +1,6 @@
-"""What is told of a script that failed: frames, source and local variables as plain data, secrets redacted.
+"""Makes the report of a script that has failed: its frames, source lines and local variables, with secrets redacted.
 
-Made where the script runs (thread or worker), shown elsewhere: the debug page, the log.
+It is made where the script runs, in a thread or a worker, and shown elsewhere, on the debug page and in the log.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from types import FrameType
 from twistedsite.scripts.messages.failure import REDACTED, TIMEOUT, FailureReport, FrameReport, is_secret, redact
 
 CONTEXT_LINES = 5
-"""Lines of source shown before and after the one that failed."""
+"""Source lines shown before and after the one that failed."""
 MAX_FRAMES = 60
 MAX_LOCALS = 60
 MAX_REPR = 400
-"""Characters of one value."""
+"""Most characters of one value."""
 
 _PLAIN = frozenset({bool, bytes, float, int, str})
 
 
 def report_exception(error: BaseException, root: str) -> FailureReport:
-    """Describe `error` as raised in a script of the site at `root`. Never raises for what a script's objects do."""
+    """Report `error`, raised in a script of the site at `root`. Exceptions of the script's own objects are caught."""
     steps = list(traceback.walk_tb(error.__traceback__))
     report = FailureReport(type(error).__name__, _message(error), _frames(steps, root, _repr), _notes(error))
     if isinstance(error, SyntaxError) and error.filename:
         filename, in_site = _within(error.filename, root)
         line = error.lineno or 0
         if not any(frame.in_site for frame in report.frames):
-            # The script itself, and the rest is how this server came to read it.
+            # The other frames are only the server's way to read the script.
             report.frames.clear()
         report.frames.append(FrameReport(filename, line, "(syntax)", in_site, _source(error.filename, line)))
     return report
 
 
 def report_stack(frame: FrameType | None, message: str, root: str, *, source: bool = True) -> FailureReport:
-    """Describe where a running script stands: `frame` is its innermost one.
+    """Report where a running script is: `frame` is its innermost frame.
 
-    Runs no code of the script's objects, and reads no file where `source` is off.
+    It runs no code of the script's objects, and reads no file where `source` is unset.
     """
     steps = list(traceback.walk_stack(frame))[::-1] if frame else []
     return FailureReport(TIMEOUT, message, _frames(steps, root, _plain_repr, source))
@@ -78,7 +78,7 @@ def _source(filename: str, line: int) -> list[tuple[int, str]]:
 
 def _locals(frame: FrameType, shown: Callable[[object], str]) -> list[tuple[str, str]]:
     hidden = frame.f_globals.get("__given__", ()) if frame.f_locals is frame.f_globals else ()
-    # A copy, because a frame that is running in another thread goes on changing them.
+    # A copy, because a frame that runs in another thread may change them meanwhile.
     held = dict(frame.f_locals)
     names = [name for name in held if not name.startswith("__") and name not in hidden]
     return [(name, redact(name, shown(held[name]))) for name in names[:MAX_LOCALS]]

@@ -1,6 +1,6 @@
-"""What the top-level code of a Python file does, judged by its syntax tree: whether it prints, what it makes by calls.
+"""The outline of a Python file: what its top-level code defines and whether it prints, read from its syntax tree.
 
-Code in functions and classes is not looked at, nor what stands below `if __name__ == "__main__":`.
+Code in functions and classes is ignored, and so is code below `if __name__ == "__main__":`.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ PRINTING_NAMES: Final = frozenset(
     }
     | {"resp_headers", "storage", "HTTP_REDIRECTION", "REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "SCRIPT_NAME"}
 )
-"""What scripts that print find without making or importing it; of CGI's variables those that they use often."""
+"""Names that scripts that print are given; of the CGI variables those that they use often."""
 
 
 class Outline(msgspec.Struct, frozen=True):
-    """What a Python file defines at its top level, read from its syntax tree: known before any of it is executed."""
+    """What a Python file defines at its top level. It is known before any of the file is executed."""
 
     functions: dict[str, tuple[str, ...]]
-    """Name -> the parameters that may be given by position; coroutines too."""
+    """Name -> the parameters that can be passed by position. Coroutines are included."""
     classes: frozenset[str]
     names: frozenset[str]
-    """All names that it binds: functions, classes, what is assigned, what is imported."""
+    """All names that the file binds: functions, classes, assigned and imported names."""
     made: frozenset[str]
-    """Those that are what a call returns, as in `app = Flask(__name__)`."""
+    """Names that are assigned the result of a call, as in `app = Flask(__name__)`."""
     prints: bool
-    """Its top-level code prints, or uses the names of scripts that do: it is meant to be run, not to be imported."""
+    """The top-level code prints, or uses a name of `PRINTING_NAMES`: the file is to be run, not to be imported."""
 
 
 def outline(tree: ast.Module) -> Outline:
-    """What the module `tree` defines at its top level, within its `if`, `try`, `with` and loops too."""
+    """The outline of the module `tree`. Its `if`, `try`, `with` and loops count as top level."""
     functions: dict[str, tuple[str, ...]] = {}
     classes: set[str] = set()
     bound: set[str] = set()
@@ -71,7 +71,7 @@ def outline(tree: ast.Module) -> Outline:
 
 
 def prints(tree: ast.Module, bound: Iterable[str]) -> bool:
-    """Whether the top-level code of `tree`, which binds the names `bound`, is that of a script that prints its page."""
+    """Whether the top-level code of `tree`, which binds the names `bound`, prints a page."""
     telling = PRINTING_NAMES.difference(bound) | {"print"}
     for node in _executed(tree.body):
         if isinstance(node, ast.Name) and node.id in telling:
@@ -82,7 +82,7 @@ def prints(tree: ast.Module, bound: Iterable[str]) -> bool:
 
 
 def made_by_calls(tree: ast.Module) -> frozenset[str]:
-    """The names to which the top-level code of `tree` assigns what a call returns."""
+    """The names to which the top-level code of `tree` assigns the result of a call."""
     made: set[str] = set()
     for node in _executed(tree.body):
         match node:
@@ -94,7 +94,7 @@ def made_by_calls(tree: ast.Module) -> frozenset[str]:
 
 
 def _executed(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """What is executed when the module is imported."""
+    """The nodes that are executed when the module is imported."""
     waiting = list(body)
     while waiting:
         node = waiting.pop()

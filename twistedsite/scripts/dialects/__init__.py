@@ -1,7 +1,7 @@
-"""What a script sees. A dialect is a module with `run(exchange, interpreters)`.
+"""Dialects: the interfaces that scripts can be written for. A dialect is a module with `run(exchange, interpreters)`.
 
-The file's extension or a folder's settings choose it; where they say `python`, what the source defines does, as
-`AUTOMATIC` says. A source is never executed to find out.
+The file's extension or the folder's settings choose it. Where they say `python`, what the source defines chooses it, by
+the table `AUTOMATIC`. The source is never executed for that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.settings.load import SettingsError
 
 SCRIPTS: Final = {".py": "python", ".dbpy": "dbpy"}
-"""Extension -> dialect of the files that are Python programs."""
+"""Extension -> dialect, for Python programs."""
 
 TEMPLATES: Final = {
     ".tpl": "string_template",
@@ -30,7 +30,7 @@ TEMPLATES: Final = {
     ".mdown": "markdown",
     ".markdown": "markdown",
 }
-"""Extension -> dialect of the files that are filled in."""
+"""Extension -> dialect, for templates."""
 
 
 def _is_wsgi(outline: Outline) -> bool:
@@ -44,7 +44,7 @@ def _is_methods(outline: Outline) -> bool:
 
 
 METHOD_FUNCTIONS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
-"""Functions of the dialect `methods`, by the request's method in lower case."""
+"""The functions of the dialect `methods`: request methods in lower case."""
 
 AUTOMATIC: Final[tuple[tuple[str, Callable[[Outline], bool]], ...]] = (
     ("handler", lambda outline: "RequestHandler" in outline.classes),
@@ -52,19 +52,19 @@ AUTOMATIC: Final[tuple[tuple[str, Callable[[Outline], bool]], ...]] = (
     ("methods", _is_methods),
     ("printing", lambda outline: True),
 )
-"""The dialects of a `.py` file, and what its source must define for each; the first that applies is taken."""
+"""The dialects of a `.py` file, with the test of its outline. The first that applies is taken."""
 
 BY_SETTING: Final = ("publisher",)
-"""The dialects of a `.py` file that nothing in its source tells."""
+"""The dialects of a `.py` file that only a setting can choose."""
 
 PYTHON_DIALECTS: Final = frozenset({"python", *(name for name, _ in AUTOMATIC), *BY_SETTING})
-"""What the setting `dialect` may say."""
+"""The values of the setting `dialect`."""
 
 _OWN: Final = frozenset({"guard", "listing"})
-"""What the server itself runs so, and no settings can name."""
+"""The dialects that only the server itself uses."""
 
 DIALECTS: Final = frozenset({*PYTHON_DIALECTS, *SCRIPTS.values(), *TEMPLATES.values(), *_OWN} - {"python"})
-"""All that there are, as names of modules here."""
+"""All dialects, as names of modules in this package."""
 
 
 MAPPABLE: Final = frozenset({"python", *DIALECTS} - _OWN)
@@ -72,19 +72,19 @@ MAPPABLE: Final = frozenset({"python", *DIALECTS} - _OWN)
 
 
 STATIC: Final = frozenset({"static", "none"})
-"""What settings say of an extension whose files are sent as they are."""
+"""The values by which settings have the files of an extension sent unchanged."""
 
 
 class Dialect(Protocol):
     """How one kind of script or template is run."""
 
     def run(self, exchange: Exchange, interpreters: Interpreters) -> None:
-        """Run the script of `exchange`, putting its answer there; any exception is the script's failure."""
+        """Run the script of `exchange`, which takes the answer. Any exception is a failure of the script."""
         ...
 
 
 def dialect_of(exchange: Exchange, interpreters: Interpreters) -> Dialect:
-    """The dialect in which to run the script of `exchange`. Raises what compiling it raises."""
+    """The dialect of the script of `exchange`. Raises what compiling the script raises."""
     name = exchange.request.dialect
     if name == "python":
         outline = interpreters.code.get(exchange.request.filename, exchange.request.version).outline
@@ -93,15 +93,15 @@ def dialect_of(exchange: Exchange, interpreters: Interpreters) -> Dialect:
 
 
 def unknown_dialect(name: str) -> str:
-    """What is wrong with the setting `dialect` where it says `name`."""
+    """The error message for a setting `dialect` with the value `name`."""
     return f"expected {', '.join(sorted(PYTHON_DIALECTS))}, got {name!r}"
 
 
 @functools.cache
 def load_dialect(name: str) -> Dialect:
-    """The dialect or installed handler `name`; its module is imported on first use.
+    """The dialect or installed handler `name`. Its module is imported at the first call.
 
-    Raises LookupError where there is none, TypeError where what is installed is no handler, or what its import raises.
+    Raises LookupError where there is none, TypeError for an object that is no handler, or what its import raises.
     """
     if name in DIALECTS:
         return cast(Dialect, importlib.import_module(f"{__name__}.{name}"))
@@ -109,9 +109,9 @@ def load_dialect(name: str) -> Dialect:
 
 
 def check_handlers(extensions: Mapping[str, str], source: str) -> None:
-    """Raise SettingsError, about `source`, where `extensions` name a dialect or handler that there is not.
+    """Raise SettingsError, about `source`, where `extensions` name an unknown dialect or handler.
 
-    A server asks once before it starts: then the search for installed handlers, which takes a while, is over.
+    A server calls it before it starts, so that the slow search for installed handlers is done by then.
     """
     installed = installed_handlers()
     for extension, name in extensions.items():

@@ -1,7 +1,8 @@
-"""The dialect of authentication modules: asks one whether somebody may enter. The answer is a status, without a body.
+"""The dialect of authentication modules, which decide whether a visitor may enter. The answer is a status, no body.
 
-204: yes. 401: no. 403: known, and not allowed. Only `resources/kinds/guard` asks; it takes anything else for a failure.
-The module is imported once and again when it has changed, under its own name, so that scripts beside it share it.
+204: allowed. 401: not authenticated. 403: authenticated, and not allowed. Only `resources/kinds/guard` runs this
+dialect; it takes any other status for a failure. The module is imported under its own name, and again when its file has
+changed, so scripts beside it share it.
 """
 
 from __future__ import annotations
@@ -22,20 +23,17 @@ UNKNOWN: Final = 401
 FORBIDDEN: Final = 403
 
 NAMES: Final = ("authenticate", "AuthHandler")
-"""What a module defines, one or the other, to decide."""
+"""A module defines one of these."""
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Put the module's decision into the status of `exchange`; any exception is the module's failure."""
     request = exchange.request
-    folder, _, name = request.filename.rpartition(os.sep)
-    interpreter = interpreters.get(folder, request.imports)
-    if request.autoreload:
-        interpreter.refresh(request.filename, request.version)
     outline = interpreters.code.get(request.filename, request.version).outline
     if not any(wanted in outline.names for wanted in NAMES):
+        name = os.path.basename(request.filename)
         raise TypeError(f"{name} defines neither authenticate(user, password, request) nor AuthHandler")
-    exchange.status = _decision(vars(interpreter.load(request.filename)), exchange)
+    exchange.status = _decision(vars(interpreters.for_request(request).load(request.filename)), exchange)
 
 
 def _decision(names: dict[str, object], exchange: Exchange) -> int:
@@ -43,7 +41,7 @@ def _decision(names: dict[str, object], exchange: Exchange) -> int:
     credentials = parse_basic(request.header("authorization"))
     if credentials is None:
         return UNKNOWN
-    told = AuthRequest(
+    auth_request = AuthRequest(
         method=request.method,
         path=request.target.partition("?")[0],
         query=request.query,
@@ -54,10 +52,10 @@ def _decision(names: dict[str, object], exchange: Exchange) -> int:
         options=request.options,
     )
     try:
-        answer = _asked(names, credentials.user, credentials.password, told)
+        answer = _asked(names, credentials.user, credentials.password, auth_request)
     except PermissionError as error:
         if error.errno is not None:
-            # Not the module's word: something that it opens is not for it.
+            # Not raised by the module itself: it may not open some file.
             raise
         return FORBIDDEN
     if inspect.isgenerator(answer) or inspect.isasyncgen(answer) or inspect.isawaitable(answer):
@@ -65,13 +63,13 @@ def _decision(names: dict[str, object], exchange: Exchange) -> int:
     return ALLOWED if answer else UNKNOWN
 
 
-def _asked(names: dict[str, object], user: str, password: str, told: AuthRequest) -> object:
+def _asked(names: dict[str, object], user: str, password: str, auth_request: AuthRequest) -> object:
     function = names.get("authenticate")
     handler = names.get("AuthHandler")
     if callable(function):
-        answer = function(user, password, told)
+        answer = function(user, password, auth_request)
     elif callable(handler):
-        method: Callable[[str, str], object] = handler(told).authenticate
+        method: Callable[[str, str], object] = handler(auth_request).authenticate
         answer = method(user, password)
     else:
         raise TypeError("expected a function authenticate or a class AuthHandler")

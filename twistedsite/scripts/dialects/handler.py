@@ -1,12 +1,10 @@
-"""The dialect of Httpdapy: a module with a class `RequestHandler`, of which one instance answers one request.
+"""The dialect of Httpdapy: a module with a class `RequestHandler`, one instance of which answers one request.
 
-The module is imported once, and again when it has changed. One without such a class is never executed: the syntax tree
-tells.
+The module is imported once, and again when it has changed. By its syntax tree a module without such a class is refused,
+and never executed.
 """
 
 from __future__ import annotations
-
-import os
 
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.handlers.handler import handler_class, made_for
@@ -16,15 +14,14 @@ from twistedsite.scripts.messages.outcome import RefusedError
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
-    """Have the handler of the module answer. Raises RefusedError (404) where the module is none of handlers."""
+    """Let the handler of the module answer. Raises RefusedError (404) where the module defines none."""
     request = exchange.request
     outline = interpreters.code.get(request.filename, request.version).outline
     if "RequestHandler" not in outline.names:
         raise RefusedError(404, "This module is no page: it defines no RequestHandler.")
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-    if request.autoreload:
-        interpreter.refresh(request.filename, request.version)
-    handler = made_for(HandlerRequest(exchange), handler_class(interpreter.load(request.filename)))
+    handler = made_for(
+        HandlerRequest(exchange), handler_class(interpreters.for_request(request).load(request.filename))
+    )
     try:
         handler.Handle(request.debug)
     except SystemExit:

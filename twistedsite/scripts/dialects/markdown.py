@@ -1,7 +1,7 @@
 """`.md` and its like: Markdown (CommonMark with tables and strikethrough) as a page.
 
-The page is the template `_templates/markdown.html` of the folder or of the site, which gets `title` and `content`;
-without one it is the built-in page. HTML in the file stays as it is: the file is its owner's own.
+The page is the template `_templates/markdown.html` of the site, which gets `title` and `content`, else the built-in
+page. HTML in the file is not escaped: the file is its author's.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from twistedsite.pages.render import MARKDOWN_CSP, markdown_page
-from twistedsite.scripts.dialects.jinja import render
-from twistedsite.scripts.dialects.template_fault import template_source
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.templates.fault import template_source
+from twistedsite.scripts.templates.jinja import render
 
-NAME: Final = "markdown"
 CACHED: Final = 64
-"""Rendered files that are kept."""
+"""Most converted files that are kept."""
 LONGEST_CACHED: Final = 128 * 1024
-"""Files of more characters are rendered anew each time."""
+"""Files of more characters are not kept."""
 
 _OWN_PAGES: Final = ["/_templates/markdown.html"]
 
@@ -57,7 +56,7 @@ def _convert(source: str) -> tuple[str, str]:
     tokens = _parser.parse(source)
     for token in tokens:
         if token.type in ("th_open", "td_open") and (style := token.attrs.pop("style", None)):
-            # An attribute that a Content-Security-Policy without inline styles lets through.
+            # An attribute that works under a Content-Security-Policy without inline styles.
             token.attrs["align"] = str(style).removeprefix("text-align:")
     return _title(tokens), str(_parser.renderer.render(tokens, _parser.options, {}))
 

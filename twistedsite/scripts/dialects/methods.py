@@ -1,11 +1,11 @@
-"""The dialect of functions that are named after methods: `def get(request): return "…"`.
+"""The dialect of functions with the names of request methods: `def get(request): return "…"`.
 
-The module is imported once, and again when it has changed. What the function returns is the answer; see `results`.
+The module is imported once, and again when it has changed. What the function returns is the answer: see
+`publishing.results`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -19,12 +19,9 @@ from twistedsite.scripts.publishing.results import Response, answer
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
-    """Call the function of the request's method; without one the answer is 405 (RFC 9110, 15.5.6)."""
+    """Call the function for the request's method. Without one the answer is 405 (RFC 9110, 15.5.6)."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-    if request.autoreload:
-        interpreter.refresh(request.filename, request.version)
-    functions = _functions(interpreter.load(request.filename))
+    functions = _functions(interpreters.for_request(request).load(request.filename))
     function = functions.get(request.method.lower())
     if function is not None:
         answer(exchange, function(Request(exchange)))
@@ -36,7 +33,7 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
 
 
 def _functions(module: ModuleType) -> dict[str, Callable[[Request], Any]]:
-    """By method in lower case; HEAD is answered as GET is, without the content (RFC 9110, 9.3.2)."""
+    """The functions by method in lower case. HEAD is answered like GET, without content (RFC 9110, 9.3.2)."""
     found = {name: getattr(module, name, None) for name in METHOD_FUNCTIONS}
     functions = {name: function for name, function in found.items() if callable(function)}
     if "get" in functions:

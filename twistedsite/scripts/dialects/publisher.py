@@ -1,11 +1,9 @@
-"""The dialect of ZPublisher and Bobo: the URL's segments behind a module lead to one of its objects, which is called.
+"""The dialect of ZPublisher and Bobo: the URL's segments after a module name one of its objects, which is called.
 
-The module is imported once, and again when it has changed; not before its syntax tree has the first of the names.
+The module is imported once, and again when it has changed, but only where its syntax tree has the first of the names.
 """
 
 from __future__ import annotations
-
-import os
 
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.handlers.request import HandlerRequest
@@ -17,14 +15,11 @@ from twistedsite.scripts.publishing.traversal import NotPublishedError, checked_
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
-    """Call what is published at the request's path. RefusedError: 404 where nothing is, 400 for its parameters."""
+    """Call what is published at the request's path. Raises RefusedError: 404 for nothing, 400 for wrong parameters."""
     request = exchange.request
     try:
         names = checked_names(request.path_info, interpreters.code.get(request.filename, request.version).outline)
-        interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-        if request.autoreload:
-            interpreter.refresh(request.filename, request.version)
-        found = published(interpreter.load(request.filename), names)
+        found = published(interpreters.for_request(request).load(request.filename), names)
     except NotPublishedError as error:
         # Strangers need not learn what names there are.
         raise RefusedError(404, f"No page here: {error}." if request.debug else "") from None

@@ -1,7 +1,7 @@
 """`.tpl`: text with `$name` or `${name}` for what was sent in the query string or a form, and `$$` for a dollar sign.
 
-A page (`X.tpl`, `X.html.tpl`) escapes the values for HTML, so that no visitor can put markup into it. `X.txt.tpl` is
-plain text and takes the values as they are.
+In a page (`X.tpl`, `X.html.tpl`) the values are escaped for HTML, so that no visitor can put markup into it.
+`X.txt.tpl` is plain text, with unescaped values.
 """
 
 from __future__ import annotations
@@ -10,18 +10,15 @@ import html
 import re
 import string
 from collections.abc import Callable, Mapping
-from typing import Final
 
-from twistedsite.scripts.dialects.template_fault import TemplateFault, template_source
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.messages.request import ScriptRequest
-
-NAME: Final = "string_template"
+from twistedsite.scripts.templates.fault import TemplateFault, template_source
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
-    """Fill in the template of `exchange` with the first value of each field; raises TemplateFault."""
+    """Render the template of `exchange` with the first value of each field. Raises TemplateFault."""
     request = exchange.request
     is_text = request.filename.lower().endswith(".txt.tpl")
     page = _fill(template_source(exchange), exchange.form, _as_it_is if is_text else html.escape, request)
@@ -43,7 +40,7 @@ def _fill(source: str, values: Mapping[str, str], escape: Callable[[str], str], 
             raise fault(match, f"nothing was sent for ${name}: neither the query string nor the form has this name")
         return escape(values[name])
 
-    # The class' own pattern rather than `substitute`, which does not tell in which line a name is missing.
+    # The pattern of the class rather than `substitute`, which does not say in which line a name is missing.
     pattern: re.Pattern[str] = string.Template.pattern
     return pattern.sub(value_of, source)
 

@@ -1,6 +1,6 @@
-"""The dialect of WSGI (PEP 3333): a module's `application`, or `app`, answers; the module is imported once.
+"""The dialect of WSGI (PEP 3333): a module's `application`, or `app`, answers. The module is imported once.
 
-What follows the script in the URL is PATH_INFO, so the applications of Flask, Django and Bottle run below their script.
+The URL's path after the script is PATH_INFO, so applications of Flask, Django and Bottle run below their script.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ _PATHS: Final = ("SCRIPT_NAME", "PATH_INFO", "PATH_TRANSLATED", "SCRIPT_FILENAME
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
     """Let the application of the script of `exchange` answer."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-    if request.autoreload:
-        interpreter.refresh(request.filename, request.version)
+    interpreter = interpreters.for_request(request)
     application = _application(interpreter.load(request.filename))
     _adapt(application, request)
     if (settings := other_django_project(interpreter.table)) is not None and _is_django(application):
@@ -71,7 +69,7 @@ def _application(module: ModuleType) -> Application:
 
 
 def _adapt(application: object, request: ScriptRequest) -> None:
-    """Where the folder shows errors, have frameworks let them out to us; have them look at edited templates too."""
+    """Let frameworks raise their errors where the folder shows them, and reload templates that have changed."""
     flask, bottle = sys.modules.get("flask"), sys.modules.get("bottle")
     if flask is not None and isinstance(application, flask.Flask):
         if application.config["TEMPLATES_AUTO_RELOAD"] is None:
@@ -87,18 +85,18 @@ def _is_django(application: object) -> bool:
 
 
 def _environ(exchange: Exchange) -> Environ:
-    """The environment of PEP 3333: CGI's, where text is bytes in the guise of ISO 8859-1, and the server's own."""
+    """The environment of PEP 3333: CGI variables, as bytes decoded by ISO 8859-1, and the server's own."""
     request, body = exchange.request, exchange.body
     body.seek(0)
     environ: Environ = dict(exchange.environ)
     for name in _PATHS:
         if not environ[name].isascii():
             environ[name] = os.fsencode(environ[name]).decode("latin-1")
-    # Where the folder has asked who it is, the password is none of the application's business.
+    # Where the folder authenticates users, the application does not get their passwords.
     if (authorization := request.header("authorization")) and "REMOTE_USER" not in environ:
         environ["HTTP_AUTHORIZATION"] = authorization
     if environ.pop("HTTP_TRANSFER_ENCODING", None):
-        # It has all come: the application need not know how.
+        # The body has been received: the application gets its length instead.
         environ["CONTENT_LENGTH"] = str(body.seek(0, os.SEEK_END))
         body.seek(0)
     for name in "CONTENT_TYPE", "CONTENT_LENGTH", "REMOTE_PORT", "PATH_TRANSLATED":
@@ -117,7 +115,7 @@ def _environ(exchange: Exchange) -> Environ:
 
 
 class _Input:
-    """`wsgi.input`: the request's body, which the application may read and not close. It ends where the body ends."""
+    """`wsgi.input`: the request's body, which the application can read and not close. It ends with the body."""
 
     def __init__(self, body: BinaryIO) -> None:
         self.read = body.read
@@ -130,7 +128,7 @@ class _Input:
 
 
 class _Answer:
-    """What the application gives by `start_response`, by `write` and piece by piece."""
+    """Takes the answer of an application: `start_response`, `write`, and the pieces of its result."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -140,8 +138,8 @@ class _Answer:
     def start(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
     ) -> Callable[[bytes], None]:
-        """`start_response`: raises what `exc_info` holds where the head has been sent, RuntimeError where it is called
-        again without, ValueError for a status or header field that cannot be sent.
+        """`start_response`. Raises the exception in `exc_info` where the head has been sent, RuntimeError for a second
+        call without `exc_info`, ValueError for a status or header field that cannot be sent.
         """
         exchange = self._exchange
         if exc_info is not None:
@@ -184,12 +182,12 @@ class _Answer:
         exchange.write(data)
 
     def flush(self) -> None:
-        """Send what there is, unless it is all: that goes in one piece with the head."""
+        """Send what has been written, unless it is the whole body, which is sent in one piece with the head."""
         if self._sent and self._sent != self._exchange.length:
             self._exchange.flush()
 
     def finish(self) -> None:
-        """The application has given everything."""
+        """Check the answer when the application has ended."""
         if not self._started:
             raise RuntimeError("the application ended without calling start_response")
         exchange = self._exchange
@@ -205,7 +203,7 @@ def _length(value: str) -> int:
 
 
 def _text(name: str, value: str) -> str:
-    """What has been bytes in the guise of ISO 8859-1, as our own header fields have it."""
+    """`value`, which is bytes decoded by ISO 8859-1, decoded by UTF-8 as `ResponseHeaders` expects it."""
     if not isinstance(value, str):
         raise TypeError(f"the value of the header field {name} is {type(value).__name__}, not str")
     return value if value.isascii() else value.encode("latin-1").decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Background requests as scripts ask for them: paths of the site are resolved, fields are encoded."""
+"""Makes the `BackgroundCall` that a script asks for: resolves paths of the site, and converts form fields."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from twistedsite.scripts.exchange.files import resolve
 from twistedsite.scripts.messages.background import BackgroundCall
 
 Params = Mapping[str, object]
-"""Name of a field -> its value, or a list of values."""
+"""Name of a form field -> its value, or a list of values."""
 
 
 def background_call(
     folder: tuple[str, ...], url: str, method: str = "get", params: Params | None = None, local: bool = False
 ) -> BackgroundCall:
-    """The call that a script in `folder` means; `local`: `url` is a path of this site, from that folder or, with a
-    slash, from the site's root. Raises ValueError, and PermissionError for a path that leads out of the site."""
+    """The call of a script in `folder`. `local`: `url` is a path of this site, relative to `folder` or, with a slash,
+    to the site's root. Raises ValueError, and PermissionError for a path that leads out of the site."""
     if local:
         path, mark, query = url.partition("?")
         segments = "/".join(quote(segment, safe="%:@!$&'()*+,;=~-._") for segment in resolve(folder, path))

@@ -1,18 +1,17 @@
-"""The CGI environment of a request (RFC 3875, 4.1), for scripts that look for it."""
+"""The CGI environment of a request (RFC 3875, 4.1)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from twistedsite.scripts.messages.request import ScriptRequest
+from twistedsite.scripts.messages.request import ScriptRequest, joined
 
 _NOT_PASSED: Final = frozenset({"content-type", "content-length", "authorization", "proxy"})
-"""Fields with a variable of their own or a secret; `Proxy` would be taken for a setting (CVE-2016-5385)."""
+"""Fields with a variable of their own, a secret, and `Proxy`, which libraries take for a setting (CVE-2016-5385)."""
 
 
 def cgi_environ(request: ScriptRequest) -> dict[str, str]:
-    """Return the variables of `request`; nothing of the server's own environment is among them."""
+    """Return the variables of `request`, without any of the server's own environment."""
     environ = {
         "GATEWAY_INTERFACE": "CGI/1.1",
         "REQUEST_METHOD": request.method,
@@ -38,10 +37,8 @@ def cgi_environ(request: ScriptRequest) -> dict[str, str]:
         environ["AUTH_TYPE"] = request.auth_type
     if request.scheme == "https":
         environ["HTTPS"] = "on"
-    for name, value in request.headers:
-        # An underscore would let `X_Real_Ip` pass for `X-Real-Ip`.
+    for name, value in joined(request.headers).items():
+        # With underscores allowed, `X_Real_Ip` would look like `X-Real-Ip`.
         if name not in _NOT_PASSED and "_" not in name:
-            key = "HTTP_" + name.upper().replace("-", "_")
-            joint = "; " if name == "cookie" else ", "
-            environ[key] = f"{environ[key]}{joint}{value}" if key in environ else value
+            environ["HTTP_" + name.upper().replace("-", "_")] = value
     return environ

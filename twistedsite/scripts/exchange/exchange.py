@@ -1,7 +1,6 @@
-"""What passes between the server and a running script: plain data, no Twisted, so that a worker process can hold it.
+"""The `Exchange`: what one run of a script is given. The dialects put their own names on top of it.
 
-`ScriptRequest` goes in with a file of the body; out come a `ResponseHead` and bytes. The `Exchange` is the script's
-side of one such passage; the dialects put their own names on top of it.
+A `ScriptRequest` and a file of the body come in; a `ResponseHead` and bytes go out.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ from typing import BinaryIO
 
 from twistedsite.http.message.cookies import parse_cookies
 from twistedsite.http.message.forms import Form, Upload, parse_body, parse_query
+from twistedsite.scripts.exchange.background import Params, background_call
 from twistedsite.scripts.exchange.environ import cgi_environ
 from twistedsite.scripts.exchange.headers import ResponseHeaders
-from twistedsite.scripts.exchange.interface import Background, Broker, ResponseWriter, Storage
+from twistedsite.scripts.exchange.interface import BackgroundSender, Broker, ResponseWriter, Storage
 from twistedsite.scripts.exchange.lazy import lazy
 from twistedsite.scripts.exchange.session import SESSION_COOKIE, Session, SessionAccess
 from twistedsite.scripts.messages.request import ScriptRequest
@@ -21,13 +21,13 @@ from twistedsite.scripts.messages.response import BODILESS, ResponseHead, checke
 
 
 class OutputClosedError(ValueError):
-    """Something was written to a page that is finished."""
+    """A script wrote after the end of its answer."""
 
 
 class Exchange:
-    """One request to a script, from the script's side: what came, and the answer as it grows.
+    """One request to a script, from the script's side: the request, and the answer as it grows.
 
-    The answer is held back until the script ends, flushes, or has written `buffer` bytes; until then its status and
+    The answer is buffered until the script ends, flushes, or has written `buffer` bytes. Until then its status and
     header fields may change. One thread at a time may write.
     """
 
@@ -39,13 +39,13 @@ class Exchange:
         self.status = 200
         self.headers = ResponseHeaders()
         self.length: int | None = None
-        """Bytes of the whole body, where the script knows: see `ResponseHead`. It must then write exactly so many."""
+        """Bytes of the whole body, where the script declares them (see `ResponseHead`). It must write so many."""
         self.default_type: bytes | None = b"text/html; charset=utf-8"
-        """The Content-Type of an answer that names none: that of ScriptServer and of the other ancestors too."""
+        """The Content-Type of an answer that sets none."""
         self._writer = writer
         self._broker = broker
         self._limit = buffer
-        self._held = bytearray()
+        self._buffered = bytearray()
         self._begun = False
         self._closed = False
         self._session: SessionAccess | None = None
@@ -54,7 +54,7 @@ class Exchange:
 
     @lazy
     def query(self) -> list[tuple[str, str]]:
-        """The fields of the query string, in order; blank values are kept."""
+        """The fields of the query string, in order, blank values included."""
         return parse_query(self.request.query, self.request.form_limits.fields)
 
     @lazy
@@ -64,12 +64,12 @@ class Exchange:
 
     @property
     def posted(self) -> list[tuple[str, str]]:
-        """The fields of a form in the body; raises FormError where it is malformed or too large."""
+        """The fields of a form in the body. Raises FormError where it is malformed or too large."""
         return self._posted[0]
 
     @lazy
     def files(self) -> dict[str, Upload]:
-        """The uploaded files by field name; of several with one name the last."""
+        """The uploaded files by field name; the last one of a name."""
         return {upload.name: upload for upload in self._posted[1]}
 
     @lazy
@@ -79,12 +79,12 @@ class Exchange:
         return Form([*self.query, *posted] if posted else self.query)
 
     def lists(self) -> dict[str, list[str]]:
-        """Every field's values by name, of the query string and of the body."""
+        """The values of each field by name, of the query string and of the body."""
         return self.form.lists()
 
     @lazy
     def cookies(self) -> dict[str, str]:
-        """The cookies that came."""
+        """The cookies of the request."""
         return parse_cookies(self.request.header("cookie"))
 
     @lazy
@@ -93,11 +93,11 @@ class Exchange:
         return cgi_environ(self.request)
 
     def session(self) -> Session:
-        """This visitor's session; waits while another request of the same visitor holds it."""
+        """The visitor's session. Waits while another request of the same visitor holds it."""
         return self.session_access().open(head_sent=self._begun)
 
     def session_access(self) -> SessionAccess:
-        """What opens, renews and ends this visitor's session."""
+        """The object that opens, renews and ends the visitor's session."""
         if self._session is None:
             self._session = SessionAccess(
                 self._broker.sessions,
@@ -112,49 +112,55 @@ class Exchange:
         """The files of the site; raises OSError when the request is over."""
         if self._storage is None:
             storage = self._storage = self._broker.storage(self.request)
-            # Looked at last: a thread that the script has left behind must not open what nobody will close.
+            # Checked last: a thread that the script has left behind must not open what nobody will close.
             if self._storage_over:
                 storage.close()
         return self._storage
 
     @lazy
-    def background(self) -> Background:
-        """What sends requests without waiting for their answers."""
+    def _background(self) -> BackgroundSender:
         return self._broker.background(self.request)
 
+    def send_background(self, url: str, method: str = "get", params: Params | None = None, local: bool = False) -> bool:
+        """Send a request without waiting for the answer. Returns False where too many have been sent.
+
+        `local`: `url` is a path of this site. Raises ValueError for a wrong URL.
+        """
+        return self._background.send(background_call(self.request.script[:-1], url, method, params, local))
+
     def read_source(self) -> str:
-        """The text of the script or template itself; raises FileNotFoundError where it has gone."""
+        """The text of the script or template itself. Raises FileNotFoundError where it has been deleted."""
         with open(self.request.filename, encoding="utf-8-sig") as file:
             return file.read()
 
     def write(self, data: bytes) -> None:
-        """Add `data` to the body; raises OutputClosedError after the end."""
+        """Add `data` to the body. Raises OutputClosedError after the end."""
         if self._closed:
             raise OutputClosedError("this page is finished: its script has ended")
-        self._held += data
-        if len(self._held) > self._limit:
+        self._buffered += data
+        if len(self._buffered) > self._limit:
             self.flush()
 
     def flush(self) -> None:
-        """Send what has been written so far: the status and header fields are fixed from now on."""
+        """Send what has been written so far. Status and header fields are fixed from now on."""
         if self._closed:
             return
-        # Taken out first: where the writer refuses, what was held is not held for ever.
-        held, self._held = bytes(self._held), bytearray()
+        # Taken out first, so that it is not kept for ever where the writer raises.
+        data, self._buffered = bytes(self._buffered), bytearray()
         if not self._begun:
             head = self._head()
             self._begun = True
             self._writer.begin(head)
-        if held:
-            self._writer.write(held)
+        if data:
+            self._writer.write(data)
 
     def discard(self) -> None:
-        """Forget what was written and not sent."""
-        self._held.clear()
+        """Drop what was written and not sent."""
+        self._buffered.clear()
 
     @property
     def in_worker(self) -> bool:
-        """The script runs in one of several processes, alone in it; else it shares the server's with others."""
+        """See `ResponseWriter.in_worker`."""
         return self._writer.in_worker
 
     def when_stopped(self, call: Callable[[], None]) -> None:
@@ -164,33 +170,46 @@ class Exchange:
     @property
     def has_content(self) -> bool:
         """Something has been written, or the head has been sent."""
-        return self._begun or bool(self._held)
+        return self._begun or bool(self._buffered)
 
     @property
     def begun(self) -> bool:
         """The head has been sent."""
         return self._begun
 
+    def check_not_begun(self, name: str) -> None:
+        """Raise RuntimeError, about `name`, where the head has been sent."""
+        if self._begun:
+            raise RuntimeError(f"too late for {name}: a part of the page has been sent already")
+
+    def redirect(self, location: str, status: int) -> None:
+        """Make the answer a redirect to `location`, the value of a field Location, in place of what was written."""
+        self.discard()
+        self.status = status
+        self.headers["location"] = location
+        self.headers["content-type"] = "text/plain; charset=utf-8"
+        self.write(b"See the Location field.\n")
+
     def finish(self) -> None:
-        """Keep the session, send what is left, and close."""
+        """Save the session, send the rest of the answer, and close."""
         if self._session is not None:
             self._session.close()
         head = None if self._begun else self._head()
         self._closed = True
-        # Before the client may be slow: nobody needs to wait for that.
+        # Before the last write, which a slow client may delay.
         self.close_storage()
-        self._writer.end(head, bytes(self._held))
+        self._writer.end(head, bytes(self._buffered))
 
     def close_storage(self) -> None:
-        """Release every lock on a file, and refuse further calls. It may be called from any thread."""
+        """Release all locks on files, and refuse further calls. It may be called from any thread."""
         self._storage_over = True
         if self._storage is not None:
             self._storage.close()
 
     def close(self) -> None:
-        """Release what is held, whatever has happened: the session's lock, temporary files."""
+        """Release the session's lock, locks on files and temporary files, in any case."""
         self._closed = True
-        self._held.clear()
+        self._buffered.clear()
         self.close_storage()
         if self._session is not None:
             self._session.close(save=False)

@@ -1,7 +1,7 @@
-"""A script's way to the files of its site: what it may read, write and hold, whatever origin they lie in.
+"""The files of a site as its scripts use them, by paths as text, and locks on paths.
 
-Paths are segments from the site's root. What a script may touch is decided in the server, by the settings of its
-folder, never by what the script says of itself.
+The server decides by the settings of the script's folder what a script may read and write, never by what the script
+says of itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from twistedsite.scripts.exchange.interface import LockHolder, Storage
 def resolve(folder: tuple[str, ...], path: str) -> tuple[str, ...]:
     """The segments of `path`: from the site's root where it begins with `/`, else from `folder`.
 
-    `.`, `..` and empty segments mean what they do to a shell. Raises PermissionError where that leads out of the site.
+    `.`, `..` and empty segments mean the same as in a shell. Raises PermissionError for a path out of the site.
     """
     segments = [] if path.startswith("/") else list(folder)
     for segment in path.split("/"):
@@ -30,7 +30,7 @@ def resolve(folder: tuple[str, ...], path: str) -> tuple[str, ...]:
 
 
 class PathLock:
-    """What `Storage.lock` gives; leaving it before it was entered does nothing."""
+    """The lock that `Storage.lock` returns. Leaving it before it was entered does nothing."""
 
     def __init__(self, holder: LockHolder, path: tuple[str, ...], timeout: float, writing: bool) -> None:
         self._holder = holder
@@ -52,7 +52,7 @@ class PathLock:
 
 
 class SiteFiles:
-    """`storage` in a script: the same with paths as text, from the folder `folder` or, with a slash, from the root."""
+    """`storage` in a script: paths are text, relative to `folder` or, with a slash, to the site's root."""
 
     def __init__(self, storage: Storage, folder: tuple[str, ...]) -> None:
         self._storage = storage
@@ -63,12 +63,12 @@ class SiteFiles:
         return self._storage.read(resolve(self._folder, path))
 
     def write(self, path: str, data: bytes | str) -> None:
-        """See `Storage.write`; text is written as UTF-8."""
+        """See `Storage.write`. Text is written as UTF-8."""
         content = data.encode() if isinstance(data, str) else bytes(memoryview(data))
         self._storage.write(resolve(self._folder, path), content)
 
     def names(self, path: str = ".") -> list[str] | None:
-        """What stands in a folder, by name, folders with a slash at their end; None where `path` is a file."""
+        """The sorted names in a folder, folders with a slash at their end; None where `path` is a file."""
         found = self._storage.children(resolve(self._folder, path))
         return None if found is None else [child.name + ("/" if child.is_folder else "") for child in found]
 

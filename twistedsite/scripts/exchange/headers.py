@@ -1,5 +1,6 @@
-"""Header fields as scripts see them: those that came, and those of the answer, which are checked when they are set, so
-that the script's own line gets the blame.
+"""Header fields of the request and of the answer, as scripts see them.
+
+Those of the answer are checked when they are set, so that the traceback shows the script's own line.
 """
 
 from __future__ import annotations
@@ -9,18 +10,17 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Final
 from urllib.parse import quote
 
+from twistedsite.scripts.messages.request import joined
+
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _BAD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class RequestHeaders(Mapping[str, str]):
-    """The request's header fields; names in any letter case; several fields of one name are joined by a comma."""
+    """The request's header fields, by name in any letter case. Several fields of one name are joined by a comma."""
 
     def __init__(self, fields: list[tuple[str, str]]) -> None:
-        self._fields: dict[str, str] = {}
-        for name, value in fields:
-            joint = "; " if name == "cookie" else ", "
-            self._fields[name] = f"{self._fields[name]}{joint}{value}" if name in self._fields else value
+        self._fields = joined(fields)
 
     def __getitem__(self, name: str) -> str:
         return self._fields[name.lower()]
@@ -36,9 +36,9 @@ class RequestHeaders(Mapping[str, str]):
 
 
 class ResponseHeaders(MutableMapping[str, str]):
-    """Field name (in any letter case) -> value; a list or tuple of values sends the field several times.
+    """Field name (in any letter case) -> value. A list or tuple of values sends the field several times.
 
-    Raises ValueError for what RFC 9110 (5.1, 5.5) does not allow: names that are no token, line breaks in values.
+    Raises ValueError for names that are no token and for control characters in values (RFC 9110, 5.1 and 5.5).
     """
 
     def __init__(self) -> None:
@@ -64,13 +64,13 @@ class ResponseHeaders(MutableMapping[str, str]):
         return isinstance(name, str) and name.lower() in self._fields
 
     def add(self, name: str, value: object) -> None:
-        """Send one more field of this name, as `Set-Cookie` needs it."""
+        """Add one more field of this name, as `Set-Cookie` needs it."""
         key = _checked_name(name).lower()
         _, values = self._fields.setdefault(key, (name, []))
         values.append(_checked_value(name, value))
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
-        """The fields as they go on the wire. Values are UTF-8; other bytes are in them by PEP 383."""
+        """The fields as bytes. Values are UTF-8; other bytes are surrogate escapes in them (PEP 383)."""
         return [
             (name.encode("ascii"), value.encode("utf-8", "surrogateescape"))
             for name, values in self._fields.values()
@@ -79,7 +79,7 @@ class ResponseHeaders(MutableMapping[str, str]):
 
 
 def location(url: str) -> str:
-    """`url`, relative or not, as the value of a field Location: what may not stand in a URL is percent-encoded."""
+    """`url`, relative or not, as the value of a field Location. What a URL cannot hold is percent-encoded."""
     return quote(url, safe="%/:?#[]@!$&'()*+,;=~-._")
 
 

@@ -17,13 +17,13 @@ from twistedsite.sessions.interface import SessionStore
 
 
 class ResponseWriter(Protocol):
-    """Where a script's answer goes. Calls come from the script's thread and may block while the client is slow."""
+    """Sends a script's answer. Calls come from the script's thread and may block while the client is slow."""
 
     in_worker: bool
-    """The script runs in one of several processes, alone in it; else it shares the server's with others."""
+    """The script is alone in a worker process; else it shares the server's process with others."""
 
     def when_stopped(self, call: Callable[[], None]) -> None:
-        """Have `call` called, from another thread, when the script is to end before it has. A worker just ends."""
+        """Call `call` from another thread when the script is stopped. A worker never does: its process ends."""
         ...
 
     def begin(self, head: ResponseHead) -> None:
@@ -31,20 +31,20 @@ class ResponseWriter(Protocol):
         ...
 
     def write(self, data: bytes) -> None:
-        """Send a piece of the body now."""
+        """Send a piece of the body."""
         ...
 
     def end(self, head: ResponseHead | None, body: bytes) -> None:
-        """Send the last piece; `head` where `begin` was not called: the whole answer is in this call."""
+        """Send the last piece of the body, after `head` where `begin` was not called."""
         ...
 
 
 class Storage(Protocol):
     """The files of one site, for one request. Calls come from the script's thread and may block.
 
-    Whatever fails raises an OSError that says what and why: FileNotFoundError where nothing stands, PermissionError
-    where the settings forbid it, TimeoutError where a lock was not to be had in time, and plain OSError else, such as
-    EDQUOT (the site's quota is used up), EFBIG (the file is too large) and EINVAL (that is no path).
+    Each failure raises an OSError that says what and why: FileNotFoundError where there is nothing, PermissionError
+    where the settings forbid it, TimeoutError where a lock was not free in time, else an OSError such as EDQUOT (the
+    site's quota is used up), EFBIG (the file is too large) or EINVAL (the path is malformed).
     """
 
     def read(self, path: tuple[str, ...]) -> bytes:
@@ -52,60 +52,60 @@ class Storage(Protocol):
         ...
 
     def write(self, path: tuple[str, ...], data: bytes) -> None:
-        """Replace a file, or make it, folders above it too: whoever reads it meets the old content or the new."""
+        """Replace or create a file, and the folders above it. A reader gets the old content or the new one."""
         ...
 
     def children(self, path: tuple[str, ...]) -> list[Child] | None:
-        """What stands in a folder, by name; None where `path` is a file."""
+        """The children of a folder, sorted by name; None where `path` is a file."""
         ...
 
     def make_folder(self, path: tuple[str, ...]) -> None:
-        """Make a folder, and those above it; FileExistsError where something stands there."""
+        """Create a folder, and those above it. Raises FileExistsError where `path` exists."""
         ...
 
     def remove(self, path: tuple[str, ...]) -> None:
         """Remove a file, or a folder with all that is in it.
 
-        PermissionError where one of its names is protected; then nothing is removed.
+        Raises PermissionError where one of the names in it is protected; then nothing is removed.
         """
         ...
 
     def lock(self, path: tuple[str, ...], timeout: float, *, writing: bool = False) -> AbstractContextManager[None]:
-        """Hold `path` against other scripts of the site; they take turns in the order in which they came.
+        """A lock on `path` against other scripts of the site, which get it in the order in which they ask.
 
-        Entering waits for at most `timeout` seconds; it raises PermissionError at once where `writing` is on, and the
-        script may not write `path`. A request that holds the path already is granted it again, and
-        must leave it as often. What a script still holds at its end is released, however it ends.
+        Entering it waits for at most `timeout` seconds. It raises PermissionError at once where `writing` is set and
+        the script may not write `path`. A request that holds the lock may enter it again, and must leave it as often.
+        All locks of a script are released at its end, however it ends.
         """
         ...
 
     def close(self) -> None:
-        """Release every lock; from now on each call raises OSError."""
+        """Release all locks. Every later call raises OSError."""
         ...
 
 
 class LockHolder(Protocol):
-    """Who holds the locks of a request."""
+    """Takes and releases locks for a request."""
 
     def acquire(self, path: tuple[str, ...], timeout: float, writing: bool) -> None:
-        """Hold `path`, once more where the request holds it already. See `Storage.lock`."""
+        """Lock `path`, or count one more where the request holds it. See `Storage.lock`."""
         ...
 
     def release(self, path: tuple[str, ...]) -> None:
-        """Undo one `acquire`; nothing happens where there was none, or when the request is over."""
+        """Undo one `acquire`. Does nothing where there was none, or when the request is over."""
         ...
 
 
-class Background(Protocol):
+class BackgroundSender(Protocol):
     """Sends requests for one script. Calls come from the script's thread."""
 
     def send(self, call: BackgroundCall) -> bool:
-        """Send it soon; False where too many are on their way. Raises ValueError for one that cannot be sent."""
+        """Send `call` soon. Returns False where too many are in flight. Raises ValueError where it cannot be sent."""
         ...
 
 
 class Broker(Protocol):
-    """What a script may reach. Calls come from the script's thread and may block."""
+    """What a script reaches of the server. Calls come from the script's thread and may block."""
 
     @property
     def sessions(self) -> SessionStore:
@@ -113,9 +113,9 @@ class Broker(Protocol):
         ...
 
     def storage(self, request: ScriptRequest) -> Storage:
-        """The files of the script's own site, as far as `request` may touch them; to be closed at its end."""
+        """The files of the script's own site, as far as `request` may use them. The caller closes it."""
         ...
 
-    def background(self, request: ScriptRequest) -> Background:
-        """What sends the background requests of `request`."""
+    def background(self, request: ScriptRequest) -> BackgroundSender:
+        """The sender of the background requests of `request`."""
         ...

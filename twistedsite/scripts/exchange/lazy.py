@@ -1,4 +1,4 @@
-"""Attributes that are made when they are first looked at."""
+"""Attributes that are computed when they are first read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class lazy(Generic[T]):  # noqa: N801  # used as a decorator, like property
-    """What functools.cached_property is from Python 3.12 on: without a lock, which costs more than most values here."""
+    """functools.cached_property of Python 3.12: without a lock, which costs more than most values here."""
 
     def __init__(self, make: Callable[[Any], T]) -> None:
         self._make = make
@@ -25,6 +25,6 @@ class lazy(Generic[T]):  # noqa: N801  # used as a decorator, like property
     def __get__(self, instance: object | None, owner: type) -> lazy[T] | T:
         if instance is None:
             return self
-        # From now on the instance's own attribute is found first.
+        # The instance's own attribute takes precedence from now on.
         value = instance.__dict__[self._name] = self._make(instance)
         return value

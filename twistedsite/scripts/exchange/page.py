@@ -1,4 +1,4 @@
-"""A script's standard output: text and bytes that are written go into its page."""
+"""A script's standard output, which is the body of its answer."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class PageBytes(io.RawIOBase):
         return True
 
     def close(self) -> None:
-        """Nothing: the page ends with its script. The base class would flush it, and does so when it is collected."""
+        """Does nothing: the page ends with its script. The base class would flush it, even when it is collected."""
 
 
 class PageText(io.TextIOWrapper):
-    """The `sys.stdout` of a script: text goes into its page as UTF-8, at once."""
+    """The `sys.stdout` of a script: text is written to its answer as UTF-8, unbuffered."""
 
     def __init__(self, exchange: Exchange, bytes_page: PageBytes | None = None) -> None:
         page: Any = bytes_page or PageBytes(exchange)
@@ -41,7 +41,7 @@ class PageText(io.TextIOWrapper):
         super().__init__(page, "utf-8", "replace", newline="\n", write_through=True)
 
     def reconfigure(self, **changes: Any) -> None:
-        """As the base class does, but nothing is sent: header fields may still be set."""
+        """As in the base class, but without sending anything: header fields may still be set."""
         self._changing = True
         try:
             super().reconfigure(**changes)
@@ -53,11 +53,11 @@ class PageText(io.TextIOWrapper):
             super().flush()
 
     def close(self) -> None:
-        """Nothing, for the same reason."""
+        """Does nothing, for the same reason."""
 
 
 class Page:
-    """What a script prints goes here. It becomes a `PageText`, for good, as soon as more is wanted than to print."""
+    """Takes what a script prints. It becomes a `PageText` when the script uses more of it than `write`."""
 
     __slots__ = ("_exchange", "_text")
 
@@ -73,7 +73,7 @@ class Page:
 
     @property
     def text(self) -> PageText:
-        """The whole of what a standard output can do."""
+        """The complete standard output."""
         if self._text is None:
             self._text = PageText(self._exchange)
         return self._text

@@ -1,4 +1,4 @@
-"""`Request`: one request, as the functions of the dialect `methods` see it."""
+"""`Request`: one request, as functions and handlers of a site see it."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from twistedsite.settings.values import OptionValue
 
 
 class Request:
-    """What came. A form is parsed, a body read and a session opened only when the function looks at it."""
+    """One request. The form is parsed, the body read and the session opened when the attribute is first read."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        told = exchange.request
-        self.method: str = told.method
+        script_request = exchange.request
+        self.method: str = script_request.method
         """`GET`, `POST`, …"""
-        self.path: str = told.script_name + told.path_info
+        self.path: str = script_request.script_name + script_request.path_info
         """The URL's path, decoded."""
-        self.script_name: str = told.script_name
-        """The part of it that led to the script: where links of the script begin."""
-        self.path_info: str = told.path_info
-        """The rest of it; empty, or begins with a slash."""
-        self.query_string: str = told.query
-        self.scheme: str = told.scheme
+        self.script_name: str = script_request.script_name
+        """The part of `path` that led to the script. Links of the script begin with it."""
+        self.path_info: str = script_request.path_info
+        """The rest of `path`: empty, or beginning with a slash."""
+        self.query_string: str = script_request.query
+        self.scheme: str = script_request.scheme
         """`http` or `https`."""
-        self.host: str = told.host
-        """The Host field, port included where given: what the client says."""
-        self.client: str = told.client
+        self.host: str = script_request.host
+        """The Host field as the client sent it, port included where given."""
+        self.client: str = script_request.client
         """The client's address."""
-        self.options: Mapping[str, OptionValue] = told.options
+        self.options: Mapping[str, OptionValue] = script_request.options
         """`[options]` of the settings."""
 
     @property
     def url(self) -> str:
-        """The whole URL as the client sees it; its host is what the client says."""
+        """The whole URL as the client sees it, with the host from the Host field."""
         return f"{self.scheme}://{self.host}{self._exchange.request.target}"
 
     @lazy
@@ -52,7 +52,7 @@ class Request:
 
     @property
     def form(self) -> Form:
-        """The fields of the query string and of a form in the body; one that is malformed is answered 400."""
+        """The fields of the query string and of a form in the body. A malformed form is answered 400."""
         return self._exchange.form
 
     @property
@@ -62,12 +62,12 @@ class Request:
 
     @lazy
     def headers(self) -> Mapping[str, str]:
-        """The header fields; names in any letter case."""
+        """The header fields, by name in any letter case."""
         return RequestHeaders(self._exchange.request.headers)
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies that came."""
+        """The cookies of the request."""
         return self._exchange.cookies
 
     @lazy
@@ -77,7 +77,7 @@ class Request:
         return self._exchange.body.read()
 
     def json(self) -> Any:
-        """The body as JSON, whatever its Content-Type; one that is malformed is answered 400."""
+        """The body as JSON, whatever its Content-Type. Malformed JSON is answered 400."""
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -90,14 +90,14 @@ class Request:
 
     @property
     def user(self) -> str:
-        """Who has logged in, where the folder asks for that; else empty."""
+        """The authenticated user, where the folder has `[auth]`; else empty."""
         return self._exchange.environ.get("REMOTE_USER", "")
 
     @property
     def session(self) -> Session:
-        """This visitor's session; waits while another request of the same visitor holds it."""
+        """The visitor's session. Waits while another request of the same visitor holds it."""
         return self._exchange.session()
 
     def renew_session(self) -> None:
-        """Give the session a new id, with the same data: for where a visitor's rights change, as at a log-in."""
+        """Give the session a new id, with the same data. Call it where a visitor's rights change, as at a log-in."""
         self._exchange.session_access().renew()

@@ -1,7 +1,7 @@
-"""A script's side of its visitor's session: opened when the script first asks, saved when it has ended well.
+"""The visitor's session as a script uses it: opened when the script first asks, saved when the script has succeeded.
 
-A script that fails saves nothing: its visitor's session is as it was before. Only `end` acts at once, so that a
-log-out holds whatever happens afterwards. No Twisted here, and of the store only its interface.
+A script that fails saves nothing: the session stays as it was before. Only `end` acts at once, so that a log-out holds
+whatever happens afterwards.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from twistedsite.sessions.values import freeze, outline
 SESSION_COOKIE: Final = "sessionId"
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
-"""256 bits in base64: nothing else is ever looked up."""
+"""256 bits in base64. Other cookies are not looked up."""
 
 _OVER: Final = "the request is over, and its session closed"
 _TOO_LATE: Final = (
@@ -35,7 +35,7 @@ def _new_token() -> str:
 
 
 class Session:
-    """What the server remembers of one visitor: any attribute may be set, read and deleted.
+    """The data that the server keeps for one visitor. Any attribute may be set, read and deleted.
 
     The attributes are the data: `vars(session)` is the dict of them.
     """
@@ -70,9 +70,9 @@ class Session:
 
 
 class SessionAccess:
-    """One request's way to its visitor's session.
+    """Opens, renews, ends and saves the visitor's session for one request.
 
-    `cookie` is the value of the cookie `sessionId` as it came, "" where none did. `secure`: the request came by https.
+    `cookie` is the value of the cookie `sessionId`, "" where there is none. `secure`: the request came by https.
     `timeout`: seconds until the script is stopped, counted from now by `clock`. `token` makes new ids.
     """
 
@@ -96,20 +96,20 @@ class SessionAccess:
         self._session: Session | None = None
         self._loaded: bytes | None = None
         self._stored = ""
-        """The id that the session has in the store; "" while it has none."""
+        """The id of the session in the store; "" while it has none."""
         self._id = ""
-        """The id under which it will be saved; "" until one is needed."""
+        """The id under which the session will be saved; "" until one is needed."""
         self._known = ""
-        """The id that the client has in its cookie, or has been given by this answer."""
+        """The id that the client has sent, or is sent by this answer."""
         self._expire = False
         self._head_sent = False
         self._closed = False
 
     def open(self, *, head_sent: bool = False) -> Session:
-        """The visitor's session: always the same object, held for this request alone until `close`.
+        """The visitor's session: always the same object, locked for this request until `close`.
 
-        Waits while another request of the visitor holds it: SessionBusyError where that takes all of the request's
-        time. A cookie that names no live session leads to an empty one. `head_sent`: no cookie can be sent any more.
+        Waits while another request of the visitor holds it, and raises SessionBusyError where that takes all of the
+        request's time. It is empty where the cookie names no live session. `head_sent`: no cookie can be sent any more.
         """
         self._head_sent = self._head_sent or head_sent
         if self._session is None:
@@ -119,10 +119,10 @@ class SessionAccess:
         return self._session
 
     def renew(self) -> None:
-        """Give the session a new id, with the same data: for where a visitor's rights change, as at a log-in.
+        """Give the session a new id, with the same data. Call it where a visitor's rights change, as at a log-in.
 
-        Then an id that somebody else has planted in the visitor's browser is worth nothing. Raises SessionError where
-        the head has been sent.
+        An id that somebody else has planted in the visitor's browser is then invalid. Raises SessionError where the
+        head has been sent.
         """
         self.open()
         if self._stored:
@@ -131,7 +131,7 @@ class SessionAccess:
             self._id = self._new_id()
 
     def end(self) -> None:
-        """Forget all of the session, now, whether the script ends well or not."""
+        """Delete the session at once, whether the script succeeds or not."""
         session = self.open()
         if self._stored:
             self._delete()
@@ -139,14 +139,14 @@ class SessionAccess:
         self._id = ""
 
     def check_change(self) -> None:
-        """Raise SessionError where a change could not be kept: after `close`, or with no way left to send a cookie."""
+        """Raise SessionError where a change could not be saved: after `close`, or where no cookie can be sent."""
         if self._closed:
             raise SessionError(_OVER)
         if self._head_sent and not self._known:
             raise SessionError(_TOO_LATE)
 
     def set_cookie_value(self) -> str | None:
-        """The Set-Cookie value that goes with the head, which is sent now, or None. Before or after `close`."""
+        """The Set-Cookie value for the head, which is sent now; None for no such field. Before or after `close`."""
         self._head_sent = True
         if self._session is None:
             return None
@@ -161,9 +161,9 @@ class SessionAccess:
         return format_cookie(SESSION_COOKIE, self._id, secure=self._secure)
 
     def close(self, save: bool = True) -> None:
-        """Save what has changed, unless told otherwise, and let the visitor's next request have the session.
+        """Save the session where it has changed and `save` is set, and release it for the visitor's next request.
 
-        To be called before the answer's last byte goes, so that the visitor's next request finds what was saved.
+        Call it before the last byte of the answer is sent, so that the visitor's next request finds what was saved.
         Raises SessionError where it cannot be saved; the session is released all the same. Later calls do nothing.
         """
         try:
@@ -202,7 +202,7 @@ class SessionAccess:
         if old and old != self._id:
             self._store.rename(old, self._id)
         try:
-            # Other values than JSON's may have changed within, unseen by a comparison.
+            # A change within a value that is not JSON cannot be seen by comparing.
             if frozen.others or frozen.text != self._loaded:
                 self._store.save(self._id, data)
         except BaseException:
@@ -222,14 +222,14 @@ class SessionAccess:
             self._id = self._new_id()
 
     def _new_id(self) -> str:
-        # Held too: with a head that is sent early, the client may come back with it before this request has saved.
+        # Locked too: where the head is sent early, the client may use the id before this request has saved.
         id = self._token()
         self._hold(id)
         return id
 
     def _hold(self, id: str) -> None:
         lock = self._store.lock(id, max(0.0, self._deadline - self._clock()))
-        # Noted before it is entered: a script may be interrupted at any point, and `close` must find the lock.
+        # Appended before it is entered: a script may be interrupted at any point, and `close` must find the lock.
         self._locks.append(lock)
         lock.__enter__()
 

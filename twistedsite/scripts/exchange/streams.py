@@ -1,9 +1,9 @@
-"""The globals that scripts share: `sys.stdout` and `sys.stderr`. A proxy stands there and finds each script's own.
+"""Proxies for `sys.stdout` and `sys.stderr`, which find the streams of the running script.
 
-It is looked up in the context of the calling thread, so two scripts that print at once never mix, and a thread that
-a script leaves behind, which has a context of its own, does not write into a page. What is printed where there is no
-page goes to the script's log, as all that is written to standard error; and where no script is known, which is so in
-a thread without the script's context, to what stood there before.
+They look in the context of the calling thread. So two scripts that print at once never mix, and a thread that a script
+leaves behind, which has a context of its own, does not write into a page. Output without a page goes to the script's
+log, as all that is written to standard error. Where no script is known, as in a thread without the script's context,
+it goes to the original stream.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _log: Final[ContextVar[LogText | None]] = ContextVar("log", default=None)
 
 
 class StdoutProxy:
-    """Stands for `sys.stdout`: the page of the running script, or else its log, or else what stood there before."""
+    """Replaces `sys.stdout`: writes to the page of the running script, else to its log, else to the original."""
 
     def __init__(self, original: IO[str]) -> None:
         self.original = original
@@ -34,7 +34,7 @@ class StdoutProxy:
 
 
 class StderrProxy:
-    """Stands for `sys.stderr`: the log of the running script, or else what stood there before."""
+    """Replaces `sys.stderr`: writes to the log of the running script, else to the original."""
 
     def __init__(self, original: IO[str]) -> None:
         self.original = original
@@ -47,13 +47,13 @@ class StderrProxy:
 
 
 class printing_to:  # noqa: N801  # used as a function, like contextlib's own
-    """A context in which what the caller prints goes into `page`."""
+    """A context in which the caller prints into `page`."""
 
     def __init__(self, page: Page | PageText) -> None:
         self._page = page
 
     def __enter__(self) -> None:
-        _stand_for_stdout()
+        _install_stdout()
         self._token = _page.set(self._page)
 
     def __exit__(self, *raised: object) -> None:
@@ -61,14 +61,14 @@ class printing_to:  # noqa: N801  # used as a function, like contextlib's own
 
 
 def log_to(log: LogText) -> None:
-    """From now on, what is written to standard error in this context goes to `log`."""
-    _stand_for_stdout()
+    """Write standard error of this context to `log` from now on."""
+    _install_stdout()
     if not isinstance(sys.stderr, StderrProxy):
         sys.stderr = StderrProxy(sys.stderr)
     _log.set(log)
 
 
-def _stand_for_stdout() -> None:
+def _install_stdout() -> None:
     if not isinstance(sys.stdout, StdoutProxy):
         # Again after somebody has replaced it, as twistd does when its log begins.
         sys.stdout = StdoutProxy(sys.stdout)

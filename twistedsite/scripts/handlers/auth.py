@@ -1,4 +1,4 @@
-"""What a folder's authentication module sees and may build on. The dialect `guard` runs it."""
+"""What a folder's authentication module is given. The dialect `guard` runs it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from twistedsite.settings.values import OptionValue
 
 
 class AuthRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The request that somebody wants to be let in with."""
+    """The request that is to be authenticated."""
 
     method: str
     path: str
-    """The URL's path as it came, still percent-encoded."""
+    """The URL's path as received, percent-encoded."""
     query: str
     """What follows the first `?`."""
     scheme: str
@@ -30,7 +30,7 @@ class AuthRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuthHandler:
-    """The base of a module's `AuthHandler` class, in the manner of Httpdapy. One object is made for each request."""
+    """The base of a module's `AuthHandler` class, as in Httpdapy. One instance is made for each request."""
 
     req: AuthRequest
     pb: Mapping[str, Any]
@@ -41,8 +41,8 @@ class AuthHandler:
         self.pb = req.options
 
     def authenticate(self, user: str, password: str) -> object:
-        """Whether `user` may enter with `password`. Every subclass says so itself; this one lets nobody in.
+        """Whether `user` may enter with `password`. Subclasses override it; here the answer is always False.
 
-        `raise PermissionError("why")` is for somebody who is known and may not: 403.
+        `raise PermissionError("why")` means a known user who may not enter: 403.
         """
         return False

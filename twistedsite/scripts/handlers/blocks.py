@@ -1,4 +1,4 @@
-"""`pb`, `rq` and `sn`: the parameter block, the request and the session of Netscape's server, as Httpdapy had them."""
+"""`pb`, `rq` and `sn`: parameter block, request and session as in Netscape's server and Httpdapy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONTROL: Final = {code: "?" for code in (*range(0x20), 0x7F) if code not in (0x
 
 
 class Pblock(dict[str, Any]):
-    """Names and values; a dict with the older names of its methods."""
+    """A dict with the older names of its methods."""
 
     def findval(self, name: str) -> Any:
         """The value of `name`, or None."""
@@ -41,12 +41,12 @@ class Pblock(dict[str, Any]):
 
 
 class Client(NamedTuple):
-    """Who asks. A pair, and a parameter block as well: `client["ip"]`, `client.findval("dns")`."""
+    """The client. A pair, and a parameter block as well: `client["ip"]`, `client.findval("dns")`."""
 
     ip: str
     """The address."""
     dns: str
-    """The name, where `session_dns` has found one; else the address."""
+    """The host name where `session_dns` has found one, else the address."""
 
     def __getitem__(self, name: Any) -> Any:
         return getattr(self, name) if isinstance(name, str) else tuple.__getitem__(self, name)
@@ -63,7 +63,7 @@ class Rq:
         self._req = req
         self._request = request
         self.srvhdrs = Pblock()
-        """The header fields of the answer; they count when `start_response` is called."""
+        """The header fields of the answer, as `start_response` will take them."""
         self.started = False
         """`start_response` has been called."""
 
@@ -83,7 +83,7 @@ class Rq:
 
     @lazy
     def headers(self) -> Pblock:
-        """The header fields that came, by name in lower case."""
+        """The header fields of the request, by name in lower case."""
         return Pblock(self._req.headers_in)
 
     @lazy
@@ -103,15 +103,15 @@ class Rq:
         return known
 
     def request_header(self, name: str, sn: Sn | None = None) -> str | None:
-        """The field `name` that came, in any letter case, or None."""
+        """The value of the request's field `name`, in any letter case, or None."""
         return self._req.headers_in.get(name)
 
     def protocol_status(self, sn: Sn | None, status: int, reason: str | None = None) -> None:
-        """Answer with `status`, from 200 to 599. `reason` is accepted, and not sent: HTTP ignores it (RFC 9112, 4)."""
+        """Answer with `status`, 200 to 599. `reason` is accepted and not sent: clients ignore it (RFC 9112, 4)."""
         self._req.status = status
 
     def start_response(self, sn: Sn | None = None) -> None:
-        """Fix status and header fields: what follows is the body."""
+        """Fix status and header fields. The body follows."""
         if not self.started:
             self.started = True
             self._req.headers_out.update(self.srvhdrs)
@@ -130,11 +130,11 @@ class Sn:
         self._name = ""
 
     def client(self) -> Client:
-        """Address and name of who asks."""
+        """Address and name of the client."""
         return Client(self._req.client, self._name or self._req.client)
 
     def session_dns(self) -> str:
-        """The name of who asks, by a look-up that takes its time; the address where there is none."""
+        """The host name of the client, by a look-up in DNS that may be slow; the address where there is none."""
         if not self._name:
             try:
                 self._name = socket.gethostbyaddr(self._req.client)[0]
@@ -143,7 +143,7 @@ class Sn:
         return self._name
 
     def net_write(self, text: str | bytes) -> int:
-        """Add to the body of the answer; returns the number of bytes."""
+        """Add to the body of the answer. Returns the number of bytes."""
         data = text.encode("utf-8", "replace") if isinstance(text, str) else bytes(text)
         self._req.write(data)
         return len(data)

@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 class RequestHandler:
-    """Answers one request. A module's own `RequestHandler` is a subclass, of which one is made for each request.
+    """Answers one request. A module defines a subclass `RequestHandler`; one instance is made for each request.
 
-    Override `Content`, or for more than that `Headers`, `Status`, `Send` or `Handle`.
+    Override `Content`, and where more is needed `Headers`, `Status`, `Send` or `Handle`.
     """
 
     content_type = "text/html"
-    """The media type of the answer; to a text without a charset UTF-8 is added, which it is sent as."""
+    """The media type of the answer. A text type without a charset gets UTF-8, in which text is sent."""
     redirect = ""
-    """A URL, relative or not: the answer is 302 to it, without a body."""
+    """A URL, relative or not. Where it is set, the answer is 302 to it, without a body."""
 
     _hook: printing_to | None = None
 
     def __init__(self, req: HandlerRequest | Pblock, rq: Rq | None = None, sn: Sn | None = None) -> None:
-        """Made of the request `req`; or, as in Httpdapy, of `pb`, `rq` and `sn`: see `made_for`."""
+        """Takes the request `req` or, as in Httpdapy, `pb`, `rq` and `sn`: see `made_for`."""
         self.req: HandlerRequest = cast("HandlerRequest", req) if rq is None else rq._req
         """The request."""
         if rq is not None:
@@ -58,7 +58,7 @@ class RequestHandler:
         return ""
 
     def Header(self) -> None:
-        """Put the header fields into `rq.srvhdrs`."""
+        """Set the header fields in `rq.srvhdrs`."""
         content_type = self.content_type
         if content_type.startswith("text/") and "charset=" not in content_type.lower():
             content_type += "; charset=utf-8"
@@ -67,7 +67,7 @@ class RequestHandler:
             self.rq.srvhdrs["location"] = location(self.redirect)
 
     def Headers(self) -> None:
-        """The same, by its newer name."""
+        """The same under its newer name."""
         self.Header()
 
     def Status(self) -> None:
@@ -81,7 +81,7 @@ class RequestHandler:
             self.sn.net_write(content)
 
     def Handle(self, debug: bool = False) -> None:
-        """Answer the request. `debug`: tracebacks are shown in the browser."""
+        """Answer the request. `debug`: the browser may show tracebacks."""
         content = self.Content()
         self._begin()
         if not self.redirect:
@@ -96,14 +96,14 @@ class RequestHandler:
         return dict(self.req.environ)
 
     def hook_stdout(self) -> None:
-        """From now on, what is printed goes to the client, line by line; the first of it sends the head."""
+        """Send what is printed to the client from now on, line by line. The first line sends the head."""
         if self._hook is None:
             exchange = self.req._exchange
             self._hook = printing_to(PageText(exchange, _StraightPage(self)))
             self._hook.__enter__()
 
     def unhook_stdout(self) -> None:
-        """Print to where it went before."""
+        """Undo `hook_stdout`."""
         hook, self._hook = self._hook, None
         if hook is not None:
             hook.__exit__()
@@ -135,7 +135,7 @@ class _StraightPage(PageBytes):
 
 
 def made_for(req: HandlerRequest, kind: type[RequestHandler]) -> RequestHandler:
-    """A handler of this `kind` for `req`. One whose `__init__` asks for three arguments gets `pb`, `rq` and `sn`."""
+    """A handler of class `kind` for `req`. One whose `__init__` takes three arguments gets `pb`, `rq` and `sn`."""
     init = kind.__init__
     if init is not RequestHandler.__init__ and isinstance(init, FunctionType):
         asked = init.__code__.co_argcount - len(init.__defaults__ or ())
@@ -161,7 +161,7 @@ def _options(req: HandlerRequest) -> Pblock:
 
 
 def handler_class(module: Any) -> type[RequestHandler]:
-    """The handler of `module`. Raises TypeError where its `RequestHandler` is none."""
+    """The handler class of `module`. Raises TypeError where its `RequestHandler` is no handler class."""
     found = getattr(module, "RequestHandler", None)
     if not isinstance(found, type) or not issubclass(found, RequestHandler) or found is RequestHandler:
         raise TypeError("RequestHandler in this module must be a class of its own, derived from twistedsite's")

@@ -1,4 +1,4 @@
-"""`req`: one request and its answer, for handlers and published functions; the names are those of mod_python."""
+"""`req`: one request and its answer, for handlers and published functions, with the names of mod_python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twistedsite.scripts.messages.response import checked_status
 
 
 class HandlerRequest(Request):
-    """What came, and what is answered. Made for each request."""
+    """One request, and the answer to it."""
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__(exchange)
@@ -24,7 +24,7 @@ class HandlerRequest(Request):
 
     @property
     def unparsed_uri(self) -> str:
-        """Path and query as they came."""
+        """Path and query as received."""
         return self._exchange.request.target
 
     @property
@@ -39,7 +39,7 @@ class HandlerRequest(Request):
 
     @property
     def hostname(self) -> str:
-        """The host that was asked, without its port."""
+        """The requested host, without its port."""
         return self._exchange.request.server_name
 
     @property
@@ -49,7 +49,7 @@ class HandlerRequest(Request):
 
     @property
     def headers_in(self) -> Mapping[str, str]:
-        """The header fields that came, in any letter case."""
+        """The header fields of the request, by name in any letter case."""
         return self.headers
 
     @property
@@ -76,7 +76,7 @@ class HandlerRequest(Request):
         self._exchange.headers["content-type"] = media_type
 
     def read(self, size: int = -1) -> bytes:
-        """The next `size` bytes of the body, or all that is left."""
+        """The next `size` bytes of the body, or the whole rest."""
         body = self._exchange.body
         body.seek(self._read)
         data = body.read(size)
@@ -84,17 +84,16 @@ class HandlerRequest(Request):
         return data
 
     def write(self, data: str | bytes) -> None:
-        """Add to the body of the answer; text is sent as UTF-8."""
+        """Add to the body of the answer. Text is sent as UTF-8."""
         self._exchange.write(data.encode("utf-8", "replace") if isinstance(data, str) else bytes(data))
 
     def flush(self) -> None:
-        """Send what there is now; status and header fields are fixed from then on."""
+        """Send what has been written. Status and header fields are fixed from now on."""
         self._exchange.flush()
 
     def redirect(self, url: str, status: int = 302) -> None:
         """Answer with a redirect to `url`, which may be relative, and nothing else."""
-        if self._exchange.begun:
-            raise RuntimeError("too late for a redirect: a part of the page has been sent already")
+        self._exchange.check_not_begun("a redirect")
         self._exchange.discard()
         self.status = status
         self.headers_out["location"] = location(url)

@@ -1,7 +1,7 @@
-"""What a script's imports find, and under which names its modules lie.
+"""Imports of scripts: what they find, and under which names the modules are kept.
 
-`settings` says where to look, `interpreters` keeps the import namespaces of a server, `interpreter` is one of them, and
-`modules` the table of what has been loaded there. `hook` stands in the place of `importlib.import_module`,
-`plain_names` serves libraries that import modules of the site by name, `own_builtins` are the builtins of all this
-code, and `main_module` is a script's own `__main__`.
+`interpreters` keeps the import namespaces of a server, `interpreter` is one of them, and `modules` is the table of its
+loaded modules. `hook` replaces `importlib.import_module`, `plain_names` serves libraries that import modules of the
+site by name, `own_builtins` are the builtins of the site's code, `main_module` is a script's own `__main__`, and
+`installed` finds handlers that other packages bring.
 """

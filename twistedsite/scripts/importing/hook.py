@@ -1,9 +1,8 @@
-"""`importlib.import_module`, for scripts and their neighbours: it finds what their `import` statement finds.
+"""`importlib.import_module`, for code of a site: it finds what the `import` statement finds there.
 
-It is one function for all of the process and reads no builtins, so one that knows whose code calls stands in its place
-while there are interpreters. Code of the site finds neighbours first. Code of a library that was called by a script
-(Django, which imports the settings that it is told of) finds them where there is nothing else of that name, and under
-that name: see `plain_names`.
+Python's function is one for the process and reads no builtins. So it is replaced, while there are interpreters, by one
+that looks at its caller. Code of a site finds modules of its own folder first. Code of a library that a script has
+called (Django, which imports its settings by name) finds them where no other module has that name: see `plain_names`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from types import ModuleType
 from typing import Any, Final, Protocol
 
 load_module: Final = importlib.import_module
-"""The function that Python came with."""
+"""Python's own function."""
 
 
 class Importer(Protocol):
@@ -28,23 +27,23 @@ class Importer(Protocol):
 
 
 class Running(Importer, Protocol):
-    """That of a script."""
+    """The import namespace of a script."""
 
     @property
     def plain(self) -> Importer:
-        """What libraries import by name."""
+        """The namespace for libraries that import by name."""
         ...
 
 
 current: Final[ContextVar[Running | None]] = ContextVar("interpreter", default=None)
-"""Whose script runs in this context."""
+"""The interpreter of the script that runs in this context."""
 
 _users = 0
 _guard: Final = threading.Lock()
 
 
 def install() -> None:
-    """Have `importlib.import_module` find neighbours, until `uninstall` has been called as often."""
+    """Replace `importlib.import_module`, until `uninstall` has been called as often."""
     global _users
     with _guard:
         _users += 1
@@ -61,7 +60,7 @@ def uninstall() -> None:
 
 
 def _import_module(name: str, package: str | None = None) -> ModuleType:
-    """Import a module; `package` is needed for a relative name only."""
+    """Import a module. `package` is needed only for a relative name."""
     if name.startswith("."):
         return load_module(name, package)
     caller = sys._getframe(1).f_globals
@@ -78,7 +77,7 @@ def _import_module(name: str, package: str | None = None) -> ModuleType:
 
 
 def _importer_of(caller: dict[str, Any]) -> Importer | None:
-    """The namespace of code that runs with the builtins of one."""
+    """The namespace of the code whose globals are `caller`, by its builtins."""
     names = caller.get("__builtins__")
     method = names.get("__import__") if isinstance(names, dict) else None
     owner: Importer | None = getattr(method, "__self__", None)

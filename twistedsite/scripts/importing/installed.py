@@ -1,4 +1,4 @@
-"""Handlers that other packages bring: objects with `run(exchange, interpreters)`, found by their entry points."""
+"""Handlers of installed packages: objects with `run(exchange, interpreters)`, found by their entry points."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 GROUP: Final = "twistedsite.handlers"
-"""The entry point group; the name of an entry is what settings call the handler."""
+"""The entry point group. The name of an entry is the handler's name in settings."""
 
 
 @functools.cache
 def installed_handlers() -> Mapping[str, EntryPoint]:
-    """All that are installed when this is first asked, by name: a new package is seen at the next start."""
+    """The installed handlers by name, as found at the first call: a new package is found after a restart."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def load_handler(name: str) -> object:
-    """The installed handler `name`, imported.
+    """Import the installed handler `name`.
 
-    Raises LookupError where there is none, TypeError where it has no `run`, or what its import raises.
+    Raises LookupError where there is none, TypeError where it has no `run`, and whatever its import raises.
     """
     entry = installed_handlers().get(name)
     if entry is None:

@@ -1,9 +1,9 @@
-"""What the scripts of one folder import, and by which names: its search path, and the builtins that apply it.
+"""The import namespace of one folder: its search path, and the `__import__` that applies it.
 
-Every folder that is searched has a synthetic package in `sys.modules`, with the folder as its `__path__`. A script's
-`import helper` is read as `import PACKAGE.helper` where such a folder has a `helper`, by the `__import__` among the
-builtins that scripts and their neighbours see. So the import system's own locks, its treatment of circular imports, and
-whatever looks a class's module up in `sys.modules` (dataclasses, pickle, typing) work as they always do.
+Each folder on a search path has a synthetic package in `sys.modules`, with the folder as its `__path__`. Code of a site
+has builtins of its own, whose `__import__` reads `import helper` as `import PACKAGE.helper` where such a folder has a
+`helper`. So the import system's locks, circular imports, and all that looks up a class's module in `sys.modules`
+(dataclasses, pickle, typing) work as usual.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final
 
-from twistedsite.scripts.code.cache import CodeCache
+from twistedsite.scripts.code.cache import CodeCache, Compiled
 from twistedsite.scripts.importing.hook import load_module
+from twistedsite.scripts.importing.main_module import be_main
 from twistedsite.scripts.importing.modules import ModuleTable, is_loading
 from twistedsite.scripts.importing.own_builtins import own_builtins
 from twistedsite.scripts.importing.plain_names import PlainNames, forget_names, owner_of
-from twistedsite.scripts.messages.imports import Imports
+from twistedsite.scripts.messages.imports import ImportSettings
 
 PREFIX: Final = "site_folder_"
-"""Of the names of all synthetic packages."""
+"""The prefix of the names of all synthetic packages."""
 _DOT: Final = "\N{ONE DOT LEADER}"
 _ATTEMPTS: Final = 5
-"""Times that a module is imported again because it went away: its loading failed elsewhere, or it was edited."""
+"""Most attempts to import a module that disappears: another thread failed to load it, or it was edited."""
 
 
 class Interpreter:
-    """The import namespace of one folder; its modules lie in `table`, which others may share.
+    """The import namespace of one folder. Its modules are in `table`, which it may share with others.
 
-    `package` and `root` are the names of synthetic packages: of the folder, and of that in which the package `rootpkg`
-    of `imports` lies. `home` gives that of a folder on the search path `path`.
+    `package` is the name of the folder's synthetic package, and `root` that of the one that contains the package
+    `rootpkg` of `imports`. `home` returns the synthetic package of a folder on the search path `path`.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Interpreter:
         package: str,
         path: tuple[str, ...],
         home: Callable[[str], str],
-        imports: Imports,
+        imports: ImportSettings,
         root: str,
     ) -> None:
         self.table = table
@@ -73,9 +74,9 @@ class Interpreter:
             forget_names(self.table)
 
     def load(self, filename: str) -> ModuleType:
-        """The script `filename` of this folder as a module: imported once, and again when it was forgotten.
+        """The script `filename` of this folder as a module. It is imported once, and again after it was dropped.
 
-        Raises what its code raises, and FileNotFoundError where the file has gone.
+        Raises what its code raises, and FileNotFoundError where the file has been deleted.
         """
         name = self._names.get(filename) or self._script_name(filename)
         known = sys.modules.get(name)
@@ -83,21 +84,35 @@ class Interpreter:
             return known
         for _ in range(_ATTEMPTS):
             module = load_module(name)
-            # Python hands out a module that another thread was loading even if that has failed in the meantime.
+            # Python also returns a module that another thread was loading and has failed to load.
             if sys.modules.get(name) is module:
                 break
         return module
+
+    def main_namespace(self, compiled: Compiled, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The globals for running `compiled` as a program of this folder, with the names `given`."""
+        namespace = {
+            "__name__": "__main__",
+            "__file__": compiled.code.co_filename,
+            "__package__": self.package,
+            "__builtins__": self.builtins,
+            "__given__": frozenset(given),
+            **given,
+        }
+        if compiled.outline.classes or compiled.outline.functions:
+            be_main(namespace)
+        return namespace
 
     def import_module(self, name: str, importer: dict[str, Any]) -> ModuleType:
         """See `Importer`."""
         return self._import(name, importer, None, ("__name__",), 0)
 
     def find(self, name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
-        """The spec of the module `name` of this folder's package, looked for in the folders `path`."""
+        """The spec of the module `name` of this folder's package, searched in the folders `path`."""
         return self.table.find(name, path, self.builtins)
 
     def _script_name(self, filename: str) -> str:
-        # No dots in the parts of a module's name; nothing else in a site is likely to be called so.
+        # A part of a module's name has no dot. The replacement is unlikely to be in another name of the site.
         stem = os.path.splitext(os.path.basename(filename))[0].replace(".", _DOT)
         parent = self._script_package(os.path.dirname(filename))
         name = f"{parent}.{stem}"
@@ -108,7 +123,7 @@ class Interpreter:
         return name
 
     def _script_package(self, folder: str) -> str:
-        """The package in which a script of `folder` is a module: in `rootpkg`, where that holds there."""
+        """The package in which a script of `folder` is a module: one in `rootpkg`, where the folder is below that."""
         inner = os.path.relpath(folder, self._rootpkg_folder) if self._rootpkg else os.pardir
         if inner.split(os.sep)[0] == os.pardir:
             return self.package
@@ -119,7 +134,7 @@ class Interpreter:
         return parent
 
     def _name_rootpkg(self) -> None:
-        """Make `rootpkg` known, and the packages on the way to it, which are empty."""
+        """Register `rootpkg`, and the packages above it, which are empty."""
         name = self._root
         for part in self._rootpkg.split("."):
             name = f"{name}.{part}"
@@ -184,6 +199,6 @@ class Interpreter:
         return next((self._home(folder) for folder in self.path if self.table.has_module(folder, top)), None)
 
     def _namespace_of(self, top: str) -> str | None:
-        """The same, where `top` is a folder without `__init__.py`: only what is found nowhere else (PEP 420)."""
+        """The same for a folder `top` without `__init__.py`, used only where nothing else is found (PEP 420)."""
         found = (folder for folder in self.path if os.path.isdir(os.path.join(folder, top)))
         return next((self._home(folder) for folder in found), None)

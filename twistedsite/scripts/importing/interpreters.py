@@ -1,6 +1,6 @@
-"""Separate import namespaces: the scripts of a folder import their neighbours, those of another folder their own.
+"""The import namespaces of a server: the scripts of each folder import modules of that folder.
 
-A folder's settings may name an interpreter: folders of one name share their modules. See `interpreter.py` for how.
+A folder's settings may name an interpreter. Folders that name the same one share their modules. See `interpreter`.
 """
 
 from __future__ import annotations
@@ -22,33 +22,34 @@ from twistedsite.scripts.importing import hook
 from twistedsite.scripts.importing.interpreter import PREFIX, Interpreter
 from twistedsite.scripts.importing.modules import ModuleTable
 from twistedsite.scripts.importing.plain_names import forget_names, owner_of
-from twistedsite.scripts.messages.imports import PLAIN, Imports
+from twistedsite.scripts.messages.imports import PLAIN, ImportSettings
+from twistedsite.scripts.messages.request import ScriptRequest
 
 _SERIAL: Final = itertools.count(1)
-"""Tells the packages of two servers in one process apart, where both have the same folder."""
+"""Distinguishes the packages of two servers in one process that have the same folder."""
 
-_Key = tuple[str, Imports]
+_Key = tuple[str, ImportSettings]
 
 
 class Interpreters:
-    """The interpreters of one server; at most `limit`, the one unused for longest goes first."""
+    """The interpreters of one server, at most `limit`; the least recently used one is dropped first."""
 
     def __init__(self, code: CodeCache, limit: int = 1024) -> None:
         self.code = code
         self._limit = limit
         self._tables: OrderedDict[_Key, ModuleTable] = OrderedDict()
         self._known: dict[_Key, Interpreter] = {}
-        self._last: tuple[str, Imports, Interpreter] | None = None
-        """What was asked for last: it need not be looked up again."""
+        self._last: tuple[str, ImportSettings, Interpreter] | None = None
+        """The last result of `get`, which needs no look-up."""
         self._by_package: dict[str, Interpreter] = {}
         self._lock = threading.RLock()
         sys.meta_path.insert(0, self)
         hook.install()
 
-    def get(self, folder: str, imports: Imports = PLAIN) -> Interpreter:
+    def get(self, folder: str, imports: ImportSettings = PLAIN) -> Interpreter:
         """The interpreter for scripts in `folder`, an absolute path, whose settings say `imports`.
 
-        It is from now on the one of the running script, for code that this calls.
+        From now on it is the running script's, in this context.
         """
         last = self._last
         if last is not None and last[0] == folder and (last[1] is imports or last[1] == imports):
@@ -61,10 +62,17 @@ class Interpreters:
         hook.current.set(interpreter)
         return interpreter
 
+    def for_request(self, request: ScriptRequest) -> Interpreter:
+        """The interpreter for the script of `request`, without modules whose files have changed (see `refresh`)."""
+        interpreter = self.get(request.filename.rpartition(os.sep)[0], request.imports)
+        if request.autoreload:
+            interpreter.refresh(request.filename, request.version)
+        return interpreter
+
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """The import system's question (importlib.abc.MetaPathFinder): only the site's own modules are answered."""
+        """See importlib.abc.MetaPathFinder. It finds modules of sites only."""
         if not name.startswith(PREFIX):
             owner = owner_of(name)
             return owner.find(name, path) if owner is not None else None
@@ -72,7 +80,7 @@ class Interpreters:
         return interpreter.find(name, path) if interpreter else None
 
     def close(self) -> None:
-        """Forget all, and leave the import system as it was."""
+        """Drop all interpreters, and restore the import system."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
             hook.uninstall()
@@ -80,7 +88,7 @@ class Interpreters:
             while self._tables:
                 self._drop(self._tables.popitem()[1])
 
-    def _make(self, folder: str, imports: Imports) -> Interpreter:
+    def _make(self, folder: str, imports: ImportSettings) -> Interpreter:
         key = _table_key(folder, imports)
         table = self._tables.get(key)
         if table is None:
@@ -90,7 +98,7 @@ class Interpreters:
         interpreter = self._known[folder, imports] = self._interpreter(table, folder, imports)
         return interpreter
 
-    def _interpreter(self, table: ModuleTable, folder: str, imports: Imports) -> Interpreter:
+    def _interpreter(self, table: ModuleTable, folder: str, imports: ImportSettings) -> Interpreter:
         known: Interpreter | None = table.interpreters.get((folder, imports))
         if known is not None:
             return known
@@ -101,7 +109,7 @@ class Interpreters:
         package = self._package(table, folder, "\0".join((imports.root, imports.interpreter, folder, *path)), imports)
         root = ""
         if imports.rootpkg:
-            # Not one for each folder: those that share an interpreter share this package.
+            # Folders that share an interpreter share this package.
             root = table.roots.get(imports, "") or self._package(
                 table, "", f"{imports.root}\0{imports.interpreter or folder}", imports
             )
@@ -113,13 +121,13 @@ class Interpreters:
             self._by_package[root] = self._interpreter(table, imports.rootpkg_folder, imports)
         return interpreter
 
-    def _home(self, table: ModuleTable, imports: Imports, folder: str) -> str:
+    def _home(self, table: ModuleTable, imports: ImportSettings, folder: str) -> str:
         """The synthetic package of `folder`, which is on a search path."""
         with self._lock:
             return self._interpreter(table, folder, imports).package
 
-    def _package(self, table: ModuleTable, folder: str, identity: str, imports: Imports) -> str:
-        # The same name in every process and after every start: it stands in what scripts have pickled.
+    def _package(self, table: ModuleTable, folder: str, identity: str, imports: ImportSettings) -> str:
+        # The same name in every process and after a restart: it is in what scripts have pickled.
         named = "\0".join((identity, folder, imports.rootpkg, imports.rootpkg_folder))
         name = PREFIX + hashlib.sha256(os.fsencode(named)).hexdigest()[:12]
         if name in sys.modules:
@@ -137,6 +145,6 @@ class Interpreters:
         table.close()
 
 
-def _table_key(folder: str, imports: Imports) -> _Key:
-    """What has modules of its own: a named interpreter, or a folder under its settings."""
+def _table_key(folder: str, imports: ImportSettings) -> _Key:
+    """The key of a module table: a named interpreter, or a folder with its settings."""
     return (f"{imports.root}\0{imports.interpreter}", PLAIN) if imports.interpreter else (folder, imports)

@@ -1,9 +1,8 @@
-"""`__main__`, as a script that prints knows it: the module that it is itself.
+"""`__main__` for scripts that are run as programs: each finds itself there.
 
-`sys.modules["__main__"]` is one for all of the process. A module stands there whose attributes are those of the script
-that runs in the calling context, or else of the program. So a script's own classes can be pickled, and whatever looks
-their module up (typing, dataclasses, `import __main__`) finds it. Files that are modules for one request only have
-such a stand-in too.
+`sys.modules["__main__"]` is one for the process. It is replaced by a module whose attributes are those of the script in
+the calling context, else of the program. So a script's classes can be pickled, and all that looks their module up
+(typing, dataclasses, `import __main__`) finds it. A file that is a module for one request has such a stand-in too.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from typing import Any, Final
 _MAIN: Final = "__main__"
 _none: Final[dict[str, dict[str, Any]]] = {}
 _namespaces: Final[ContextVar[dict[str, dict[str, Any]]]] = ContextVar("namespaces", default=_none)
-"""Of what runs in this context: name of a module -> its attributes."""
+"""Name of a module -> its attributes, in this context."""
 
 
 class StandIn(ModuleType):
-    """Stands for the module `name`: that of the calling context, or else `original`."""
+    """Stands for the module `name` of the calling context, else for `original`."""
 
     def __init__(self, name: str, original: ModuleType) -> None:
         super().__init__(name)
@@ -63,14 +62,14 @@ class StandIn(ModuleType):
 
 
 def be_main(namespace: dict[str, Any]) -> None:
-    """Let `namespace` be `__main__` in this context, for as long as that lives: what saves sessions comes later."""
+    """Make `namespace` the `__main__` of this context, to its end: sessions are saved after the script."""
     _namespaces.set({_MAIN: namespace})
     _stand_in(_MAIN)
 
 
 @contextmanager
 def also_known(name: str, namespace: dict[str, Any]) -> Iterator[None]:
-    """Let `namespace` be the module `name` in this context from now on, unless the block fails."""
+    """Make `namespace` the module `name` of this context from now on, unless the block fails."""
     if _namespaces.get() is _none:
         _namespaces.set({})
     known = _namespaces.get()
@@ -84,7 +83,7 @@ def also_known(name: str, namespace: dict[str, Any]) -> Iterator[None]:
 
 
 def restore_main() -> None:
-    """Put back the program's own `__main__`, and take away the other stand-ins."""
+    """Restore the program's own `__main__`, and remove the other stand-ins."""
     for name, module in sys.modules.copy().items():
         if type(module) is StandIn:
             if name == _MAIN:

@@ -1,4 +1,4 @@
-"""The modules of one interpreter: what each was loaded from, who has imported it, and what is stale by now."""
+"""The modules of one interpreter: what each was loaded from, which modules import it, and which are out of date."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import importlib.util
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from types import CodeType, ModuleType
 from typing import Any, Final, Protocol
 
-from twistedsite.scripts.code.cache import CodeCache, file_version, is_settled, source_digest
-from twistedsite.scripts.messages.imports import Imports
+from twistedsite.origins.version import is_settled
+from twistedsite.scripts.code.cache import CodeCache, file_version, source_digest
+from twistedsite.scripts.messages.imports import ImportSettings
 
-_MOST_STRANGERS: Final = 1024
+_MOST_ABSENT: Final = 1024
 EXTENSIONS: Final = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 
 
 class Loaded(Protocol):
-    """What a module was loaded from."""
+    """The source of a module."""
 
     def has_changed(self, filename: str, version: str) -> bool:
-        """Whether that is different by now. The file `filename` is known to have `version`."""
+        """Whether it has changed since. The file `filename` is known to have `version`."""
         ...
 
 
@@ -35,7 +37,7 @@ class _LoadedFile:
         self._digest = digest
 
     def has_changed(self, filename: str, version: str) -> bool:
-        """See `Loaded`. A new version of the same content is no change."""
+        """See `Loaded`. A new version with the same content is no change."""
         if self._version == version and self._path == filename:
             return False
         try:
@@ -47,14 +49,14 @@ class _LoadedFile:
         except OSError:
             return True
         if digest != self._digest:
-            # Asked again, it is still so: the module may be loading just now, and be forgotten only later.
+            # The version is not updated: the module may be loading now, and be dropped only at a later call.
             return True
         self._version = version
         return False
 
 
 class _LoadedFolder:
-    """The folder without an `__init__.py` that a namespace package was made for."""
+    """The folder without an `__init__.py` of a namespace package."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -65,7 +67,7 @@ class _LoadedFolder:
 
 
 class SiteLoader(importlib.machinery.SourceFileLoader):
-    """Loads a neighbour from its source: no `__pycache__` in the site, and never code that is older than the file."""
+    """Loads a module of a site from its source: without a `__pycache__` in the site, and never an older version."""
 
     def __init__(self, fullname: str, path: str, table: ModuleTable, builtins: dict[str, Any]) -> None:
         super().__init__(fullname, path)
@@ -84,49 +86,49 @@ class SiteLoader(importlib.machinery.SourceFileLoader):
         try:
             exec(code, module.__dict__)  # noqa: S102  # as the import system does it
         finally:
-            _feel_interrupt()
+            _raise_pending_interrupt()
 
 
 class ModuleTable:
-    """All modules of one interpreter, by full name. They stay loaded from the first request on."""
+    """All modules of one interpreter, by full name. They stay loaded across requests."""
 
     def __init__(self, code: CodeCache) -> None:
         self.code = code
         self.loaded: dict[str, Loaded] = {}
         self.scripts: dict[str, tuple[str, dict[str, Any]]] = {}
-        """Full name -> file and builtins, of the scripts that are modules."""
+        """Full name -> file and builtins, for scripts that are modules."""
         self.folders: dict[str, str] = {}
-        """Full name -> folder, of the packages on the way to them."""
+        """Full name -> folder, for the packages that contain them."""
         self.packages: set[str] = set()
-        """The synthetic packages, one for each folder that is searched."""
-        self.roots: dict[Imports, str] = {}
-        """The synthetic packages in which `rootpkg` lies."""
-        self.interpreters: dict[tuple[str, Imports], Any] = {}
+        """The synthetic packages, one for each folder on a search path."""
+        self.roots: dict[ImportSettings, str] = {}
+        """The synthetic packages that contain `rootpkg`."""
+        self.interpreters: dict[tuple[str, ImportSettings], Any] = {}
         """Folder and settings -> the Interpreter for code in it."""
         self.plain: set[str] = set()
         """The top-level names of modules that have no synthetic package: see `plain_names`."""
         self._importers: dict[str, set[str]] = {}
-        self._strangers: set[tuple[str, int, int, int]] = set()
-        """Names that a folder does not have, each with what changes when a name comes into that folder or goes."""
+        self._absent: set[tuple[str, int, int, int]] = set()
+        """Names that a folder does not have, each with the stat fields that change when a name is added or removed."""
         self._lock = threading.Lock()
 
     def make_package(self, name: str, folder: str) -> None:
-        """Have a synthetic package of `folder`."""
+        """Make a synthetic package of `folder`."""
         package = ModuleType(name)
         package.__path__ = [folder] if folder else []
         sys.modules[name] = package
         self.packages.add(name)
 
     def refresh(self, filename: str = "", version: str = "") -> bool:
-        """Forget the modules whose files have changed, and those that have imported them.
+        """Drop the modules whose files have changed, and those that have imported them.
 
-        `version` is that of `filename`, where it is known: that file is not looked at again. Returns whether one that
-        has a plain name was among them: then all are forgotten.
+        `version`, where it is known, is that of `filename`, whose file is then not read again. Returns whether a module
+        with a plain name was among them: then all modules are dropped.
         """
         if not self.loaded:
             return False
         with self._lock:
-            # Copies, because other threads go on loading; a list of pairs would be made with them, not at once.
+            # A copy, because other threads go on loading. `copy` is atomic; a list of the pairs would not be.
             loaded = self.loaded.copy().items()
             changed = [name for name, source in loaded if source.has_changed(filename, version)]
             plain = bool(self.plain) and any(name.partition(".")[0] in self.plain for name in changed)
@@ -134,16 +136,16 @@ class ModuleTable:
                 changed = [name for name, _ in loaded]
             for name in changed:
                 group = self._with_dependents(name)
-                # What is loading just now would be missed at its end: then all of them wait for the next look.
+                # The import system fails where a module disappears while it loads: then the group waits.
                 if not any(map(is_loading, group)):
                     for one in group:
                         del self.loaded[one]
                         self._importers.pop(one, None)
-                        self._forget(one)
+                        self._remove(one)
         return plain
 
     def _with_dependents(self, name: str) -> set[str]:
-        """The module `name`, what has imported it, and what lies in it, as far as they are loaded."""
+        """The loaded modules among these: `name`, the modules that import it, and its submodules, recursively."""
         found: set[str] = set()
         waiting = [name]
         while waiting:
@@ -156,36 +158,37 @@ class ModuleTable:
 
     def has_module(self, folder: str, name: str) -> bool:
         """Whether `folder` has a module or package `name`, other than a namespace package."""
+        now = time.time_ns()
         try:
             status = os.stat(folder)
         except OSError:
             return False
         seen = (name, status.st_dev, status.st_ino, status.st_ctime_ns)
-        if seen in self._strangers:
+        if seen in self._absent:
             return False
         base = os.path.join(folder, name)
         if os.path.isfile(base + ".py") or os.path.isfile(os.path.join(base, "__init__.py")):
             return True
         if any(os.path.isfile(base + suffix) for suffix in EXTENSIONS[:1]):
             return True
-        # A folder, or a link to nothing, can become a module without the folder above it being touched.
-        if is_settled(status) and not any(map(os.path.lexists, (base, base + ".py", base + EXTENSIONS[0]))):
-            if len(self._strangers) >= _MOST_STRANGERS:
-                self._strangers.clear()
-            self._strangers.add(seen)
+        # A folder, or a dangling link, can become a module without a change of the folder above it.
+        if is_settled(status, now) and not any(map(os.path.lexists, (base, base + ".py", base + EXTENSIONS[0]))):
+            if len(self._absent) >= _MOST_ABSENT:
+                self._absent.clear()
+            self._absent.add(seen)
         return False
 
     def note(self, importer: str, imported: Iterable[str]) -> None:
-        """Remember that the module `importer` has asked for these."""
+        """Record that the module `importer` has imported these."""
         with self._lock:
             for name in imported:
                 self._importers.setdefault(name, set()).add(importer)
 
     def close(self) -> None:
-        """Forget every module."""
+        """Drop all modules."""
         with self._lock:
             for name in [name for name in list(sys.modules) if name.partition(".")[0] in self.packages]:
-                self._forget(name)
+                self._remove(name)
             self.loaded.clear()
             self._importers.clear()
             self.packages.clear()
@@ -193,7 +196,7 @@ class ModuleTable:
     def find(
         self, name: str, path: Sequence[str] | None, builtins: dict[str, Any]
     ) -> importlib.machinery.ModuleSpec | None:
-        """The spec of the module `name`, looked for in the folders `path`, to be run with `builtins`."""
+        """The spec of the module `name`, searched in the folders `path`, to be run with `builtins`."""
         if (script := self.scripts.get(name)) is not None:
             return self._spec(name, script[0], None, script[1])
         if (package := self.folders.get(name)) is not None:
@@ -228,7 +231,7 @@ class ModuleTable:
             self.loaded[name] = _LoadedFolder(folder)
         return spec
 
-    def _forget(self, name: str) -> None:
+    def _remove(self, name: str) -> None:
         sys.modules.pop(name, None)
         parent, _, stem = name.rpartition(".")
         if parent in sys.modules:
@@ -236,11 +239,11 @@ class ModuleTable:
 
 
 def is_loading(name: str) -> bool:
-    """Whether the module is being executed for the first time; the import system would miss it at the end."""
+    """Whether the module is being imported. The import system fails where it is removed meanwhile."""
     return bool(getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False))
 
 
-def _feel_interrupt() -> None:
-    """Have an interrupt that is pending in this thread raised by this call: in the import system, from which no other
-    is let in, it would leave locks behind.
+def _raise_pending_interrupt() -> None:
+    """Raise here an interrupt that is pending in this thread. Raised later, in the import system, it would leave locks
+    held.
     """

@@ -1,4 +1,4 @@
-"""The builtins that the code of a site sees: Python's own, but for `__import__`."""
+"""The builtins of a site's code: Python's own, except for `__import__`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _spare: Final[list[dict[str, Any]]] = []
 
 
 def own_builtins(importer: Callable[..., ModuleType]) -> dict[str, Any]:
-    """A copy of Python's builtins in which `importer` is `__import__`."""
+    """A copy of Python's builtins with `importer` as `__import__`."""
     try:
         names = _spare.pop()
     except IndexError:
@@ -21,10 +21,10 @@ def own_builtins(importer: Callable[..., ModuleType]) -> dict[str, Any]:
 
 
 def make_spare() -> None:
-    """Make the next copy now: for a process that forks, where no script can have changed the builtins before its use.
+    """Make the next copy now, in a process that forks and has run no script that could change the builtins.
 
-    To copy them is to count a reference to each, all over the interpreter's data: some 60 pages of memory, which a
-    forked process then has for itself alone.
+    A copy changes the reference count of each builtin, all over the interpreter's data: some 60 pages of memory, which
+    a forked process would then have for itself alone.
     """
     if not _spare:
         _spare.append(dict(vars(builtins)))

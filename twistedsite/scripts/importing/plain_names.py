@@ -1,7 +1,7 @@
-"""Modules of a site that a library imports by name (Django: settings, URLs, models) have that name, as in any program.
+"""Modules of a site under their plain names, for libraries that import them by name (Django: settings, URLs, models).
 
-Such a library compares the names that it was told with `__name__`, so the synthetic packages of `interpreter.py` would
-not do. There is one such name in a process, as there is one Django with one set of settings.
+Such a library compares the names in its settings with `__name__`, so modules in synthetic packages would not do. A
+plain name exists once in a process, as there is one Django with one set of settings.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from twistedsite.scripts.importing.modules import ModuleTable
 from twistedsite.scripts.importing.own_builtins import own_builtins
 
 _owners: Final[dict[str, PlainNames]] = {}
-"""Top-level name -> whose it is, of all in this process."""
+"""Top-level name -> its owner, for the process."""
 
 
 class PlainNames:
-    """The modules of an interpreter that have their plain names: they lie in `table`, and are found along `path`."""
+    """The modules of an interpreter with plain names: they are in `table`, and are searched in the folders `path`."""
 
     def __init__(self, table: ModuleTable, path: tuple[str, ...]) -> None:
         self.table = table
@@ -32,7 +32,7 @@ class PlainNames:
 
     @functools.cached_property
     def _builtins(self) -> dict[str, Any]:
-        """Made when the first of these modules is found: most sites have none."""
+        """Made when the first such module is found: most sites have none."""
         return own_builtins(self._import)
 
     def import_module(self, name: str, importer: dict[str, Any]) -> ModuleType:
@@ -40,7 +40,7 @@ class PlainNames:
         return self._or_claimed(name.partition(".")[0], lambda: load_module(name))
 
     def find(self, name: str, path: Sequence[str] | None) -> importlib.machinery.ModuleSpec | None:
-        """The spec of a module of one of these names."""
+        """The spec of a module with one of these names."""
         return self.table.find(name, self._path if path is None else path, self._builtins)
 
     def _import(
@@ -72,12 +72,12 @@ class PlainNames:
 
 
 def owner_of(name: str) -> PlainNames | None:
-    """Whose the plain name of the module `name` is."""
+    """The owner of the plain name of the module `name`; None where no site has it."""
     return _owners.get(name.partition(".")[0]) if _owners else None
 
 
 def forget_names(table: ModuleTable) -> None:
-    """Take the plain names of `table` back, and let go of Django where it has imported any of them."""
+    """Drop the plain names of `table`, and Django too where it has imported one of them."""
     tops = {top for top, owner in _owners.copy().items() if owner.table is table}
     for top in tops:
         del _owners[top]
@@ -89,7 +89,7 @@ def forget_names(table: ModuleTable) -> None:
 
 
 def other_django_project(table: ModuleTable) -> str | None:
-    """The module of Django's settings, where it is not one of `table`: there is one set of them in a process."""
+    """The module of Django's settings where it is not in `table`: a process has one set of settings."""
     conf = sys.modules.get("django.conf")
     if conf is None or not conf.settings.configured:
         return None
@@ -99,7 +99,7 @@ def other_django_project(table: ModuleTable) -> str | None:
 
 
 def _built_on(library: str) -> set[str]:
-    """The top-level names of installed packages that hold classes, functions or modules of `library`."""
+    """The top-level names of installed packages that contain classes, functions or modules of `library`."""
     found = set()
     for name, module in sys.modules.copy().items():
         top = name.partition(".")[0]

@@ -1,4 +1,4 @@
-"""Requests that a script sends without waiting for their answers: what it may ask for, as plain data."""
+"""A request that a script sends without waiting for the answer, as plain data."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _MAX_URL: Final = 8 * 1024
 _MAX_PARAMS: Final = 256 * 1024
 _WRITTEN: Final = re.compile(r"[!-~]+", re.ASCII)
-"""What a URL in a request consists of: printable ASCII without blanks."""
+"""A URL in a request is printable ASCII without blanks."""
 
 
 class BackgroundCall(msgspec.Struct, frozen=True, array_like=True):
-    """One request, of which its answer is not wanted."""
+    """One background request."""
 
     method: str
     url: str
-    """With scheme and host; or a path, with a query perhaps, of this site."""
+    """A URL with scheme and host, or a path of this site with an optional query."""
     params: list[tuple[str, str]] = []
-    """Fields of a form: of the query where the method is GET or HEAD, else of the body."""
+    """Form fields. They are sent in the query for GET and HEAD, else in the body."""
 
     @property
     def is_local(self) -> bool:
-        """Whether it goes to this site."""
+        """Whether it is for this site."""
         return self.url.startswith("/")
 
     @property
     def target(self) -> str:
-        """The URL without a fragment, and with the fields that belong to the query."""
+        """The URL without its fragment, with the fields that are sent in the query."""
         url = self.url.partition("#")[0]
         if not self.params or self.method not in ("GET", "HEAD"):
             return url
@@ -39,13 +39,13 @@ class BackgroundCall(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def content(self) -> bytes | None:
-        """The body, a form; None where there is none."""
+        """The body, a form; None for a method without one."""
         if self.method in ("GET", "HEAD", "DELETE"):
             return None
         return urlencode(self.params).encode("ascii")
 
     def check(self) -> None:
-        """Raise ValueError, which says why, for what cannot be sent."""
+        """Raise ValueError, which says why, where it cannot be sent."""
         if self.method not in METHODS:
             raise ValueError(f"not a method of a background request: {self.method!r:.100}")
         if sum(len(name) + len(value) for name, value in self.params) > _MAX_PARAMS:
@@ -54,7 +54,7 @@ class BackgroundCall(msgspec.Struct, frozen=True, array_like=True):
             raise ValueError(f"not a URL: {self.url!r:.100}")
         if not self.is_local:
             parts = urlsplit(self.url)
-            # Asked for, because it is parsed only then.
+            # `port` is parsed, and checked, only when it is read.
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or "@" in parts.netloc:
                 raise ValueError(f"not a URL that begins with http:// or https:// and a host: {self.url!r:.100}")
             if ":" in parts.hostname:

@@ -8,21 +8,21 @@ import msgspec
 
 REDACTED = "(redacted)"
 TIMEOUT = "Timeout"
-"""The `type` of what is told of a script that is still running."""
+"""The `type` of a report of a script that is still running."""
 _SECRET = re.compile(
     r"pass(word|wd|phrase)?|secret|token|api_?key|authori[sz]ation|cookie|credential|session_?id", re.I
 )
 
 
 class FrameReport(msgspec.Struct):
-    """One call on the way to the failure."""
+    """One frame of the traceback."""
 
     filename: str
-    """Relative to the site where the file lies in it, else the absolute path."""
+    """Relative to the site for the site's own files, else absolute."""
     line: int
     function: str
     in_site: bool
-    """The file is one of the site's own: its source and locals are shown."""
+    """The file is one of the site's own. Only for these the source and the local variables are shown."""
     source: list[tuple[int, str]] = []
     """Numbered lines around `line`."""
     locals: list[tuple[str, str]] = []
@@ -30,19 +30,20 @@ class FrameReport(msgspec.Struct):
 
 
 class FailureReport(msgspec.Struct):
-    """Why and where a script did not end well."""
+    """Why and where a script has failed, or where it was stopped."""
 
     type: str
     message: str
     frames: list[FrameReport] = []
-    """Outermost first; the last one is where it happened."""
+    """Outermost first; the last one is where it failed."""
     notes: list[str] = []
     """Causes and contexts, one line each."""
 
     def text(self) -> str:
         """The report as a traceback in plain text, for the log.
 
-        Locals are in it where nothing else tells what went wrong: at the site's own line at which a script hung.
+        It has local variables only for the innermost frame of the site, and only where the script was stopped: there is
+        no message then that explains it.
         """
         hung = next((frame for frame in reversed(self.frames) if frame.in_site), None) if self.type == TIMEOUT else None
         lines = []
@@ -59,5 +60,5 @@ def is_secret(name: str) -> bool:
 
 
 def redact(name: str, value: str) -> str:
-    """`value`, unless `name` sounds like a secret's."""
+    """Return `value`, or REDACTED where `name` sounds like a secret's."""
     return REDACTED if is_secret(name) else value

@@ -1,25 +1,25 @@
-"""Where the modules of a script come from, as the settings of its folder say: plain data, passed to workers too."""
+"""A folder's settings for imports, as plain data."""
 
 from __future__ import annotations
 
 import msgspec
 
 
-class Imports(msgspec.Struct, frozen=True, array_like=True):
-    """The settings of a folder that concern imports. Folders are absolute paths on this machine."""
+class ImportSettings(msgspec.Struct, frozen=True, array_like=True):
+    """Where a script's modules are looked for. Folders are absolute paths on this machine."""
 
     interpreter: str = ""
-    """The name of the interpreter; empty: each folder has its own."""
+    """The name of the interpreter. Empty: each folder has its own."""
     root: str = ""
-    """The site's folder, where an interpreter is named: sites do not share any."""
+    """The site's folder, where an interpreter is named: sites never share one."""
     interpreter_folder: str = ""
-    """The folder whose settings name it: searched after the script's own."""
+    """The folder whose settings name the interpreter. It is searched after the script's own folder."""
     pythonpath: tuple[str, ...] | None = None
-    """The folders to search; None: the script's own."""
+    """The folders to search; None: the script's own folder."""
     rootpkg: str = ""
-    """The package, dotted, that `rootpkg_folder` is; empty: none."""
+    """The dotted name of the package that `rootpkg_folder` is; empty: none."""
     rootpkg_folder: str = ""
 
 
-PLAIN = Imports()
-"""Where no settings say anything."""
+PLAIN = ImportSettings()
+"""The settings of a folder that sets none of these."""

@@ -10,13 +10,13 @@ from twistedsite.scripts.messages.failure import FailureReport
 
 
 class ScriptStop(BaseException):  # not an error: it ends a script, as SystemExit does
-    """Raised inside a script that has to end: its time is up, or nobody waits for it any more."""
+    """Raised in a script that must end: its time is up, or its client has gone."""
 
 
 class RefusedError(Exception):
-    """The request is refused: `status`, from 400 to 499, and `message`, which the client sees, are the answer.
+    """The script cannot use the request. `status`, 400 to 499, and `message` are sent to the client.
 
-    `allow` are the methods that would be answered, for 405.
+    `allow` lists the methods that would be answered, for 405.
     """
 
     def __init__(self, status: int, message: str, allow: list[str] | None = None) -> None:
@@ -29,14 +29,14 @@ class RefusedError(Exception):
 class ExitKind:
     """How a script has ended.
 
-    Not an Enum: on Python 3.11 a look at a member of one costs four times as much, and each script takes several.
+    Not an Enum: on Python 3.11 access to a member of one costs four times as much, and each script needs several.
     """
 
     DONE: Final = "done"
     REFUSED: Final = "refused"
-    """The request could not be used: a malformed or too large form."""
+    """The script could not use the request, for instance a malformed or too large form."""
     GONE: Final = "gone"
-    """Its file was deleted before it could be read."""
+    """The script's file was deleted before it could be read."""
     FAILED: Final = "failed"
     STOPPED: Final = "stopped"
 
@@ -45,12 +45,12 @@ Method = Annotated[str, msgspec.Meta(pattern="^[A-Z]+$", max_length=20)]
 
 
 class Outcome(msgspec.Struct, array_like=True):
-    """What there is to say of a script that has ended."""
+    """The result of a script that has ended."""
 
     kind: Literal["done", "refused", "gone", "failed", "stopped"]
     """See `ExitKind`."""
     status: int = 200
     message: str = ""
     allow: list[Method] = []
-    """The methods that would be answered."""
+    """The methods that would be answered, for 405."""
     report: FailureReport | None = None

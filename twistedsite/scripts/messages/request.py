@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from twistedsite.scripts.messages.imports import PLAIN, Imports
+from twistedsite.scripts.messages.imports import PLAIN, ImportSettings
 from twistedsite.settings.server import FormLimits
 from twistedsite.settings.values import OptionValue
 
 
 class FormBounds(msgspec.Struct, frozen=True, array_like=True):
-    """`FormLimits` in plain numbers: a request that goes to a worker is quickly encoded, and decoded."""
+    """`FormLimits` as plain numbers, which are quick to encode and decode on the way to a worker."""
 
     fields: int
     field_size: int
@@ -19,12 +21,12 @@ class FormBounds(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def of(cls, limits: FormLimits) -> FormBounds:
-        """The numbers of `limits`."""
+        """Convert `limits`."""
         return cls(limits.fields, int(limits.field_size), int(limits.memory), limits.part_headers)
 
 
 class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
-    """One request to one script: what the server knows and the script may know."""
+    """One request to one script, with all that the script may know of it."""
 
     root: str
     """Absolute path of the site's folder on this machine."""
@@ -33,11 +35,11 @@ class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     filename: str
     """The script's absolute path on this machine."""
     version: str
-    """The version of the script's content: the code cache's key."""
+    """The version of the script's content, for the code cache."""
     dialect: str
     method: str = ""
     target: str = ""
-    """The request target as it came, path and query (RFC 9112, 3.2)."""
+    """The request target as received, path and query (RFC 9112, 3.2)."""
     scheme: str = ""
     protocol: str = ""
     host: str = ""
@@ -48,34 +50,41 @@ class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """The client's address; empty on a UNIX socket."""
     client_port: int = 0
     user: str = ""
-    """Who has been let in by the folder's `[auth]`; empty: nobody was asked."""
+    """The user whom the folder's `[auth]` has authenticated; empty where it does not ask."""
     auth_type: str = ""
-    """How: `Basic`; empty where nobody was asked."""
+    """The authentication scheme, `Basic`; empty where the folder does not ask."""
     script_name: str = ""
     """The part of the URL's path that led to the script, decoded (RFC 3875, 4.1.13)."""
     path_info: str = ""
     """The rest of the URL's path, decoded."""
     mount: str = ""
-    """The part of `script_name` that leads to the site, where that is mounted in another server's tree; else empty."""
+    """The part of `script_name` that leads to the site, where that is mounted in another server's resource tree."""
     query: str = ""
     headers: list[tuple[str, str]] = []
-    """Names in lower case, values decoded as ISO 8859-1, in the order in which they came."""
+    """Names in lower case, values decoded as ISO 8859-1, in the order received."""
     timeout: float
-    """Seconds until the script is stopped."""
+    """Seconds after which the script is stopped."""
     debug: bool = False
     autoreload: bool = True
     options: dict[str, OptionValue] = {}
     handler: str = ""
-    """The script's path in the site, where the setting `handler` names it."""
-    imports: Imports = PLAIN
-    """Where its modules come from."""
+    """The setting `handler`, a path in the site, where it has chosen this script."""
+    imports: ImportSettings = PLAIN
+    """Where the script's imports are looked for."""
     form_limits: FormBounds = FormBounds.of(FormLimits())
     writable: tuple[tuple[str, ...], ...] = ()
-    """Below which paths of the site it may write; the server holds it to its own copy of this."""
+    """Paths of the site below which it may write. The server checks against its own copy."""
     depth: int = 0
-    """How many background requests, each made by the one before, have led to it."""
+    """How many background requests, each sent by the one before, have led to this one."""
 
     def header(self, name: str, default: str = "") -> str:
-        """The value of field `name` (lower case), several values joined by a comma; `default` where absent."""
-        values = [value for key, value in self.headers if key == name]
-        return ("; " if name == "cookie" else ", ").join(values) if values else default
+        """The value of the field `name` (lower case), joined as by `joined`; `default` where absent."""
+        return joined([field for field in self.headers if field[0] == name]).get(name, default)
+
+
+def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The values of `fields` by name. Several of one name are joined: by a semicolon for `cookie`, else by a comma."""
+    values: dict[str, str] = {}
+    for name, value in fields:
+        values[name] = f"{values[name]}{'; ' if name == 'cookie' else ', '}{value}" if name in values else value
+    return values

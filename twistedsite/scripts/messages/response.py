@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import msgspec
 
 BODILESS: Final = frozenset({204, 304})
-"""Statuses of answers without content (RFC 9110, 6.4.1)."""
+"""Statuses of responses without content (RFC 9110, 6.4.1)."""
 
 
 class ResponseHead(msgspec.Struct, array_like=True):
@@ -16,11 +16,11 @@ class ResponseHead(msgspec.Struct, array_like=True):
     status: int = 200
     headers: list[tuple[bytes, bytes]] = []
     length: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    """Bytes of the body, where a script tells before it has given all of it, or gives none because it is for HEAD."""
+    """Bytes of the body, where the script declares them before it has written all of it, or writes none for HEAD."""
 
 
 def checked_status(text: str) -> int:
-    """Return the number at the head of `text`, as in `404 Not Found`; raises ValueError outside of 200 to 599."""
+    """Return the number at the start of `text`, as in `404 Not Found`. Raises ValueError outside of 200 to 599."""
     number = text.split(" ", 1)[0]
     if not (number.isascii() and number.isdigit() and 200 <= int(number) <= 599):
         raise ValueError(f"not a status that a script can answer: {text!r}")

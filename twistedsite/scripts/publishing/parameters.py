@@ -1,4 +1,4 @@
-"""What a published function is called with: its parameters, filled by name from the form, of the types it says."""
+"""The arguments of a published function: form fields by the names of its parameters, converted by its annotations."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Parameter(msgspec.Struct):
 
     name: str
     by_position: bool
-    """It cannot be given by name."""
+    """It can only be passed by position."""
     required: bool
     convert: Callable[[str], Any] = str
     is_request: bool = False
@@ -65,16 +65,16 @@ class _Parameter(msgspec.Struct):
     is_optional: bool = False
     """None where the field is absent or blank."""
     is_free: bool = False
-    """No annotation: a field's text, or a file."""
+    """Without an annotation: the text of a field, or a file."""
 
 
 _known: Final[weakref.WeakKeyDictionary[FunctionType, list[_Parameter]]] = weakref.WeakKeyDictionary()
 
 
 def arguments(published: FunctionType | MethodType, req: HandlerRequest) -> tuple[list[Any], dict[str, Any]]:
-    """What to call `published` with, for `req`: by position, by name.
+    """The arguments for `published`, from `req`: those by position and those by name.
 
-    Raises RefusedError (400), naming the parameter that is missing or wrong; TypeError for one that no form can fill.
+    Raises RefusedError (400), which names a missing or wrong parameter, and TypeError for one that no form can fill.
     """
     function = published.__func__ if isinstance(published, MethodType) else published
     assert isinstance(function, FunctionType)
@@ -99,13 +99,13 @@ def arguments(published: FunctionType | MethodType, req: HandlerRequest) -> tupl
 
 
 def _value(parameter: _Parameter, req: HandlerRequest) -> tuple[bool, Any]:
-    """Whether the request has a value for `parameter`, and which."""
+    """Whether the request has a value for `parameter`, and the value."""
     name = parameter.name
     if parameter.is_request:
         return True, req
     if parameter.is_file or (parameter.is_free and name not in req.form):
         upload = req.files.get(name)
-        # A file field that was left empty is sent without a name and without content.
+        # Browsers send an empty file field without file name and content.
         if upload is not None and (upload.filename or upload.size):
             return True, upload
     elif name in req.form and not (parameter.is_optional and not parameter.is_list and not req.form[name].strip()):

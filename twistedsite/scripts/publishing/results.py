@@ -1,4 +1,4 @@
-"""What a function returns becomes the page: text, bytes, JSON, a template, a stream, or nothing."""
+"""Makes an answer of what a function returns: text, bytes, JSON, a template, a stream, or nothing."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from typing import Any
 
 import msgspec
 
-from twistedsite.scripts.dialects import load_dialect
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.headers import location
 from twistedsite.scripts.messages.response import BODILESS, checked_status
 
 
 class Template:
-    """A Jinja2 template of the site, to be rendered as the page: `return Template("page.jinja", name="Ada")`."""
+    """A Jinja2 template of the site, rendered as the page: `return Template("page.jinja", name="Ada")`."""
 
     def __init__(self, name: str, /, **values: Any) -> None:
         self.name = name
-        """Looked for in the folder of the script, in its `_templates/`, and in that of the site."""
+        """Searched in the folder of the script, in its `_templates/`, and in that of the site."""
         self.values = values
 
 
 class Response:
-    """An answer with a status or header fields of its own: `return Response("Not here", status=404)`.
+    """An answer with its own status and header fields: `return Response("Not here", status=404)`.
 
-    `content` is whatever a function may return. A list as the value of a header field sends it several times.
+    `content` is anything that a function may return. A list as the value of a header field sends it several times.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class Response:
 def redirect(url: str, status: int = 303) -> Response:
     """An answer that sends the client to `url`, which may be relative, by GET (RFC 9110, 15.4.4).
 
-    Other statuses: 302, 307 (by the same method), 301 and 308 (the same for ever).
+    Other statuses: 302, 307 (same method), 301 and 308 (permanent).
     """
     if status not in (301, 302, 303, 307, 308):
         raise ValueError(f"not the status of a redirect: {status}")
@@ -53,9 +52,9 @@ def redirect(url: str, status: int = 303) -> Response:
 
 
 def answer(exchange: Exchange, result: object) -> None:
-    """Make `result` the answer of `exchange`. Coroutines run here, on this thread, in an event loop of their own.
+    """Make `result` the answer of `exchange`. A coroutine runs in this thread, in an event loop of its own.
 
-    Raises TypeError for what cannot be an answer.
+    Raises TypeError for a value that cannot be an answer.
     """
     if isinstance(result, Coroutine | AsyncIterator):
         _run_coroutine(exchange, _answer_awaited(exchange, result))
@@ -76,8 +75,10 @@ def answer(exchange: Exchange, result: object) -> None:
             _default_type(exchange, "application/json")
             exchange.write(msgspec.json.encode(content))
         case Template():
-            jinja: Any = load_dialect("jinja")
-            exchange.write(jinja.render(exchange, [content.name], content.values).encode("utf-8", "replace"))
+            # Here, because Jinja2 takes long to load, and few pages need it.
+            from twistedsite.scripts.templates.jinja import render
+
+            exchange.write(render(exchange, [content.name], content.values).encode("utf-8", "replace"))
         case Iterator():
             _stream(exchange, content)
         case _:
@@ -93,7 +94,7 @@ def _default_type(exchange: Exchange, media_type: str) -> None:
 
 
 def _put_head(exchange: Exchange, result: object) -> object:
-    """Set status and header fields as `result` says; returns the content in it."""
+    """Set status and header fields as `result` says, and return its content."""
     match result:
         case Response():
             response = result
@@ -111,7 +112,7 @@ def _put_head(exchange: Exchange, result: object) -> object:
 
 def _stream(exchange: Exchange, pieces: Iterator[object]) -> None:
     try:
-        # Nobody waits for the content that belongs to an answer to HEAD.
+        # An answer to HEAD has no content.
         for piece in pieces if exchange.request.method != "HEAD" else ():
             _send(exchange, piece)
     finally:
@@ -148,7 +149,7 @@ async def _answer_awaited(exchange: Exchange, result: object) -> None:
 
 
 def _run_coroutine(exchange: Exchange, work: Coroutine[Any, Any, None]) -> None:
-    """Run `work`, and cancel it when the script is to end: what it awaits would not feel an interrupt."""
+    """Run `work`, and cancel it when the script is stopped: an interrupt does not reach what it awaits."""
 
     async def cancellable() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()

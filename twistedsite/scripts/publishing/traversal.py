@@ -1,8 +1,8 @@
-"""From the segments of a URL to a function or method of a module. Nothing is executed on the way.
+"""Finds the function or method of a module that the segments of a URL name. No code of the module is run for that.
 
-Reached is what the module itself defines: its functions, and the instances and methods of its classes. Names that begin
-with an underscore and objects without a docstring are refused, and so is everything that came by import, whatever
-belongs to Python itself, and the inside of functions. Attributes are looked up without properties or `__getattr__`.
+A URL reaches what the module itself defines: its functions, and the instances and methods of its classes. It does not
+reach names that begin with an underscore, objects without a docstring, imported objects, what belongs to Python itself,
+and attributes of functions. Attributes are looked up without properties and `__getattr__`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any, Final
 from twistedsite.scripts.code.outline import Outline
 
 INDEX: Final = ("index", "index_html")
-"""What answers for an object itself; the first that there is."""
+"""The names that answer for an object itself. The first that exists is taken."""
 DEEPEST: Final = 16
-"""Most segments behind the module."""
+"""Most segments after the module."""
 
 
 class NotPublishedError(LookupError):
-    """There is no page at this path; the text says why, for the site's author."""
+    """Nothing is published at this path. The message says why, for the site's author."""
 
 
 def checked_names(path_info: str, outline: Outline) -> tuple[str, ...]:
-    """The names that `path_info` walks along, as far as they can be judged before the module is imported.
+    """The names in `path_info`, checked as far as is possible before the module is imported.
 
     Raises NotPublishedError.
     """
@@ -39,7 +39,7 @@ def checked_names(path_info: str, outline: Outline) -> tuple[str, ...]:
 
 
 def published(module: ModuleType, names: tuple[str, ...]) -> FunctionType | MethodType:
-    """What is to be called for `names`, which `checked_names` has returned. Raises NotPublishedError."""
+    """The function or method for `names`, which `checked_names` has returned. Raises NotPublishedError."""
     own = module.__name__
     if not names:
         return _index(module, vars(module), own)
@@ -65,7 +65,7 @@ def _index(owner: object, candidates: dict[str, Any], own: str) -> FunctionType 
 
 
 def _attribute(owner: object, name: str) -> Any:
-    """The attribute `name` of the instance `owner`, with no code of it run; None where there is none."""
+    """The attribute `name` of the instance `owner`, found without running its code; None where there is none."""
     if isinstance(owner, FunctionType | MethodType):
         return None
     try:

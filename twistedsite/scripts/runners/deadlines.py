@@ -1,7 +1,7 @@
 """Deadlines of many jobs on one timer of the reactor: a job that ends in time costs no timer of its own.
 
-Deadlines of one length fall due in the order in which they were made, so each length has a queue, and only the heads
-of the queues are ever compared. There are few lengths: the `timeout` of some folders.
+Deadlines of one length are due in the order in which they were made. So each length has a queue, and only the heads of
+the queues are compared. There are few lengths: the `timeout` of some folders.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 Then = Callable[[], None]
-"""What is left to do for one deadline after all others that are due have been called back too."""
+"""What is to be called for one deadline after the callbacks of all others that are due."""
 
 
 class Deadline:
-    """One deadline; `cancel()` makes it nothing."""
+    """One deadline, until `cancel()`."""
 
     __slots__ = ("_queue", "callback", "due")
 
@@ -26,14 +26,14 @@ class Deadline:
         queue[self] = None
 
     def cancel(self) -> None:
-        """Forget it, now; a second call does nothing."""
+        """Forget the deadline. A second call does nothing."""
         self._queue.pop(self, None)
-        # Whoever keeps it is, as a rule, who is called back: a ring that only the garbage collector would cut.
+        # Its owner is usually the object that is called back: a reference cycle, which only the collector would free.
         self.callback = _nothing
 
 
 class Deadlines:
-    """Calls back what is due."""
+    """Calls the callbacks of the deadlines that are due."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
@@ -42,7 +42,7 @@ class Deadlines:
         self._timer_at = 0.0
 
     def add(self, seconds: float, callback: Callable[[], Then | None]) -> Deadline:
-        """Have `callback()` called in `seconds` from now. What it returns is called after all that is due by then."""
+        """Call `callback()` in `seconds` from now, and what it returns after all callbacks that are due by then."""
         due = self._reactor.seconds() + seconds
         queue = self._queues.get(seconds)
         if queue is None:
@@ -53,7 +53,7 @@ class Deadlines:
         return deadline
 
     def __len__(self) -> int:
-        """Deadlines that wait."""
+        """Number of deadlines that are not due yet."""
         return sum(map(len, self._queues.values()))
 
     def stop(self) -> None:

@@ -1,10 +1,11 @@
-"""Where a script runs. Every runner answers to `Runner`; the resources know nothing else of it."""
+"""What runs scripts, as resources see it: the protocols of a runner and of its response sink, and its errors."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from twistedsite.scripts.messages.failure import FailureReport
+from twistedsite.scripts.messages.outcome import ExitKind, Outcome
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.messages.response import ResponseHead
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ScriptError(Exception):
-    """A script that did not end well; `report` tells where and why, for the log and for the debug page."""
+    """A script failed. `report` says where and why, for the log and the debug page."""
 
     def __init__(self, message: str, report: FailureReport | None = None) -> None:
         super().__init__(message)
@@ -22,17 +23,17 @@ class ScriptError(Exception):
 
 
 class ScriptFailedError(ScriptError):
-    """An exception that the script did not catch: 500."""
+    """The script raised an exception: 500."""
 
 
 class ScriptTimeoutError(ScriptError):
-    """Still running at its deadline, and stopped: 504."""
+    """The script was still running at its deadline, and was stopped: 504."""
 
 
 class ScriptRefusedError(ScriptError):
-    """The request is none that the script could use, a malformed form for instance: `status` says what to answer.
+    """The script cannot use the request, for instance a malformed form. The answer is `status`.
 
-    `allow` are the methods that would be answered, for 405.
+    `allow` lists the methods that would be answered, for 405.
     """
 
     def __init__(self, status: int, message: str, allow: list[str]) -> None:
@@ -42,36 +43,53 @@ class ScriptRefusedError(ScriptError):
 
 
 class ScriptGoneError(ScriptError):
-    """Its file was deleted after it had been looked up: 404."""
+    """The script's file was deleted after it had been looked up: 404."""
 
 
 class ScriptCrashedError(ScriptError):
-    """The process or thread that ran it has died: 502."""
+    """The process that ran the script has died: 502."""
 
 
 class RunnerBusyError(ScriptError):
-    """Refused, or waited too long, because all places are taken: 503 with Retry-After."""
+    """The script could not be queued, or waited too long in the queue: 503 with Retry-After."""
 
     retry_after = 5
 
 
+def script_error(outcome: Outcome) -> ScriptError | None:
+    """The error that a script's outcome means; None where it has succeeded."""
+    match outcome.kind:
+        case ExitKind.DONE:
+            return None
+        case ExitKind.REFUSED:
+            # A worker may claim any status.
+            status = outcome.status if 400 <= outcome.status <= 499 else 400
+            return ScriptRefusedError(status, outcome.message, outcome.allow)
+        case ExitKind.GONE:
+            return ScriptGoneError(outcome.message)
+        case ExitKind.STOPPED:
+            return ScriptCrashedError("the script has stopped itself")
+        case ExitKind.FAILED:
+            return ScriptFailedError(outcome.message, outcome.report)
+
+
 class ResponseSink(Protocol):
-    """Where a runner puts a script's answer. All calls come on the reactor's thread."""
+    """Receives a script's answer from the runner. All calls come in the reactor's thread."""
 
     def begin(self, head: ResponseHead) -> None:
-        """The head is known; pieces follow."""
+        """Take the head; pieces of the body follow."""
         ...
 
     def write(self, data: bytes) -> None:
-        """A piece of the body."""
+        """Take a piece of the body."""
         ...
 
     def end(self, head: ResponseHead | None, body: bytes) -> None:
-        """The last piece; `head` where `begin` was not called."""
+        """Take the last piece; `head` where `begin` was not called."""
         ...
 
     def when_writable(self) -> Deferred[None] | None:
-        """None while the client keeps up; else a Deferred that fires when it has caught up or gone."""
+        """None while the client keeps up, else a Deferred that fires when it has caught up or gone."""
         ...
 
 
@@ -79,17 +97,17 @@ class Runner(Protocol):
     """Runs scripts of one server."""
 
     def run(self, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> Deferred[None]:
-        """Run the script of `request`, putting its answer into `sink`.
+        """Run the script of `request` and pass its answer to `sink`.
 
-        The Deferred fires when the script has ended, or fails with a ScriptError; cancelling it stops the script.
-        `body` stays the caller's: it is read only until the Deferred has fired.
+        The Deferred fires when the script has ended, or fails with a ScriptError. Cancelling it stops the script. The
+        caller closes `body`, which is not read after the Deferred has fired.
         """
         ...
 
     def health(self) -> dict[str, int]:
-        """Counts for the health page: `running`, `queued`, `lost`, …; `lost_limit` where there is one."""
+        """Counts for the health page: `running`, `queued`, `lost` and others; `lost_limit` where there is one."""
         ...
 
     def sandbox(self) -> str:
-        """One line on what the kernel holds scripts to, for the health page; empty where that is nothing."""
+        """One line on the kernel's restrictions of scripts, for the health page; empty where there are none."""
         ...

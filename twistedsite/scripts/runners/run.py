@@ -1,4 +1,4 @@
-"""One script from start to end, whatever its dialect and wherever it runs: what happened comes back as plain data."""
+"""Runs one script from start to end, in its dialect, for every runner. The result is an `Outcome`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from twistedsite.scripts.messages.failure import FailureReport
 from twistedsite.scripts.messages.outcome import ExitKind, Outcome, RefusedError, ScriptStop
 
 _GONE: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
-"""What opening a script raises that was deleted or replaced after it had been looked up."""
+"""What `open` raises for a script that was deleted or replaced after it had been looked up."""
 
 
 def run_script(exchange: Exchange, interpreters: Interpreters) -> Outcome:
-    """Run the script of `exchange` in its dialect. What it raises is an Outcome, but for a ScriptStop, which goes on.
+    """Run the script of `exchange` in its dialect. An exception becomes an Outcome, except ScriptStop, which is raised.
 
-    It may be interrupted at any point. `finish_script` must follow, whatever has happened.
+    It may be interrupted at any point. `finish_script` must follow in any case.
     """
     try:
         dialect_of(exchange, interpreters).run(exchange, interpreters)
@@ -39,9 +39,9 @@ def run_script(exchange: Exchange, interpreters: Interpreters) -> Outcome:
 
 
 def finish_script(exchange: Exchange, outcome: Outcome) -> Outcome:
-    """Keep the session and send what is left, if the script has ended well; release what it held in any case.
+    """Save the session and send the rest of the answer, if the script has succeeded; release its resources in any case.
 
-    Not to be interrupted. Returns `outcome`, or what went wrong only now.
+    It must not be interrupted. Returns `outcome`, or the failure that happened here.
     """
     try:
         if outcome.kind == ExitKind.DONE:

@@ -1,1 +1,1 @@
-"""What a worker process gives up before it runs a stranger's script, done by the kernel: Landlock, seccomp, limits."""
+"""The restrictions of worker processes, held by the kernel: Landlock, seccomp, resource limits."""

@@ -1,4 +1,4 @@
-"""`python -m twistedsite.scripts.sandbox [UID [GID]]`: print as JSON what the sandbox holds here. A server execs it."""
+"""`python -m twistedsite.scripts.sandbox [UID [GID]]`: print a SandboxReport of this machine as JSON."""
 
 from __future__ import annotations
 

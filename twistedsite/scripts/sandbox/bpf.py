@@ -1,7 +1,7 @@
-"""An assembler for the few classic BPF instructions that a seccomp filter needs, and its search tree over call numbers.
+"""An assembler for the few classic BPF instructions of a seccomp filter, and its search tree over call numbers.
 
-Used by `seccomp` alone; knows nothing of which calls are good. A tree, because the kernel runs the filter for each call
-and, when it is installed, once for each number there is.
+Only `seccomp` uses it, which knows what calls are allowed. The kernel runs the filter for each system call and, when it
+is installed, once for each number: so it is a tree.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ALLOW: Final = 0x7FFF0000
 _ERRNO: Final = 0x00050000
 
 _FAR: Final = 255
-"""A conditional jump reaches no further."""
+"""The longest conditional jump, in instructions."""
 
 
 class Instruction(NamedTuple):
@@ -51,17 +51,17 @@ SIZE: Final = _FORMAT.size
 
 
 def refuse(number: int) -> int:
-    """The verdict that has the call fail with the errno `number`."""
+    """The return value by which the call fails with the errno `number`."""
     return _ERRNO | number
 
 
 def verdict(value: int) -> Program:
-    """End with `value`."""
+    """Return `value`."""
     return (Instruction(_RETURN, value),)
 
 
 def within(bounds: Sequence[Bound], otherwise: int) -> Program:
-    """Allow the call when all of `bounds` hold, and else end with the verdict `otherwise`."""
+    """Allow the call when all of `bounds` hold, else return `otherwise`."""
     program: list[Instruction] = []
     for bound in bounds:
         program.append(Instruction(_LOAD, _ARGUMENTS + 8 * bound.argument))  # low half: both machines are little-endian
@@ -74,7 +74,7 @@ def within(bounds: Sequence[Bound], otherwise: int) -> Program:
 
 
 def filter_calls(architecture: int, ranges: Sequence[tuple[int, Program]]) -> Program:
-    """The whole filter. `ranges`: the first number, from 0 on and in order, of each range of calls, and what to run."""
+    """The whole filter. `ranges`: the first number of each range of calls, sorted and from 0 on, and its program."""
     return (
         Instruction(_LOAD, _ARCHITECTURE),
         Instruction(_IF_EQUAL, architecture, 1),
@@ -85,12 +85,12 @@ def filter_calls(architecture: int, ranges: Sequence[tuple[int, Program]]) -> Pr
 
 
 def pack(program: Program) -> tuple[bytes, tuple[int, ...]]:
-    """The program for the kernel, and the places (bytes) where the process id is to be written."""
-    places = tuple(n * SIZE + 4 for n, instruction in enumerate(program) if instruction.k is Own.PID)
+    """The encoded program, and the offsets (bytes) at which the process id is to be written."""
+    offsets = tuple(n * SIZE + 4 for n, instruction in enumerate(program) if instruction.k is Own.PID)
     packed = b"".join(
         _FORMAT.pack(code, if_true, if_false, 0 if isinstance(k, Own) else k) for code, k, if_true, if_false in program
     )
-    return packed, places
+    return packed, offsets
 
 
 def _search(ranges: Sequence[tuple[int, Program]]) -> Program:

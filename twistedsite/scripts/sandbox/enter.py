@@ -1,4 +1,4 @@
-"""The way into the sandbox, in the one order that works. Called in a new process with one thread, before any script."""
+"""Enters the sandbox, by steps in the only possible order. Call it in a new process with one thread, before scripts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy, SandboxRepo
 
 
 class Step(NamedTuple):
-    """One thing given up."""
+    """One restriction."""
 
     name: str
     apply: Callable[[SandboxPolicy], tuple[Layer, ...]]
@@ -20,11 +20,11 @@ class Step(NamedTuple):
 STEPS: Final = (
     Step("process group", limits.detach),
     Step("limits", limits.bound),
-    Step("no new privileges", limits.freeze_privileges),  # or else the kernel refuses the next, and the last
-    Step(landlock.FILES, landlock.apply),  # while the user can still open every path that is granted
+    Step("no new privileges", limits.freeze_privileges),  # required by the kernel for the next step, and for the last
+    Step(landlock.FILES, landlock.apply),  # while the user can still open every granted path
     Step("own user", limits.drop_user),
-    Step("seclusion", limits.close_to_others),  # after the user, whose change undoes it
-    Step(seccomp.NAME, seccomp.apply),  # it refuses all of the above
+    Step("seclusion", limits.close_to_others),  # a change of the user would undo it
+    Step(seccomp.NAME, seccomp.apply),  # it refuses the calls of all steps above
 )
 
 _REHEARSAL: Final = (
@@ -35,11 +35,11 @@ _REHEARSAL: Final = (
 
 
 def enter(policy: SandboxPolicy, parent: int | None = None, steps: Iterable[Step] = STEPS) -> SandboxReport:
-    """Give up all that `policy` does not grant, for the rest of this process, as far as the kernel can do it.
+    """Restrict this process for the rest of its life to what `policy` grants, as far as the kernel can.
 
-    `parent`: the process to die with; when that has died already, this one ends here. What could not be done is in the
-    report, and whether to go on without is the caller's to decide. Closing descriptors, and the working directory, are
-    the caller's too. Raises RuntimeError in a process with several threads: the others would stay outside.
+    `parent`: the process to die with; where that has died already, this one exits. The report lists what could not be
+    done, and the caller decides whether to go on without. The caller also closes descriptors, and sets the working
+    directory. Raises RuntimeError in a process with several threads: the others would stay unrestricted.
     """
     if len(os.listdir("/proc/self/task")) != 1:
         raise RuntimeError("only a process with one thread can enter the sandbox")
@@ -50,9 +50,9 @@ def enter(policy: SandboxPolicy, parent: int | None = None, steps: Iterable[Step
 
 
 def rehearse(policy: SandboxPolicy) -> None:
-    """Run what entering consists of, as far as that changes nothing, in a process whose children will enter.
+    """Run the code of `enter` without any effect, in a process whose children will enter.
 
-    Then the interpreter has adapted its code, and the filter is built, for all of them.
+    So the interpreter has specialised the code, and the filter is built, for all of them.
     """
     _take(_REHEARSAL, policy)
 

@@ -1,7 +1,7 @@
-"""Files, TCP and signals by Landlock: what is beneath the policy's folders, and no more, whatever the ways to a path.
+"""Landlock: restricts files to those beneath the policy's folders, by whatever path, and restricts TCP and signals.
 
-Constants and structures: include/uapi/linux/landlock.h of Linux 6.15 (ABI 7); each right has the ABI that brought it.
-An older kernel gets what it knows, and the report says what it does not.
+Constants and structures: include/uapi/linux/landlock.h of Linux 6.15 (ABI 7). Each right has an ABI since which it
+exists. An older kernel is given the rights that it knows, and the report lists the others.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _REFER: Final = 1 << 13
 _TRUNCATE: Final = 1 << 14
 
 _HANDLED: Final = {1: (1 << 13) - 1, 2: _REFER, 3: _TRUNCATE, 5: 1 << 15}
-"""ABI -> the LANDLOCK_ACCESS_FS_* that came with it; all are handled, so that what no rule grants is denied."""
+"""ABI -> the LANDLOCK_ACCESS_FS_* since it. All are handled, so that what no rule grants is denied."""
 _FOR_FILES: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
-"""What a rule for a file may name; the rest is for folders."""
+"""The rights that a rule for a file can have; the others are for folders."""
 
 _READ: Final = _READ_FILE | _READ_DIR
 _WRITE: Final = (
     _READ | _WRITE_FILE | _TRUNCATE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _MAKE_SYM | _REFER
 )
-"""Without devices, FIFOs and sockets."""
+"""Creating devices, FIFOs and sockets is not among them."""
 
 _BIND_TCP: Final = 1 << 0  # LANDLOCK_ACCESS_NET_*, ABI 4
 _CONNECT_TCP: Final = 1 << 1
@@ -63,16 +63,16 @@ _LATER: Final = (
     (5, "ioctl of devices"),
     (_SCOPES_SINCE, "signals and abstract sockets"),
 )
-"""What an older kernel lacks; for each of these the filter of system calls is there too."""
+"""What an older kernel lacks. The filter of system calls covers each of these too."""
 
 
 def abi() -> int:
-    """The Landlock version of this kernel. Raises OSError where there is none or it is switched off."""
+    """The Landlock ABI of this kernel. Raises OSError where it has none, or where it is disabled."""
     return syscall(_CREATE_RULESET, 0, 0, _VERSION)
 
 
 def keeps_signals() -> bool:
-    """This kernel can keep signals within the sandbox."""
+    """Whether this kernel can restrict signals to the sandbox."""
     try:
         return abi() >= _SCOPES_SINCE
     except OSError:
@@ -80,7 +80,7 @@ def keeps_signals() -> bool:
 
 
 def _make_ruleset(policy: SandboxPolicy, version: int) -> int:
-    """The descriptor of a ruleset for `policy`, which binds nobody yet. Raises OSError."""
+    """The descriptor of a ruleset for `policy`, which is not in force yet. Raises OSError."""
     handled = sum(bits for since, bits in _HANDLED.items() if since <= version)
     size = max(size for since, size in _ATTRIBUTE_SIZE.items() if since <= version)
     network = _BIND_TCP if policy.network else _BIND_TCP | _CONNECT_TCP
@@ -95,7 +95,7 @@ def _make_ruleset(policy: SandboxPolicy, version: int) -> int:
 
 
 def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
-    """Keep this thread, and all that it will start, to the policy's paths. Needs no_new_privs. Raises OSError."""
+    """Restrict this thread, and all that it will start, to the policy's paths. Needs no_new_privs. Raises OSError."""
     version = abi()
     ruleset = _make_ruleset(policy, version)
     try:
@@ -106,7 +106,7 @@ def apply(policy: SandboxPolicy) -> tuple[Layer, ...]:
 
 
 def rehearse(policy: SandboxPolicy) -> tuple[Layer, ...]:
-    """As `apply`, but bind nobody. Raises OSError."""
+    """Like `apply`, without any effect. Raises OSError."""
     os.close(_make_ruleset(policy, abi()))
     return ()
 

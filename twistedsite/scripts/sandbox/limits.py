@@ -1,4 +1,4 @@
-"""What does not depend on Landlock or seccomp: how much a worker may take, as whom it runs, and whom it outlives."""
+"""The restrictions without Landlock and seccomp: resource limits, user, capabilities, death with the parent."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _CAPABILITY_VERSION_3: Final = 0x20080522  # include/uapi/linux/capability.h
 
 
 def bound(policy: SandboxPolicy) -> tuple[Layer, ...]:
-    """Set the limits, never above what they already are. Raises OSError."""
+    """Set the resource limits, never above the present ones. Raises OSError."""
     for limit, soft, hard in _bounds(policy):
         resource.setrlimit(limit, (soft, hard))
-    # The kernel counts all that the user runs, the server too; those of root it does not count at all.
+    # The kernel counts all threads of the user, the server's too, and does not count those of root.
     return _BOUND_WITH_THREADS if policy.uid else _BOUND
 
 
@@ -60,10 +60,10 @@ def _bounds(policy: SandboxPolicy) -> list[tuple[int, int, int]]:
 
 
 def detach(_: SandboxPolicy) -> tuple[Layer, ...]:
-    """A process group of its own, and files that nobody else can read.
+    """Set a process group of its own, and a umask by which nobody else can read its files.
 
-    The session stays the server's: where the kernel shares the processor by sessions (autogroup, sched(7)), priorities
-    count within one only, and each process with a session of its own would have as much as the server.
+    It stays in the server's session. Where the kernel shares the processor by sessions (autogroup, sched(7)),
+    priorities count only within one, and each process with its own session would get as much as the server.
     """
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
@@ -72,13 +72,13 @@ def detach(_: SandboxPolicy) -> tuple[Layer, ...]:
 
 
 def freeze_privileges(_: SandboxPolicy) -> tuple[Layer, ...]:
-    """No program that this process starts can have more rights than it has. Raises OSError."""
+    """Set no_new_privs: programs that this process starts get no more rights than it has. Raises OSError."""
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
     return (Layer("no new privileges", True, "no_new_privs"),)
 
 
 def drop_user(policy: SandboxPolicy) -> tuple[Layer, ...]:
-    """Become the policy's user with no other groups; where there is none, keep the user without root's capabilities.
+    """Become the policy's user, without further groups. Without one, keep the user and drop all capabilities.
 
     Raises OSError.
     """
@@ -94,14 +94,14 @@ def drop_user(policy: SandboxPolicy) -> tuple[Layer, ...]:
 
 
 def close_to_others(_: SandboxPolicy) -> tuple[Layer, ...]:
-    """Die with the parent; let nobody of the same user trace this process. A change of user would undo both."""
+    """Die with the parent, and be untraceable for the same user. A change of the user would undo both."""
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     prctl(_PR_SET_DUMPABLE, 0)
     return (Layer("death with the parent", True, "PDEATHSIG"), Layer("untraceable", True, "not dumpable"))
 
 
 def rehearse(policy: SandboxPolicy) -> tuple[Layer, ...]:
-    """Find out what the limits would be set to, but set none; ask for what others set. Raises OSError."""
+    """Compute the limits and read a setting, without changing any. Raises OSError."""
     _bounds(policy)
     prctl(_PR_GET_DUMPABLE, 0)
     return ()

@@ -1,4 +1,4 @@
-"""What a worker process may do, and what the kernel was seen to hold it to: plain data, no act.
+"""What a worker process may do, and which restrictions are in force, as plain data.
 
 A SandboxPolicy is made by the server, sent to the zygote, and applied by `enter`; a SandboxReport comes back.
 """
@@ -15,26 +15,26 @@ _MIB: Final = 1024 * 1024
 
 
 class SandboxPolicy(msgspec.Struct, frozen=True):
-    """What one site's workers may do. Paths are absolute; one that does not exist grants nothing."""
+    """What one site's workers may do. Paths are absolute. A path that does not exist grants nothing."""
 
     root: str
     """The site's folder: readable."""
     readable: tuple[str, ...] = ()
-    """Further files and folders that are readable; `system_paths` names what an interpreter needs."""
+    """Further readable files and folders. `system_paths` lists those that an interpreter needs."""
     temporary: str | None = None
-    """The only folder that is writable, the caller's to make, to hand to `uid`, and to remove."""
+    """The only writable folder. The caller creates it, gives it to `uid`, and removes it."""
     uid: int | None = None
-    """To run as; None keeps the user. Needs a process of root."""
+    """The user to run as; None keeps the user. It needs a process of root."""
     gid: int | None = None
     memory: int = 512 * _MIB
     """Bytes of address space (RLIMIT_AS)."""
     cpu: int = 600
-    """Seconds of processor time in the worker's whole life."""
+    """Seconds of processor time in the worker's life."""
     file_size: int = 64 * _MIB
-    """Bytes of any one file that is written."""
+    """Most bytes of a file that is written."""
     open_files: int = 64
     processes: int = 64
-    """Processes and threads of the user, all its workers together: applied where `uid` is given."""
+    """Processes and threads of all workers of the user. It is applied where `uid` is given."""
     network: bool = False
     """May connect to others by TCP and UDP; never listen."""
     exec: bool = False
@@ -42,29 +42,29 @@ class SandboxPolicy(msgspec.Struct, frozen=True):
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """One thing that the sandbox is there for."""
+    """One restriction, and whether it is in force."""
 
     name: str
     holds: bool
     detail: str = ""
-    """By what it holds, or why it does not."""
+    """What holds it, or why it does not hold."""
     essential: bool = True
-    """Without it there is no sandbox; the others are second locks on doors that these keep shut."""
+    """Without it there is no sandbox. Restrictions that are not essential are additional ones."""
 
 
 class SandboxReport(msgspec.Struct, frozen=True):
-    """What holds and what does not; whether that is enough is the caller's to decide."""
+    """Which restrictions hold. The caller decides whether they suffice."""
 
     layers: tuple[Layer, ...]
 
     @property
     def sufficient(self) -> bool:
-        """Everything essential holds: what `sandbox = "required"` asks for."""
+        """Whether all essential restrictions hold, as `sandbox = "required"` demands."""
         return all(layer.holds for layer in self.layers if layer.essential)
 
     @property
     def missing(self) -> tuple[Layer, ...]:
-        """What does not hold."""
+        """The restrictions that do not hold."""
         return tuple(layer for layer in self.layers if not layer.holds)
 
     def summary(self) -> str:
@@ -108,7 +108,7 @@ _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspat
 
 
 def system_paths(network: bool = False, exec_: bool = False) -> tuple[str, ...]:
-    """What a script's imports need to read: standard library, site-packages, this package, shared libraries, zones."""
+    """The paths that imports need: standard library, site-packages, this package, shared libraries, time zones."""
     names = sysconfig.get_paths()
     wanted = [names[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     wanted += [os.path.join(sysconfig.get_config_var("base"), "lib"), _PACKAGE, *_SYSTEM]

@@ -1,6 +1,6 @@
-"""What the sandbox holds on this machine, found by trying: a child enters it and attempts what must fail.
+"""Tests the sandbox on this machine: a child enters it and attempts what must fail.
 
-To be run in a helper process with one thread, `python -m twistedsite.scripts.sandbox`, never in the server.
+Run it in a helper process with one thread, `python -m twistedsite.scripts.sandbox`, never in the server.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy, SandboxRepo
 
 
 def probe(uid: int | None = None, gid: int | None = None) -> SandboxReport:
-    """Fork a child that enters the sandbox, as the user `uid` if given, and report what it has seen to hold.
+    """Fork a child that enters the sandbox, as the user `uid` if given, and return its report.
 
-    Raises ChildProcessError when the child cannot tell. Call it in a process with one thread only.
+    Raises ChildProcessError where the child fails. Call it only in a process with one thread.
     """
     folder = tempfile.mkdtemp(prefix="sandbox-probe-")
     try:
@@ -30,7 +30,7 @@ def probe(uid: int | None = None, gid: int | None = None) -> SandboxReport:
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _tell(policy, writer)
+            _report(policy, writer)
         os.close(writer)
         with open(reader, "rb") as answer:
             text = answer.read()
@@ -42,8 +42,8 @@ def probe(uid: int | None = None, gid: int | None = None) -> SandboxReport:
     return msgspec.json.decode(text, type=SandboxReport)
 
 
-def _tell(policy: SandboxPolicy, writer: int) -> None:
-    """The child: never returns."""
+def _report(policy: SandboxPolicy, writer: int) -> None:
+    """Runs in the child, and never returns."""
     status = 1
     try:
         report = enter(policy, os.getppid())
@@ -71,7 +71,7 @@ _ATTEMPTS: Final[tuple[tuple[str, Callable[[], None], int], ...]] = (
     ("seen: sockets are refused", _open_socket, errno.EPERM),
     ("seen: the standard library can be read", _import, 0),
 )
-"""What to try and the errno that it must end with."""
+"""Name, attempt, and the errno with which it must fail; 0: it must succeed."""
 
 
 def _attempt(attempt: tuple[str, Callable[[], None], int]) -> Layer:

@@ -1,7 +1,7 @@
-"""Which arguments a system call may have, as data: what `syscalls` allows by name alone would be too much.
+"""Bounds on the arguments of those system calls that `syscalls` allows and that would allow too much without.
 
-A call passes when each of its bounds holds: its argument (counted from 0, its low 32 bits, which is all that the kernel
-looks at for these), masked, is one of the values.
+A call passes when each of its bounds holds: its argument (counted from 0, its low 32 bits, which are all that the
+kernel reads of these), masked, is one of the values.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ _NO_TRUNCATION_BY_READERS: Final = tuple(
     for mode, truncates in ((os.O_RDONLY, (0,)), (os.O_WRONLY, (0, os.O_TRUNC)), (os.O_RDWR, (0, os.O_TRUNC)))
     for truncate in truncates
 )
-"""O_RDONLY with O_TRUNC empties a file: Landlock sees to that from its ABI 3 on only."""
+"""O_RDONLY with O_TRUNC empties a file. Landlock prevents that only from its ABI 3 on."""
 
 
 def _opening(argument: int) -> tuple[Bound, ...]:
@@ -112,7 +112,7 @@ BOUNDS: Final[dict[str, tuple[Bound, ...]]] = {
 EXEC_BOUNDS: Final[dict[str, tuple[Bound, ...]]] = {
     "clone": (Bound(0, (0,), _CLONE_NAMESPACES | _CLONE_PARENT),),
 }
-"""These replace the ones above where the policy grants exec: then there are other processes to start."""
+"""These replace the ones above where the policy grants exec: starting programs needs new processes."""
 
 SIGNALS_BEYOND: Final[dict[str, tuple[Bound, ...]]] = {"kill": (), "tgkill": ()}
-"""These do where Landlock keeps signals to the sandbox's own processes."""
+"""These replace them where Landlock restricts signals to the sandbox's own processes."""

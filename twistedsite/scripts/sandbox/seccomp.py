@@ -1,7 +1,7 @@
 """The system call filter: builds it from the tables, and installs it in this process for good.
 
-The program is built once for each kind of policy and then only copied: a zygote that has called `prepare` spares its
-workers the building.
+The filter is built once for each kind of policy, and then copied: a zygote that has called `prepare` saves its workers
+the building.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAME: Final = "system calls"
 
 @lru_cache
 def program(machine: str, network: bool, exec_: bool, signals: bool) -> tuple[bytes, tuple[int, ...], int]:
-    """The filter for `machine`, the places where the process id goes, and how many calls it allows.
+    """The filter for `machine`, the offsets of the process id in it, and how many calls it allows.
 
     `signals`: allow them to processes that this one has started. Raises OSError for a machine without a table.
     """
@@ -50,12 +50,12 @@ def program(machine: str, network: bool, exec_: bool, signals: bool) -> tuple[by
         if not ranges or ranges[-1][1] != action:
             ranges.append((number, action))
     ranges += [(syscalls.NEWEST + 1, absent), (syscalls.X32_BIT, deadly)]
-    packed, places = bpf.pack(bpf.filter_calls(architecture, ranges))
-    return packed, places, sum(numbers[column] is not None for numbers in allowed.values())
+    packed, offsets = bpf.pack(bpf.filter_calls(architecture, ranges))
+    return packed, offsets, sum(numbers[column] is not None for numbers in allowed.values())
 
 
 def prepare(policy: SandboxPolicy) -> tuple[bytes, tuple[int, ...], int]:
-    """Build the filter for workers under policies such as this one, as `program` does for this machine."""
+    """Build the filter for this machine and for policies like `policy`: see `program`."""
     signals = policy.exec and landlock.keeps_signals()
     return program(MACHINE, policy.network, policy.exec, signals)
 
@@ -68,15 +68,15 @@ class _Program(ctypes.Structure):
 
 def _make_filter(policy: SandboxPolicy) -> tuple[_Program, int]:
     """The filter for this process under `policy`, and how many calls it allows. Raises OSError."""
-    packed, places, count = prepare(policy)
+    packed, offsets, count = prepare(policy)
     code = bytearray(packed)
-    for place in places:
-        _NUMBER.pack_into(code, place, os.getpid())
+    for offset in offsets:
+        _NUMBER.pack_into(code, offset, os.getpid())
     return _Program(len(code) // bpf.SIZE, bytes(code)), count
 
 
 def rehearse(policy: SandboxPolicy) -> tuple[Layer, ...]:
-    """As `apply`, but install nothing. Raises OSError."""
+    """Like `apply`, without any effect. Raises OSError."""
     _make_filter(policy)
     return ()
 

@@ -1,9 +1,9 @@
-"""The system calls that the filter knows, as data: name -> (number on x86_64, on aarch64; None where there is none).
+"""The system calls that the filter knows: name -> (number on x86_64, on aarch64; None where there is none).
 
-A call named in the first tables is allowed, if need be within the bounds that `rules` sets on its arguments. NETWORK
-and EXEC are allowed only where the policy grants these. ABSENT answers as a kernel without it would (ENOSYS), so that
-libc falls back to the older call, whose arguments a filter can see. DEADLY ends the process: no honest library ever
-tries it. A call that is in no table is refused with EPERM, and one newer than NEWEST is absent.
+A call in the first tables is allowed, some within the bounds that `rules` sets on their arguments. NETWORK and EXEC
+are allowed only where the policy grants these. ABSENT answers as a kernel without it would (ENOSYS), so that libc
+falls back to the older call, whose arguments a filter can see. DEADLY ends the process: no library tries it. A call
+that is in no table is refused with EPERM, and one newer than NEWEST is absent.
 
 Numbers: arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (that is aarch64) of Linux 6.1.
 """
@@ -15,13 +15,13 @@ from typing import Final
 Table = dict[str, tuple[int | None, int | None]]
 
 MACHINES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-"""Machine -> its column in the tables, and AUDIT_ARCH_* (include/uapi/linux/audit.h), by which the kernel tells it."""
+"""Machine -> its column in the tables, and its AUDIT_ARCH_* (include/uapi/linux/audit.h)."""
 
 X32_BIT: Final = 0x40000000
 """__X32_SYSCALL_BIT (arch/x86/include/uapi/asm/unistd.h): the same calls under other numbers."""
 
 NEWEST: Final = 450
-"""The last system call that these tables have considered (set_mempolicy_home_node)."""
+"""The newest system call that these tables consider (set_mempolicy_home_node)."""
 
 FILES: Final[Table] = {
     "read": (0, 63),

@@ -74,16 +74,16 @@ async def test_what_fails_is_an_ioerror_that_says_what_and_why(tmp_path: Path) -
     write(root, "blog/binary.png", PNG)
     (root / "link.txt").symlink_to(tmp_path / "secret.txt")
     async with serving_script(serving, root, caught("eval(dbpy.http.get_params['call'][0])")) as site:
-        for call, told in FAILING:
+        for call, message in FAILING:
             text = (await site.get(f"/blog/x?{urlencode({'call': call})}")).text
             assert text.startswith("IOError: "), call
-            assert told in text, call
+            assert message in text, call
             assert "s3cret" not in text, call
     assert names(tmp_path) == ["secret.txt", "site"]
 
 
 @pytest.mark.parametrize(
-    ("settings", "call", "told"),
+    ("settings", "call", "message"),
     [
         ({}, "dbpy.io.file.write('_folder.toml', 'debug = true')", "protected"),
         ({}, "dbpy.io.json.save('/.well-known/x', 1)", "protected"),
@@ -104,12 +104,12 @@ async def test_what_fails_is_an_ioerror_that_says_what_and_why(tmp_path: Path) -
 )
 @pytest_twisted.ensureDeferred
 async def test_what_the_settings_forbid_is_an_ioerror_that_says_so(
-    tmp_path: Path, settings: dict[str, object], call: str, told: str
+    tmp_path: Path, settings: dict[str, object], call: str, message: str
 ) -> None:
     async with serving_script(serving, tmp_path, caught(call), **settings) as site:
         text = (await site.get("/blog/x")).text
     assert text.startswith("IOError: ")
-    assert told in text
+    assert message in text
     assert names(tmp_path) == ["blog"]
     assert names(tmp_path / "blog") == ["x.dbpy"]
 

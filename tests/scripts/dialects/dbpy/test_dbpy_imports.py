@@ -109,8 +109,8 @@ async def test_what_cannot_be_imported_is_an_error_that_says_why(tmp_path: Path)
     )
     text = await shown(serving, tmp_path / "site", script)
     assert "s3cret" not in text
-    for line, told in zip(text.split("\n"), NOT_IMPORTED.values(), strict=True):
-        assert told in line
+    for line, message in zip(text.split("\n"), NOT_IMPORTED.values(), strict=True):
+        assert message in line
 
 
 @pytest_twisted.ensureDeferred

@@ -65,24 +65,17 @@ async def test_after_destroy_the_session_is_empty_and_stays_so(tmp_path: Path, s
 
 
 @pytest.mark.isolation("threads", "workers")
+@pytest.mark.parametrize(
+    ("change", "kept"), [("dbpy.session.destroy()", "{'n': 1}\n"), ("dbpy.session['n'] = 100", "{'n': 2}\n")]
+)
 @pytest_twisted.ensureDeferred
-async def test_destroy_holds_even_when_the_script_fails_later(tmp_path: Path) -> None:
-    write(tmp_path, "out.dbpy", "dbpy.session.destroy()\n1 / 0")
-    async with serving_script(serving, tmp_path, COUNT) as site:
-        jar: dict[str, str] = {}
-        await site.get("/blog/x", jar=jar)
-        assert (await site.get("/out", jar=jar)).status == 500
-        assert (await site.get("/blog/x", jar=jar)).text == "{'n': 1}\n"
-
-
-@pytest_twisted.ensureDeferred
-async def test_a_script_that_fails_keeps_no_change_of_the_session(tmp_path: Path) -> None:
-    write(tmp_path, "bad.dbpy", "dbpy.session['n'] = 100\n1 / 0")
+async def test_of_a_script_that_fails_destroy_holds_and_no_other_change(tmp_path: Path, change: str, kept: str) -> None:
+    write(tmp_path, "bad.dbpy", f"{change}\n1 / 0")
     async with serving_script(serving, tmp_path, COUNT) as site:
         jar: dict[str, str] = {}
         await site.get("/blog/x", jar=jar)
         assert (await site.get("/bad", jar=jar)).status == 500
-        assert (await site.get("/blog/x", jar=jar)).text == "{'n': 2}\n"
+        assert (await site.get("/blog/x", jar=jar)).text == kept
 
 
 @pytest_twisted.ensureDeferred

@@ -1,6 +1,6 @@
-"""The dialect of Drapache: a script finds one name, `dbpy`, and in it all that it can do.
+"""The dialect of Drapache: a script is given one name, `dbpy`, with all functions in it.
 
-One concept a file: `script` runs it, `namespace` is the name `dbpy`, the others are its parts.
+`script` runs a script, `namespace` is the name `dbpy`, and each other file is one part of it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`import dbpy`: a module that is the same for everybody, and always speaks of the request of the calling thread.
+"""`import dbpy`: one module for all requests, which passes each access on to the request of the calling thread.
 
-So a neighbour that stays loaded over requests may import it, even `from dbpy import http`, and mixes no visitors up.
+So a module that stays loaded across requests may import it, even by `from dbpy import http`, and mixes no visitors up.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _find(path: str) -> Any:
     return operator.attrgetter(path)(dbpy) if path else dbpy
 
 
-class _Part:
+class _CurrentPart:
     """Stands for a part of the current request's `dbpy`."""
 
     def __init__(self, path: str) -> None:
@@ -37,7 +37,7 @@ class _Part:
         return _find(self.__path)(*args, **kwargs)
 
 
-class _SessionPart(MutableMapping[str, Any]):
+class _CurrentSession(MutableMapping[str, Any]):
     """Stands for the current request's `dbpy.session`."""
 
     def __getitem__(self, name: str) -> Any:
@@ -62,21 +62,21 @@ class _SessionPart(MutableMapping[str, Any]):
 def _make_module() -> ModuleType:
     module = ModuleType("dbpy", "What the current request's script finds as `dbpy`.")
     names = [name for name in vars(Dbpy) if not name.startswith("_")]
-    vars(module).update({name: _Part(name) for name in names}, session=_SessionPart())
-    io = _Part("io")
-    vars(io).update(file=_Part("io.file"), json=_Part("io.json"))
+    vars(module).update({name: _CurrentPart(name) for name in names}, session=_CurrentSession())
+    io = _CurrentPart("io")
+    vars(io).update(file=_CurrentPart("io.file"), json=_CurrentPart("io.json"))
     module.io = io  # type: ignore[attr-defined]  # a module may have any attribute
     return module
 
 
 class answering:  # noqa: N801  # used as a function, like contextlib's own
-    """A context in which `import dbpy` means `dbpy`."""
+    """A context in which the module `dbpy` stands for `dbpy`."""
 
     def __init__(self, dbpy: Dbpy) -> None:
         self._dbpy = dbpy
 
     def __enter__(self) -> None:
-        # Again after somebody has removed it.
+        # Set again where code has removed it.
         sys.modules.setdefault("dbpy", _module)
         self._token = _current.set(self._dbpy)
 

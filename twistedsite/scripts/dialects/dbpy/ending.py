@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 class Died(SystemExit):
-    """Ends a script that has said all it wants to say: it ends well. No `except Exception` catches it."""
+    """Ends a script successfully. `except Exception` does not catch it."""
 
 
 def die(message: object = "", report: bool = True) -> NoReturn:

@@ -1,7 +1,7 @@
-"""The files of one request: read, replaced under a lock, and held open until the script has ended well.
+"""The files of one request: reading, replacing under a lock, and files that stay open until the script has succeeded.
 
-What a script holds open is saved when it is closed, or at the end of a script that ends well; a script that fails saves
-none of it. All of them are encoded before the first is written.
+An open file is saved when it is closed, or at the end of a script that succeeds. A script that fails saves no open
+file. All are encoded before the first is written.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from twistedsite.scripts.exchange.files import resolve
 from twistedsite.scripts.exchange.interface import Storage
 
 _SHARE: Final = 0.9
-"""Of a script's time, that it may wait for a lock: what is left is for telling that it was not to be had."""
+"""The share of a script's time for which it waits for a lock. The rest is for the answer where that fails."""
 
 
 def spelled(path: tuple[str, ...]) -> str:
@@ -26,19 +26,19 @@ def spelled(path: tuple[str, ...]) -> str:
 
 
 class ContentError(OSError, ValueError):
-    """A file's content is not what it was asked to be, or cannot be made so: text, JSON."""
+    """A file's content is not the expected text or JSON, or cannot be encoded as such."""
 
 
 class _Open(msgspec.Struct):
     path: tuple[str, ...]
     thing: object
-    """What the script was given."""
+    """The object that the script was given."""
     content: Callable[[], bytes]
     lock: AbstractContextManager[None]
 
 
 class OpenFiles:
-    """The files of the site for a script in `folder`. `time_left` tells the seconds that the script still has."""
+    """The files of the site for a script in `folder`. `time_left` returns the seconds that the script has left."""
 
     def __init__(self, storage: Storage, folder: tuple[str, ...], time_left: Callable[[], float]) -> None:
         self.storage = storage
@@ -48,7 +48,7 @@ class OpenFiles:
         self._closed: list[object] = []
 
     def resolve(self, path: str) -> tuple[str, ...]:
-        """The segments of `path` from the site's root; raises PermissionError where it leads out of the site."""
+        """The segments of `path` from the site's root. Raises PermissionError for a path out of the site."""
         if not isinstance(path, str):
             raise TypeError(f"a path is text, not {type(path).__name__}")
         return resolve(self.folder, path)
@@ -58,25 +58,25 @@ class OpenFiles:
         return self.storage.read(self.resolve(path))
 
     def replace(self, path: str, timeout: float | None, content: Callable[[bytes | None], bytes]) -> None:
-        """Put `content(old)` in the place of `old`, None where there is no file. Nobody else writes it meanwhile.
+        """Replace `old`, None where there is no file, by `content(old)`, under a lock.
 
-        Waits for at most `timeout` seconds for its turn: TimeoutError.
+        Waits for at most `timeout` seconds for the lock, else raises TimeoutError.
         """
         segments = self.resolve(path)
         with self._lock(segments, timeout):
             self.storage.write(segments, content(self._read(segments)))
 
     def write(self, path: str, timeout: float | None, data: bytes) -> None:
-        """Replace the file at `path`, or make it, when it is this script's turn."""
+        """Replace or create the file at `path`, under a lock."""
         segments = self.resolve(path)
         with self._lock(segments, timeout):
             self.storage.write(segments, data)
 
     @contextlib.contextmanager
     def opening(self, path: str, timeout: float | None) -> Iterator[Callable[[], bytes | None]]:
-        """Hold `path` from now on; `keep` must follow within the block, else it is let go at its end.
+        """Lock `path`. The block must call `keep`; where it fails, the lock is released.
 
-        Yields what reads the file as it is now: None where there is none.
+        Yields a function that reads the file as it is now: None where there is none.
         """
         segments = self.resolve(path)
         lock = self._lock(segments, timeout)
@@ -89,12 +89,12 @@ class OpenFiles:
             raise
 
     def keep(self, thing: object, content: Callable[[], bytes]) -> None:
-        """What was opened last is called `thing`; `content` tells what is to be saved when it is closed."""
+        """Set the object for the file opened last, and the function for the content to be saved when it is closed."""
         self._open[-1].thing = thing
         self._open[-1].content = content
 
     def close(self, thing: object) -> None:
-        """Save `thing` and let its file go; a second time does nothing. Raises ValueError where it was not opened."""
+        """Save `thing` and release its file. A second call does nothing. Raises ValueError where it was not opened."""
         if (found := self._find(thing)) is not None:
             try:
                 self.storage.write(found.path, found.content())
@@ -104,23 +104,23 @@ class OpenFiles:
             raise ValueError("this was not opened by dbpy.io")
 
     def is_open(self, thing: object) -> bool:
-        """Whether `thing` has been opened, and not closed."""
+        """Whether `thing` is open."""
         return self._find(thing) is not None
 
     def discard(self, thing: object) -> None:
-        """Let the file of `thing` go, as it was."""
+        """Release the file of `thing` without saving."""
         if (found := self._find(thing)) is not None:
             self._release(found)
 
     def close_all(self) -> None:
-        """Save all that is open."""
+        """Save and release all open files."""
         waiting = [(found, found.content()) for found in self._open]
         for found, data in waiting:
             self.storage.write(found.path, data)
             self._release(found)
 
     def discard_all(self) -> None:
-        """Let go of all that is open, as it was."""
+        """Release all open files without saving."""
         while self._open:
             self._release(self._open[-1])
 

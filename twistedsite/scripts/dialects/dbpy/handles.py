@@ -1,4 +1,4 @@
-"""What `dbpy.io.file.open` gives: Python's own text files, over the bytes of a file of the site.
+"""The objects that `dbpy.io.file.open` returns: Python's text files over the bytes of a file of the site.
 
 As with Python's own, `.buffer` is the same file as bytes.
 """
@@ -12,7 +12,7 @@ from twistedsite.scripts.dialects.dbpy.files import ContentError, OpenFiles
 
 
 def decoded(data: bytes, path: str) -> str:
-    """`data` as text; raises ContentError where it is not UTF-8."""
+    """`data` as text. Raises ContentError where it is not UTF-8."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -21,11 +21,11 @@ def decoded(data: bytes, path: str) -> str:
 
 class _Handle(io.TextIOWrapper):
     def __del__(self) -> None:
-        """Nothing: the base class would close the `buffer`, which may be all that its script has kept."""
+        """Does nothing: the base class would close the `buffer`, which the script may still use."""
 
 
 class ReadHandle(_Handle):
-    """A file that is read: text, or bytes by its `buffer`."""
+    """A file open for reading."""
 
     def __init__(self, data: bytes, path: str) -> None:
         self._path = path
@@ -48,9 +48,9 @@ class ReadHandle(_Handle):
 
 
 class WriteHandle(_Handle):
-    """A file that is written: saved when it is closed, or when its script has ended well.
+    """A file open for writing. It is saved when it is closed, or when the script has succeeded.
 
-    `appending`: whatever is written goes to its end. In a `with` block that fails nothing is saved.
+    `appending`: all writes go to the end. A `with` block that fails saves nothing.
     """
 
     def __init__(self, data: bytes, files: OpenFiles, *, appending: bool) -> None:
@@ -73,11 +73,11 @@ class WriteHandle(_Handle):
         self.write(line + "\n")
 
     def content(self) -> bytes:
-        """All that it holds by now."""
+        """The present content."""
         return self._bytes.getvalue()
 
     def close(self) -> None:
-        """Save it and let others write it."""
+        """Save the file, and release its lock."""
         self._files.close(self)
 
     def __exit__(

@@ -1,10 +1,11 @@
-"""`dbpy.http`: what was asked, and what is answered beside the page itself."""
+"""`dbpy.http`: the request, and the status and header fields of the answer."""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import Any
 
+from twistedsite.http.message.forms import Form
 from twistedsite.scripts.dialects.dbpy.ending import die
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.headers import RequestHeaders, location
@@ -30,7 +31,7 @@ class HttpRequest:
 
     @property
     def subdomain(self) -> str:
-        """The first label of the host's name, where it has more than the two of a plain domain; else empty."""
+        """The first label of the host name, where it has more than the two labels of a domain; else empty."""
         return _subdomain(self.host)
 
     @lazy
@@ -51,18 +52,18 @@ class HttpRequest:
 
     @property
     def query_string(self) -> str:
-        """What follows the `?`, as it came."""
+        """The query string as received."""
         return self._exchange.request.query
 
     @lazy
     def get_params(self) -> dict[str, list[str]]:
         """The values of each name in the query string."""
-        return _lists(self._exchange.query)
+        return Form(self._exchange.query).lists()
 
     @lazy
     def post_params(self) -> dict[str, list[str]]:
         """The values of each name of the form in the body."""
-        return _lists(self._exchange.posted)
+        return Form(self._exchange.posted).lists()
 
 
 class Http:
@@ -87,56 +88,42 @@ class Http:
         return self.request.headers.get(name)
 
     def set_response_header(self, name: str, value: object) -> None:
-        """Set the field `name` of the answer; each `Set-Cookie` is one more."""
+        """Set the field `name` of the answer. `Set-Cookie` is added each time."""
         if name.lower() == "set-cookie":
             self._exchange.headers.add(name, value)
         else:
             self._exchange.headers[name] = value
 
     def set_response_status(self, status: int | str) -> None:
-        """Answer with `status`, from 200 to 599; raises ValueError for others (RFC 9110, 15)."""
+        """Answer with `status`, 200 to 599 (RFC 9110, 15). Raises ValueError for others."""
         self._exchange.status = checked_status(str(status))
 
     def redirect(self, where: str, immediately: bool = True, status: int = 302) -> None:
-        """Send the visitor to `where`, a URL that may be relative to that of the request.
+        """Redirect to `where`, a URL that may be relative to that of the request.
 
-        `immediately`: drop what was printed, and end the script.
+        `immediately`: drop what was printed, and end the script at once.
         """
         exchange = self._exchange
         target = location(where)
         if not 300 <= checked_status(str(status)) <= 399:
             raise ValueError(f"a redirect has a status from 300 to 399, not {status}")
-        _in_time(exchange, "redirect")
+        exchange.check_not_begun("dbpy.http.redirect")
+        if immediately:
+            exchange.redirect(target, status)
+            die(report=False)
         exchange.status = status
         exchange.headers["location"] = target
-        if immediately:
-            exchange.discard()
-            exchange.headers["content-type"] = "text/plain; charset=utf-8"
-            exchange.write(b"See the Location field.\n")
-            die(report=False)
 
     def error(self, status: int, message: Any, immediately: bool = True) -> None:
-        """Answer with `status`, and with `message` in the place of what was printed. `immediately`: end the script."""
+        """Answer with `status`, and with `message` in place of what was printed. `immediately`: end the script."""
         exchange = self._exchange
         code = checked_status(str(status))
-        _in_time(exchange, "error")
+        exchange.check_not_begun("dbpy.http.error")
         exchange.status = code
         exchange.discard()
         exchange.write(str(message).encode("utf-8", "replace"))
         if immediately:
             die(report=False)
-
-
-def _in_time(exchange: Exchange, name: str) -> None:
-    if exchange.begun:
-        raise RuntimeError(f"too late for dbpy.http.{name}: a part of the page has been sent already")
-
-
-def _lists(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    lists: dict[str, list[str]] = {}
-    for name, value in pairs:
-        lists.setdefault(name, []).append(value)
-    return lists
 
 
 def _subdomain(host: str) -> str:

@@ -20,7 +20,7 @@ _SLASH: Final = "\N{DIVISION SLASH}"
 
 
 class Imports:
-    """The modules of one request; each file is executed once, and finds the same `dbpy` as the script."""
+    """The modules of one request. Each file is executed once, and gets the same `dbpy` as the script."""
 
     def __init__(self, exchange: Exchange, interpreter: Interpreter, dbpy: object) -> None:
         self._request = exchange.request
@@ -29,9 +29,9 @@ class Imports:
         self._loaded: dict[tuple[str, ...], ModuleType] = {}
 
     def load(self, *paths: str) -> None:
-        """Load the files at `paths`, and put each into the caller's globals by its stem.
+        """Load the files at `paths`, and set each in the caller's globals under its stem.
 
-        Raises FileNotFoundError (an IOError), and whatever a file raises.
+        Raises FileNotFoundError (an IOError), and what the code of a file raises.
         """
         caller = _caller(sys._getframe(1))
         for path in paths:
@@ -49,12 +49,12 @@ class Imports:
         if not os.path.isfile(filename):
             raise FileNotFoundError(f"there is no file {spelled(segments)} to import")
         compiled = self._interpreter.code.get(filename, file_version(filename))
-        # Nothing that an import statement could mean is called so.
+        # A name that no import statement can have.
         name = "".join(segment.replace(".", _DOT) + _SLASH for segment in segments).removesuffix(_SLASH)
         module = ModuleType(name)
         module.__file__ = filename
         vars(module).update(__builtins__=self._interpreter.builtins, dbpy=self._dbpy)
-        # Known before it is executed: files may import each other.
+        # Set before it is executed: files may import each other.
         self._loaded[segments] = module
         try:
             with also_known(name, vars(module)):
@@ -66,7 +66,7 @@ class Imports:
 
 
 def _caller(frame: FrameType | None) -> dict[str, Any]:
-    """The globals of the code of the site that has called us."""
+    """The globals of the site's code that has called this module."""
     while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_OURS):
         frame = frame.f_back
     assert frame is not None

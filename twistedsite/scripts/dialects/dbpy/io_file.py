@@ -12,7 +12,7 @@ from twistedsite.scripts.exchange.exchange import Exchange
 
 
 class TextFiles:
-    """Read, write and show files; whatever fails raises an OSError (IOError) that says what and why."""
+    """Reads, writes and sends files. Each failure raises an OSError (IOError) that says what and why."""
 
     def __init__(self, exchange: Exchange, files: OpenFiles, json: JsonFiles) -> None:
         self._exchange = exchange
@@ -24,16 +24,16 @@ class TextFiles:
         return decoded(self._files.read(path), path)
 
     def write(self, path: str, string: str | bytes, timeout: float | None = None) -> None:
-        """Replace the file at `path`, or make it. Waits for at most `timeout` seconds for others that write it."""
+        """Replace or create the file at `path`. Waits for at most `timeout` seconds for its lock."""
         self._files.write(path, timeout, _encoded(string))
 
     def append(self, path: str, text: str | bytes, timeout: float | None = None) -> None:
-        """Add `text` to the end of the file at `path`, or make it; of scripts that do so at once none is lost."""
+        """Append `text` to the file at `path`, or create it. Scripts that append at the same time lose nothing."""
         data = _encoded(text)
         self._files.replace(path, timeout, lambda old: (old or b"") + data)
 
     def render(self, path: str) -> None:
-        """Make the file at `path`, text or not, a part of the page, and its type the page's."""
+        """Write the content of the file at `path` to the page, and give the page its media type."""
         data = self._files.read(path)
         media_type = media_type_of(path.rpartition("/")[2])
         self._exchange.headers["content-type"] = content_type(media_type).decode("ascii")
@@ -46,10 +46,10 @@ class TextFiles:
         timeout: float | None = None,
         allow_download: bool = True,
     ) -> Any:
-        """A file to `read`, `write` or `append` to, or what is in a `json` file.
+        """Open a file to `read`, `write` or `append` to it, or the data in a `json` file.
 
-        All but the first hold a lock, for which they wait `timeout` seconds at most, and are saved when they are
-        closed. `write` begins with an empty file, and so do the others where `allow_download` is false.
+        All but the first hold a lock, for which they wait at most `timeout` seconds, and save the file when they are
+        closed. `write` starts with an empty file, and so do the others where `allow_download` is false.
         """
         match to:
             case "read":
@@ -65,7 +65,7 @@ class TextFiles:
         raise ValueError(f"a file is opened to read, write, append or json, not to {to!r}")
 
     def close(self, handle: Any) -> None:
-        """Save what was opened, and let others write it; a second time does nothing."""
+        """Save what was opened, and release its lock. A second call does nothing."""
         if isinstance(handle, ReadHandle):
             handle.close()
         else:

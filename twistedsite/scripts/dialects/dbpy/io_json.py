@@ -1,4 +1,4 @@
-"""`dbpy.io.json`: files that hold JSON, as the data base of a small site."""
+"""`dbpy.io.json`: JSON files, the data base of a small site."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from twistedsite.scripts.exchange.exchange import Exchange
 
 
 class JsonFiles:
-    """Load, save, change and show JSON; whatever fails raises an OSError (IOError) that says what and why."""
+    """Loads, saves, changes and sends JSON. Each failure raises an OSError (IOError) that says what and why."""
 
     def __init__(self, exchange: Exchange, files: OpenFiles) -> None:
         self._exchange = exchange
         self._files = files
 
     def load(self, path: str) -> Any:
-        """What the file at `path` holds."""
+        """The data in the file at `path`."""
         return _parsed(self._files.read(path), path)
 
     def save(self, path: str, data: Any, timeout: float | None = None) -> None:
-        """Replace the file at `path`, or make it. Waits for at most `timeout` seconds for others that write it."""
+        """Replace or create the file at `path`. Waits for at most `timeout` seconds for its lock."""
         self._files.write(path, timeout, _spelled(data, path))
 
     def update(
@@ -32,10 +32,10 @@ class JsonFiles:
         timeout: float | None = None,
         default: Callable[[], Any] = dict,
     ) -> Any:
-        """Change what the file at `path` holds by `function`, with nobody else changing it meanwhile.
+        """Change the data in the file at `path` by `function`, under a lock.
 
-        It gets the data (`default()` where there is no file), and changes it or returns other data. Returns what was
-        saved. Where `function` fails, the file stays as it was.
+        `function` gets the data (`default()` where there is no file), and changes it or returns new data. Returns what
+        was saved. Where `function` fails, the file is unchanged.
         """
         kept: list[Any] = []
 
@@ -49,7 +49,7 @@ class JsonFiles:
         return kept[0]
 
     def render(self, path: str) -> None:
-        """Make the file at `path` a part of the page, and the page JSON."""
+        """Write the content of the file at `path` to the page, and give the page the media type of JSON."""
         data = self._files.read(path)
         self._exchange.headers["content-type"] = "application/json"
         self._exchange.write(data)
@@ -61,15 +61,15 @@ class JsonFiles:
         timeout: float | None = None,
         default: Callable[[], Any] = dict,
     ) -> Any:
-        """The dict or list in the file at `path`; what is changed in it is saved when it is closed.
+        """Open the dict or list in the file at `path`. Changes in it are saved when it is closed.
 
-        Others that would write the file wait until then. `from_data`: that dict or list itself, in the place of what
-        the file holds. `default` makes it where there is no file.
+        Other scripts that write the file wait until then. `from_data`: a dict or list that replaces the content of the
+        file. `default` makes the data where there is no file.
         """
         return self.open_file(path, timeout, default, from_data=from_data)
 
     def open_list(self, path: str, from_data: list[Any] | None = None, timeout: float | None = None) -> list[Any]:
-        """As `open`, for a list."""
+        """Like `open`, for a list."""
         opened = self.open(path, from_data, timeout, list)
         if isinstance(opened, list):
             return opened
@@ -77,7 +77,7 @@ class JsonFiles:
         raise ContentError(f"{path} holds a {type(opened).__name__}, not a list")
 
     def close(self, obj: Any) -> None:
-        """Save what was opened, and let others write it; a second time does nothing."""
+        """Save what was opened, and release its lock. A second call does nothing."""
         self._files.close(obj)
 
     def open_file(
@@ -89,7 +89,7 @@ class JsonFiles:
         from_data: Any = None,
         fresh: bool = False,
     ) -> Any:
-        """See `open`. `fresh`: as if there were no file."""
+        """See `open`. `fresh`: ignore an existing file."""
         with self._files.opening(path, timeout) as current:
             data = from_data
             if data is None:

@@ -1,4 +1,4 @@
-"""The name `dbpy`: each part is made when it is first looked at."""
+"""The name `dbpy`. Each part is made when it is first read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from twistedsite.scripts.dialects.dbpy.io_file import TextFiles
 from twistedsite.scripts.dialects.dbpy.io_json import JsonFiles
 from twistedsite.scripts.dialects.dbpy.session import SessionDict
 from twistedsite.scripts.dialects.dbpy.templates import Templates
-from twistedsite.scripts.exchange.background import Params, background_call
+from twistedsite.scripts.exchange.background import Params
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.lazy import lazy
 from twistedsite.scripts.importing.interpreter import Interpreter
@@ -29,7 +29,7 @@ class Io:
 
 
 class Dbpy:
-    """All that a script can do, for one request."""
+    """The functions of this dialect, for one request."""
 
     def __init__(self, exchange: Exchange, interpreter: Interpreter) -> None:
         self._exchange = exchange
@@ -64,18 +64,14 @@ class Dbpy:
         return Imports(self._exchange, self._interpreter, self)
 
     def dropbox_import(self, *paths: str) -> None:
-        """Load files as modules of this request, and put them into the caller's globals by their stem."""
+        """Load files as modules of this request, and set them in the caller's globals under their stems."""
         self._imports.load(*paths)
 
     def background_request(
         self, url: str, method: str = "get", params: Params | None = None, local: bool = False
     ) -> bool:
-        """Send a request, and do not wait for its answer; False where this one has sent too many already.
-
-        `local`: `url` is a path of this site. Raises ValueError for what is no URL.
-        """
-        folder = self._exchange.request.script[:-1]
-        return self._exchange.background.send(background_call(folder, url, method, params, local))
+        """See `Exchange.send_background`."""
+        return self._exchange.send_background(url, method, params, local)
 
     @lazy
     def _files(self) -> OpenFiles:
@@ -83,7 +79,7 @@ class Dbpy:
         return OpenFiles(self._exchange.storage, request.script[:-1], lambda: self._deadline - time.monotonic())
 
     def _end(self, well: bool) -> None:
-        """The script has ended: save what it has left open if it has ended well, and let go of it in any case."""
+        """Save the files that the script has left open, if it has succeeded (`well`), and release them in any case."""
         if "_files" in self.__dict__:
             try:
                 if well:

@@ -1,9 +1,8 @@
-"""Runs a script of this dialect; what it prints is the body, and HTML unless it says otherwise."""
+"""Runs a script of this dialect. What it prints is the body, HTML by default."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 
 from twistedsite.scripts.dialects.dbpy.current import answering
 from twistedsite.scripts.dialects.dbpy.namespace import Dbpy
@@ -11,27 +10,15 @@ from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.page import Page
 from twistedsite.scripts.exchange.streams import printing_to
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.importing.main_module import be_main
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
-    """Run the script of `exchange`; the one name that it is given is `dbpy`."""
+    """Run the script of `exchange` with the name `dbpy`."""
     request = exchange.request
-    interpreter = interpreters.get(request.filename.rpartition(os.sep)[0], request.imports)
-    if request.autoreload:
-        interpreter.refresh()
+    interpreter = interpreters.for_request(request)
     compiled = interpreters.code.get(request.filename, request.version)
     dbpy = Dbpy(exchange, interpreter)
-    namespace = {
-        "__name__": "__main__",
-        "__file__": request.filename,
-        "__package__": interpreter.package,
-        "__builtins__": interpreter.builtins,
-        "__given__": frozenset({"dbpy"}),
-        "dbpy": dbpy,
-    }
-    if compiled.outline.classes or compiled.outline.functions:
-        be_main(namespace)
+    namespace = interpreter.main_namespace(compiled, {"dbpy": dbpy})
     well = False
     try:
         with contextlib.suppress(SystemExit), printing_to(Page(exchange)), answering(dbpy):

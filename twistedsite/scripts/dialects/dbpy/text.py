@@ -1,4 +1,4 @@
-"""`dbpy.text`: helpers for what is shown."""
+"""`dbpy.text`: text as HTML."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from twistedsite.scripts.dialects import markdown
 
 
 def markdown_to_html(text: str) -> Markup:
-    """`text`, which is Markdown, as HTML. HTML in it stays as it is; templates do not escape the result."""
+    """The Markdown `text` as HTML. HTML in it is not escaped, nor do templates escape the result."""
     return Markup(markdown.to_html(text))
 
 
 def pretty_print(obj: object) -> None:
-    """Print `obj` for people, inside `<pre>`."""
+    """Print `obj`, formatted by `pprint`, inside `<pre>`."""
     print(f"<pre>\n{html.escape(pprint.pformat(obj))}\n</pre>")  # noqa: T201  # into the page

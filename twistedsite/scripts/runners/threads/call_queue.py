@@ -1,7 +1,7 @@
 """Calls from threads into the reactor's thread, many for one wake-up.
 
-`reactor.callFromThread` writes a byte into a pipe for each call and goes through the reactor's own queue; under load
-that costs more than the calls. Here one eventfd is written only when the reactor is not already on its way.
+`reactor.callFromThread` writes a byte into a pipe for each call and goes through the reactor's own queue. Under load
+that costs more than the calls. This queue writes to one eventfd, and only when the reactor is not already woken.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 _write = ctypes.PyDLL(None).write
-"""`write(2)` that keeps the interpreter lock, unlike `os.eventfd_write`: the thread goes on to its next script, and the
-reactor, woken, takes the lock when the thread has nothing left, instead of one switch of threads for each result."""
+"""`write(2)` that keeps the interpreter lock, unlike `os.eventfd_write`. The thread goes on to its next script, and the
+woken reactor takes the lock when the thread has no more work: otherwise threads would switch for each result."""
 _ONE = (1).to_bytes(8, sys.byteorder)
 _SLICE = 256
-"""Calls made before the reactor's other work gets its turn."""
+"""Most calls made at once; then the reactor does its other work."""
 
 
 @implementer(IReadDescriptor)
 class CallQueue:
-    """Has `callFromThread`, so it can stand for the reactor in `deferToThreadPool`."""
+    """Has `callFromThread`, so `deferToThreadPool` can take it in place of the reactor."""
 
     _log = Logger()
 
@@ -39,11 +39,11 @@ class CallQueue:
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._woken = False
         self._closing = threading.Lock()
-        """Held while the descriptor is used by a thread: once closed, its number may be another file's."""
+        """Held while a thread uses the descriptor: when that is closed, its number may become another file's."""
         reactor.addReader(self)
 
     def callFromThread(self, function: Callable[..., object], *args: object) -> None:
-        """Have `function(*args)` called in the reactor's thread, in the order of the calls. For any thread."""
+        """Call `function(*args)` in the reactor's thread, in the order of the calls. For any thread."""
         self._calls.put((function, args))
         if not self._woken:
             self._woken = True
@@ -55,8 +55,8 @@ class CallQueue:
                 _write(self._descriptor, _ONE, 8)
 
     def doRead(self) -> None:
-        """Make the calls that wait."""
-        # First read, then clear the flag, then drain: in the other order a call put in between would not wake us.
+        """Make the queued calls."""
+        # Read, clear the flag, then drain: in another order a call that is queued meanwhile would not wake the reactor.
         os.eventfd_read(self._descriptor)
         self._woken = False
         for _ in range(_SLICE):
@@ -82,7 +82,7 @@ class CallQueue:
         self.close()
 
     def close(self) -> None:
-        """Let go of the reactor: calls that wait, and later ones, are not made."""
+        """Leave the reactor. Queued calls, and later ones, are not made."""
         if self._descriptor < 0:
             return
         self._reactor.removeReader(self)

@@ -1,8 +1,8 @@
 """How a script that swallows every exception is stopped on Python 3.12 and later: by `sys.monitoring` (PEP 669).
 
-The code of the site that a pursued thread is running is made to tell of each line that it is about to run, at the line
-of an `except` too, before anything is caught by that; and of each jump, as a loop of one line has but one line event.
-In that thread, and no other, whatever is told raises ScriptStop. Code is only instrumented while a thread is pursued.
+The site's code that a monitored thread is running reports an event before each line, the line of an `except` included,
+and at each jump, because a loop of one line has only one line event. In a monitored thread, and in no other, each event
+raises ScriptStop. Code is instrumented only while a thread is monitored.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any, Final
 
 from twistedsite.scripts.messages.outcome import ScriptStop
 
-_OURS: Final = (3, 4)
-"""Numbers for a tool that no kind of tool has for itself: 0 is the debuggers', 1 coverage's, 2 the profilers'."""
+_TOOL_IDS: Final = (3, 4)
+"""Tool ids that Python reserves for nobody: 0 is for debuggers, 1 for coverage, 2 for profilers."""
 _NAME: Final = "twistedsite"
 _EVENTS: Final = ("LINE", "JUMP", "PY_START", "PY_RESUME")
-"""Nothing goes on for ever without one of these."""
+"""No code runs for ever without one of these."""
 
 
-class Pursuit:
-    """The threads of the process whose scripts are to be stopped at their next line. For any thread."""
+class StopMonitor:
+    """Stops threads of this process at their next line. For any thread."""
 
     def __init__(self) -> None:
         self._monitoring: Any = getattr(sys, "monitoring", None)
@@ -31,7 +31,7 @@ class Pursuit:
         self._tool: int | None = None
         self._threads: set[int] = set()
         self._watched: dict[int, CodeType] = {}
-        """By identity: two codes compiled from the same text are equal, and have instructions of their own."""
+        """By identity: two code objects compiled from one text are equal, but are instrumented each."""
         self._lock = threading.Lock()
 
     def begin(self, thread_id: int, codes: Iterable[CodeType]) -> bool:
@@ -49,7 +49,7 @@ class Pursuit:
         return True
 
     def end(self, thread_id: int) -> None:
-        """The thread has left its script. When none is pursued any more, all code is as it was."""
+        """Stop monitoring the thread, which has left its script. After the last one, code is no longer instrumented."""
         with self._lock:
             self._threads.discard(thread_id)
             if self._threads or self._tool is None:
@@ -62,10 +62,10 @@ class Pursuit:
             self._tool = None
 
     def _take_tool(self) -> bool:
-        for number in _OURS:
+        for number in _TOOL_IDS:
             if self._monitoring.get_tool(number) is None:
                 self._monitoring.use_tool_id(number, _NAME)
-                self._listen(number, self._told)
+                self._listen(number, self._on_event)
                 self._tool = number
                 return True
         return False
@@ -74,6 +74,6 @@ class Pursuit:
         for event in self._events:
             self._monitoring.register_callback(tool, event, callback)
 
-    def _told(self, code: CodeType, place: int, target: int = 0) -> None:
+    def _on_event(self, code: CodeType, offset: int, target: int = 0) -> None:
         if threading.get_ident() in self._threads:
             raise ScriptStop

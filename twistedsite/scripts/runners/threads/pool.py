@@ -1,12 +1,12 @@
-"""A bounded pool of daemon threads for scripts, apart from the reactor's own pool: for `deferToThreadPool`.
+"""A bounded pool of daemon threads for scripts, to be given to `deferToThreadPool`.
 
-Daemon threads, because a script that cannot be stopped must not keep the process from ending; apart, because DNS and
-files must not wait behind scripts.
+The threads are daemons, because a script that cannot be stopped must not keep the process from ending. The pool is not
+the reactor's own, because DNS and files must not wait behind scripts.
 
-What is submitted in one turn of the reactor is handed over at its end, and one thread is woken for it, the one that
-slept last; it wakes the next before it begins a script while work is left. So a burst of short scripts is read by the
-reactor and done by one warm thread in turn, instead of by as many threads as there are scripts, all struggling with
-the reactor for the interpreter lock.
+Work that is submitted in one tick of the reactor is handed over at its end. One thread is woken for it, the one that
+went idle last. While work is left, each thread wakes the next one before it begins a script. So a burst of short
+scripts is read by the reactor and done by one warm thread, instead of by as many threads as there are scripts, which
+would all compete with the reactor for the interpreter lock.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from typing import Any
 from twisted.python.failure import Failure
 
 Work = tuple[Callable[[bool, Any], None], Callable[..., Any], tuple[Any, ...]]
-"""What is to be done in a thread: who is told the result, a function, its arguments."""
+"""Work for a thread: the callback for the result, a function, its arguments."""
 
 
 class ScriptThread(threading.Thread):
-    """One thread of the pool. It ends after a script that had to be interrupted: it is never used again."""
+    """One thread of the pool. It ends after a script that had to be interrupted, and is never used again."""
 
     def __init__(self, pool: ScriptPool) -> None:
         super().__init__(name="script", daemon=True)
         self._pool = pool
         self.retired = False
         self.lost = False
-        self.stops_felt = 0
-        """How often its script has been made to stop."""
-        self.felt_at = 0.0
+        self.stops_raised = 0
+        """How often a CountedStop has been raised in it."""
+        self.raised_at = 0.0
         """When that was last, by `time.monotonic`."""
-        self.baton = threading.Lock()
-        """Always held: the thread sleeps by acquiring it, until somebody releases it."""
-        self.baton.acquire()
+        self.wake_lock = threading.Lock()
+        """Always held. The idle thread waits in `acquire` until another thread releases it."""
+        self.wake_lock.acquire()
 
     def run(self) -> None:
         woken = True
@@ -48,18 +48,18 @@ class ScriptThread(threading.Thread):
 
 
 class ScriptPool:
-    """At most `limit` threads at work, made when they are needed. A lost thread does not count: it is replaced."""
+    """At most `limit` threads, made when they are needed. A lost thread does not count: it is replaced."""
 
-    def __init__(self, limit: int, at_end_of_turn: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(self, limit: int, at_end_of_tick: Callable[[Callable[[], None]], object]) -> None:
         self.limit = limit
-        self._at_end_of_turn = at_end_of_turn
+        self._at_end_of_tick = at_end_of_tick
         self._handing_over = False
         self.lost = 0
         self._work: deque[Work] = deque()
         self._threads: set[ScriptThread] = set()
-        self._asleep: list[ScriptThread] = []
+        self._idle: list[ScriptThread] = []
         self._waking = False
-        """A thread has been woken or started and has not come for work yet."""
+        """A thread has been woken or started and has not taken work yet."""
         self._lock = threading.Lock()
 
     def callInThreadWithCallback(
@@ -72,7 +72,7 @@ class ScriptPool:
         self._work.append((on_result, function, arguments))
         if not self._handing_over:
             self._handing_over = True
-            self._at_end_of_turn(self._hand_over)
+            self._at_end_of_tick(self._hand_over)
 
     def _hand_over(self) -> None:
         self._handing_over = False
@@ -81,16 +81,16 @@ class ScriptPool:
 
     @property
     def size(self) -> int:
-        """Threads there are, the lost ones among them."""
+        """Number of threads, lost ones included."""
         return len(self._threads)
 
     @property
     def waiting(self) -> int:
-        """Calls that wait for a thread."""
+        """Number of calls that wait for a thread."""
         return len(self._work)
 
     def next_work(self, thread: ScriptThread, woken: bool) -> Work | None:
-        """Wait for work, in `thread`, which is `woken` if it has just been started; None: there will be no more."""
+        """Wait for work, in `thread`. `woken`: it has just been started. Returns None when the pool has stopped."""
         while True:
             with self._lock:
                 if woken:
@@ -101,12 +101,12 @@ class ScriptPool:
                     return work
                 if not self.limit:
                     return None
-                self._asleep.append(thread)
-            thread.baton.acquire()
+                self._idle.append(thread)
+            thread.wake_lock.acquire()
             woken = True
 
     def lose(self, thread: ScriptThread) -> None:
-        """Count `thread`, which does not come back from a script, as lost, and make room for another."""
+        """Count `thread`, which does not return from a script, as lost, and allow another one in its place."""
         with self._lock:
             if thread in self._threads and not thread.lost:
                 thread.lost = True
@@ -121,20 +121,20 @@ class ScriptPool:
             self._wake()
 
     def stop(self) -> None:
-        """Let idle threads end, and others after their script; what waits is dropped."""
+        """End idle threads now and busy ones after their script. Queued work is dropped."""
         with self._lock:
             self.limit = 0
             self._work.clear()
-            while self._asleep:
-                self._asleep.pop().baton.release()
+            while self._idle:
+                self._idle.pop().wake_lock.release()
 
     def _wake(self) -> None:
-        """Have one more thread come for work, if there is work and nobody is coming."""
+        """Wake or start one more thread, if there is work and no thread is about to take it."""
         if not self._work or self._waking:
             return
-        if self._asleep:
+        if self._idle:
             self._waking = True
-            self._asleep.pop().baton.release()
+            self._idle.pop().wake_lock.release()
         elif len(self._threads) - self.lost < self.limit:
             self._waking = True
             thread = ScriptThread(self)

@@ -1,4 +1,4 @@
-"""A script's answer on its way from its thread to the reactor's, held back while the client is slow."""
+"""Passes a script's answer from its thread to the reactor's, and makes the script wait while the client is slow."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from twistedsite.scripts.runners.threads.call_queue import CallQueue
 
 
 class ThreadResponseWriter:
-    """See `ResponseWriter`. At most `limit` bytes are under way, then the script waits.
+    """See `ResponseWriter`. At most `limit` bytes are in flight; then the script waits.
 
-    `begin`, `write`, `end` and `when_stopped` are for the script's thread, everything else for the reactor's. A script
-    that is stopped finds out before it touches the call_queue, never within: both happen under one lock.
+    `begin`, `write`, `end` and `when_stopped` are for the script's thread, everything else for the reactor's. A stopped
+    script is told so before it touches the call queue, never while it does: both happen under one lock.
     """
 
     in_worker = False
@@ -23,17 +23,17 @@ class ThreadResponseWriter:
     def __init__(self, call_queue: CallQueue, sink: ResponseSink, limit: int, clock: Callable[[], float]) -> None:
         self.stopped = False
         self.last: tuple[ResponseHead | None, bytes] = (None, b"")
-        """What `end` was given: it goes the way of the thread's result, which wakes the reactor anyway."""
+        """The arguments of `end`. They travel with the thread's result, which wakes the reactor anyway."""
         self._call_queue = call_queue
         self._sink = sink
         self._limit = limit
         self._clock = clock
-        self._under_way = 0
+        self._in_flight = 0
         self._when_stopped: Callable[[], None] | None = None
         self._lock = threading.Lock()
-        """Entered as itself, not by the condition: it is left in one step that no interrupt can divide."""
+        """Entered directly, not by the condition: so it is released in one step, which no interrupt can divide."""
         self._changed: threading.Condition | None = None
-        """Made when it is needed, under the lock: most scripts send their answer in one piece and never wait."""
+        """Made when first needed, under the lock: most scripts send their answer in one piece and never wait."""
         self._waited = 0.0
         self._waiting_since: float | None = None
 
@@ -48,7 +48,7 @@ class ThreadResponseWriter:
             with self._lock:
                 self._wait_for_room(len(piece))
                 self._check()
-                self._under_way += len(piece)
+                self._in_flight += len(piece)
                 self._call_queue.callFromThread(self._deliver, piece)
 
     def end(self, head: ResponseHead | None, body: bytes) -> None:
@@ -61,7 +61,7 @@ class ThreadResponseWriter:
             self._when_stopped = call
 
     def stop(self) -> None:
-        """Nothing is delivered from now on; the script gets ScriptStop at its next write."""
+        """Deliver nothing from now on. The script gets ScriptStop at its next write."""
         with self._lock:
             self.stopped = True
             if self._changed is not None:
@@ -71,7 +71,7 @@ class ThreadResponseWriter:
             call()
 
     def waited(self) -> float:
-        """Seconds that the script has waited for its client, up to now."""
+        """Seconds for which the script has waited for its client so far."""
         since = self._waiting_since
         return self._waited + (self._clock() - since if since is not None else 0.0)
 
@@ -90,7 +90,7 @@ class ThreadResponseWriter:
         self._waiting_since = None
 
     def _is_full_for(self, size: int) -> bool:
-        return self._under_way > 0 and self._under_way + size > self._limit
+        return self._in_flight > 0 and self._in_flight + size > self._limit
 
     def _deliver_head(self, head: ResponseHead) -> None:
         if not self.stopped:
@@ -102,12 +102,12 @@ class ThreadResponseWriter:
         self._sink.write(data)
         caught_up = self._sink.when_writable()
         if caught_up is None:
-            self._taken(len(data))
+            self._sent(len(data))
         else:
-            caught_up.addBoth(lambda _: self._taken(len(data)))
+            caught_up.addBoth(lambda _: self._sent(len(data)))
 
-    def _taken(self, size: int) -> None:
+    def _sent(self, size: int) -> None:
         with self._lock:
-            self._under_way -= size
+            self._in_flight -= size
             if self._changed is not None:
                 self._changed.notify()

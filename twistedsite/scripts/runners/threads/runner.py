@@ -1,8 +1,9 @@
-"""Trusted scripts, each in a thread of this process: quick to start, and as free as the server itself.
+"""Runs trusted scripts, each in a thread of this process: quick to start, and with all rights of the server.
 
-A job is queued, runs, and ends; its answer may be given earlier, at the deadline. `_Job.work` and the writer run in the
-script's thread, everything else on the reactor's. A job's result is the Deferred of `deferToThreadPool` itself: when it
-is cancelled, Twisted drops what the thread still returns, and the thread tells in another way that it has come back.
+A job is queued, runs, and ends. It is answered at its deadline, if it has not ended by then. `_Job.work` and the
+response writer run in the script's thread, everything else in the reactor's. A job's result is the Deferred of
+`deferToThreadPool` itself. When that is cancelled, Twisted drops what the thread still returns; the thread then reports
+its return by a call of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from twistedsite.scripts.code.cache import CodeCache
 from twistedsite.scripts.code.failures import report_stack
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.interface import Broker
-from twistedsite.scripts.exchange.log_text import Allowance, LogText
+from twistedsite.scripts.exchange.log_text import LogQuota, LogText
 from twistedsite.scripts.exchange.streams import log_to
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.messages.outcome import ExitKind, Outcome, ScriptStop
@@ -34,13 +35,11 @@ from twistedsite.scripts.runners.interface import (
     ResponseSink,
     RunnerBusyError,
     ScriptError,
-    ScriptFailedError,
-    ScriptGoneError,
-    ScriptRefusedError,
     ScriptTimeoutError,
+    script_error,
 )
 from twistedsite.scripts.runners.run import finish_script, run_script
-from twistedsite.scripts.runners.threads.interrupt import Gentle, clear_interrupt, interrupt, pursue
+from twistedsite.scripts.runners.threads.interrupt import CountedStop, clear_interrupt, interrupt, stop_at_next_line
 from twistedsite.scripts.runners.threads.pool import ScriptPool, ScriptThread
 from twistedsite.scripts.runners.threads.response_writer import ThreadResponseWriter
 from twistedsite.scripts.runners.threads.shared import IThreadReactor, SharedThreads
@@ -49,15 +48,15 @@ from twistedsite.settings.server import ThreadSettings
 _INTERRUPT_EVERY: Final = 0.02
 """Seconds between two attempts to interrupt a script."""
 _LOST_EVERY: Final = 0.5
-"""The same, of a script whose thread counts as lost: it may come back from a long sleep or call at any time."""
-_GENTLE: Final = 3
-"""Attempts, felt in the thread, that let the script's own `finally` and `with` blocks end it, before it is forced."""
+"""The same for a script whose thread counts as lost: it may return from a long sleep or call at any time."""
+_COUNTED_STOPS: Final = 3
+"""Stops raised in the thread that let the script's own `finally` and `with` blocks end it, before it is forced."""
 
 
 class ThreadRunner:
     """Runs the scripts of one site, named `site`, in a bounded pool of threads.
 
-    `shared` is what it has in common with the runners of other sites; that stays the caller's.
+    `shared` serves the runners of other sites too, and is stopped by the caller.
     """
 
     _log = Logger()
@@ -83,7 +82,7 @@ class ThreadRunner:
         self.pool = ScriptPool(threads, functools.partial(reactor.callLater, 0))
         self._jobs: set[_Job] = set()
         self._stopping: dict[_Job, float] = {}
-        """Job that is being interrupted -> when it counts as lost."""
+        """Job that is being interrupted -> reactor time at which it counts as lost."""
         self._interrupting: IDelayedCall | None = None
 
     def run(self, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> Deferred[None]:
@@ -119,7 +118,7 @@ class ThreadRunner:
         }
 
     def stop(self) -> None:
-        """Stop every script and let go of the reactor. What does not stop in time is left to its daemon thread."""
+        """Stop every script and leave the reactor. A script that does not stop in time is left to its daemon thread."""
         jobs = list(self._jobs)
         for job in jobs:
             job.result.cancel()
@@ -129,17 +128,19 @@ class ThreadRunner:
         self.pool.stop()
         for job in jobs:
             if not job.is_at_work:
-                # It was queued: no thread will come back from it.
+                # It was queued: no thread will return from it.
                 self.forget(job)
         if any(job.is_at_work for job in jobs):
-            rest = threading.Thread(target=_pursue, args=(jobs, self.settings.grace), name="script end", daemon=True)
-            rest.start()
+            stopper = threading.Thread(
+                target=_interrupt_until_done, args=(jobs, self.settings.grace), name="script end", daemon=True
+            )
+            stopper.start()
         if self._owns_shared:
             self.shared.stop()
         self.interpreters.close()
 
     def forget(self, job: _Job) -> None:
-        """The thread of `job` has come back from it."""
+        """The thread of `job` has returned."""
         self._jobs.discard(job)
         self.shared.job_ends(job)
         self._stopping.pop(job, None)
@@ -149,7 +150,7 @@ class ThreadRunner:
         self._log.info("{site}: {script}: {text}", site=self.site, script=script, text=text)
 
     def interrupt(self, job: _Job) -> None:
-        """Interrupt `job`, again and again until it ends: often until its grace is over, then now and then."""
+        """Interrupt `job` repeatedly until it ends: often until its grace is over, rarely after that."""
         self._stopping[job] = self.reactor.seconds() + self.settings.grace
         job.interrupt()
         self._interrupt_again(_INTERRUPT_EVERY)
@@ -187,14 +188,14 @@ class _Job:
         self._exchange: Exchange | None = None
         self._in_script = False
         self._left = False
-        """The thread has done with it."""
+        """The thread has finished it."""
         self._lock = threading.Lock()
-        """Guards `_in_script`: while it is held, no exception is sent into the thread."""
-        self._allowance: Allowance | None = None
+        """Guards `_in_script`. While it is held, no exception is raised in the thread from outside."""
+        self._log_quota: LogQuota | None = None
         """Made when it is needed."""
         self.lost = False
         self._verdict: ScriptError | None = None
-        """What becomes of it, where its time is up."""
+        """The error with which it ends, where its time is up."""
         self._waited = 0.0
         self._deadline = runner.deadlines.add(request.timeout, self._expired)
 
@@ -208,7 +209,7 @@ class _Job:
             return self._work()
         finally:
             log.flush()
-            # Told first, then asked; `_stop` does the reverse, so that one of the two notices.
+            # Set first, then read the other flag; `_stop` does the reverse, so that one of the two sees both.
             self._left = True
             if self._writer.stopped:
                 self.runner.call_queue.callFromThread(self.runner.forget, self)
@@ -217,7 +218,7 @@ class _Job:
         thread = threading.current_thread()
         assert isinstance(thread, ScriptThread)
         with self._lock:
-            # Told first, then asked whether to stop; `_stop` does the reverse, so that one of the two notices.
+            # Set first, then read the other flag; `_stop` does the reverse, so that one of the two sees both.
             self._thread = thread
             self._in_script = True
             if self._writer.stopped:
@@ -233,12 +234,12 @@ class _Job:
         except ScriptStop:
             self._leave_script(thread)
         if self._writer.stopped:
-            # It may have ended as if nothing had happened; but nobody gets the answer, so no session is kept either.
+            # It may have ended normally. But nobody gets the answer, so its session is not saved either.
             outcome = Outcome(ExitKind.STOPPED)
         return finish_script(exchange, outcome)
 
     def _leave_script(self, thread: ScriptThread) -> None:
-        """From now on no exception is sent into the thread; what has been sent is felt here or never."""
+        """No exception is raised in the thread from outside after this. One that is pending is raised here or never."""
         while self._in_script:
             try:
                 with self._lock:
@@ -249,17 +250,17 @@ class _Job:
             clear_interrupt()
 
     def _log_text(self, text: str) -> None:
-        if self._allowance is None:
-            self._allowance = Allowance()
-        allowed = self._allowance.take(text)
+        if self._log_quota is None:
+            self._log_quota = LogQuota()
+        allowed = self._log_quota.take(text)
         if allowed is not None:
             self.runner.call_queue.callFromThread(self.runner.log_text, "/".join(self.request.script), allowed)
 
-    # On the reactor's thread, or on any when the runner has been stopped.
+    # In the reactor's thread, or in any thread when the runner has been stopped.
 
     @property
     def is_at_work(self) -> bool:
-        """Whether its thread has begun and has not come back."""
+        """Whether its thread has begun and has not returned."""
         return self._thread is not None and not self._left
 
     def interrupt(self) -> None:
@@ -269,15 +270,15 @@ class _Job:
             if not self._in_script or thread is None or thread.ident is None:
                 return
             thread.retired = True
-            if thread.stops_felt >= _GENTLE:
-                pursue(thread.ident)
-            elif time.monotonic() >= thread.felt_at + _INTERRUPT_EVERY:
-                interrupt(thread.ident, Gentle)
+            if thread.stops_raised >= _COUNTED_STOPS:
+                stop_at_next_line(thread.ident)
+            elif time.monotonic() >= thread.raised_at + _INTERRUPT_EVERY:
+                interrupt(thread.ident, CountedStop)
 
     def lose(self) -> None:
-        """Give the thread up, for now."""
+        """Count the thread as lost, for now."""
         self.lost = True
-        # A thread that is not retired has left the script and keeps its session: that comes to an end by itself.
+        # A thread that is not retired has left the script and is saving its session: that ends by itself.
         if self._thread is None or not self._thread.retired:
             return
         self.runner.pool.lose(self._thread)
@@ -290,14 +291,16 @@ class _Job:
         )
 
     def succeeded(self, outcome: Outcome) -> None:
-        """The thread has come back in time."""
+        """The thread has returned in time."""
         self._over()
-        if (error := _error(outcome)) is not None:
+        if outcome.kind == ExitKind.STOPPED:
+            raise CancelledError
+        if (error := script_error(outcome)) is not None:
             raise error
         self._sink.end(*self._writer.last)
 
     def failed(self, failure: Failure) -> Failure:
-        """Nobody waits for the script any more, its time is up, or its thread has failed."""
+        """The client has gone, the script's time is up, or its thread has failed."""
         if not failure.check(CancelledError):
             self._over()
         elif self._verdict is None:
@@ -311,7 +314,7 @@ class _Job:
     def _expired(self) -> Then | None:
         waited = self._writer.waited()
         if waited > self._waited:
-            # The time in which the script waited for a slow client is not its own.
+            # The time for which the script waited for a slow client does not count.
             self._deadline = self.runner.deadlines.add(waited - self._waited, self._expired)
             self._waited = waited
             return None
@@ -323,7 +326,7 @@ class _Job:
             report = report_stack(frame, message, self.request.root, source=self.request.debug)
             self._verdict = ScriptTimeoutError(message, report)
         self._stop()
-        # Later, because to answer takes much longer than to stop others whose time is up too.
+        # Later, because an answer takes much longer than stopping others whose time is up too.
         return self.result.cancel
 
     def _stop(self) -> None:
@@ -335,24 +338,10 @@ class _Job:
             self.runner.interrupt(self)
 
 
-def _pursue(jobs: list[_Job], seconds: float) -> None:
-    """Interrupt `jobs` until they end or `seconds` are over: one may have been where no script is interrupted."""
+def _interrupt_until_done(jobs: list[_Job], seconds: float) -> None:
+    """Interrupt `jobs` until they end or `seconds` are over: some may be where a script cannot be interrupted."""
     until = time.monotonic() + seconds
     while (jobs := [job for job in jobs if job.is_at_work]) and time.monotonic() < until:
         for job in jobs:
             job.interrupt()
         time.sleep(_INTERRUPT_EVERY)
-
-
-def _error(outcome: Outcome) -> ScriptError | CancelledError | None:
-    match outcome.kind:
-        case ExitKind.DONE:
-            return None
-        case ExitKind.REFUSED:
-            return ScriptRefusedError(outcome.status, outcome.message, outcome.allow)
-        case ExitKind.GONE:
-            return ScriptGoneError(outcome.message)
-        case ExitKind.STOPPED:
-            return CancelledError()
-        case ExitKind.FAILED:
-            return ScriptFailedError(outcome.message, outcome.report)

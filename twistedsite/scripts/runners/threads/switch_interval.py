@@ -1,10 +1,10 @@
-"""Keeps the reactor, and short scripts, from waiting long behind scripts that compute without end.
+"""Sets Python's switch interval, so that the reactor and short scripts do not wait long for scripts that compute.
 
-A thread that computes hands the interpreter's lock on after Python's switch interval, 5 ms by default; behind twenty of
-them the reactor waits 100 ms after each of its system calls, and an answer takes dozens. So the interval is 1 ms, which
-costs nothing that can be measured, and is divided by their number while there are such scripts. It is not always
-shorter: at 0.1 ms quick scripts lose a seventh of their throughput (`hello.py`, 32 clients). A thread of its own sees
-to it, because it needs the lock only once to put things right, where the reactor would need it many times.
+A thread that computes releases the interpreter lock after the switch interval, 5 ms by default. Behind twenty of them
+the reactor waits 100 ms after each of its system calls, and an answer takes dozens of these. So the interval is 1 ms,
+which costs nothing measurable, and is divided by the number of long scripts while there are some. It is not always
+shorter: at 0.1 ms quick scripts lose a seventh of their throughput (`hello.py`, 32 clients). A thread of its own sets
+it, because that needs the lock only once, where the reactor would need it many times.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ from collections.abc import Callable, Set
 from typing import Final
 
 ROUND: Final = 0.001
-"""Seconds in which each of the long scripts should have had its turn."""
+"""Seconds in which each long script should run once."""
 SHORTEST: Final = 0.00005
-"""Seconds; below, threads do little but switch."""
+"""Seconds. Below, threads mostly switch."""
 LONG: Final = 0.02
-"""A script that is still there when we look again after so many seconds is a long one."""
+"""Seconds between two looks. A script that is seen twice is a long one."""
 
 
-class Fairness:
-    """Sets the process' switch interval by the number of long jobs among those that `at_work()` returns."""
+class SwitchInterval:
+    """Sets the switch interval of the process by the number of long jobs. `at_work()` returns all jobs."""
 
     def __init__(self, at_work: Callable[[], Set[object]]) -> None:
         self._at_work = at_work
         self._before: Final = sys.getswitchinterval()
         self._wanted = threading.Event()
         self._ended = False
-        self._thread = threading.Thread(target=self._run, name="script fairness", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="switch interval", daemon=True)
         self._thread.start()
         sys.setswitchinterval(ROUND)
 
     def job_begins(self) -> None:
-        """Look after the jobs, until there are none."""
+        """Start looking at the jobs, until there are none."""
         if not self._wanted.is_set():
             self._wanted.set()
 
     def stop(self) -> None:
-        """Leave the interval as it was."""
+        """Restore the former interval."""
         self._ended = True
         self._wanted.set()
         self._thread.join()

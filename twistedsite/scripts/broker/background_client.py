@@ -1,7 +1,7 @@
-"""Requests to other servers: to addresses that anybody could reach, unless the settings allow others too.
+"""Background requests to other servers: to public addresses only, unless the settings allow private ones too.
 
-The name is resolved here, every address that it has is judged, and the connection goes to an address that was judged:
-a name that has another address the next moment leads nowhere. Redirects are not followed.
+The host name is resolved here, each of its addresses is checked, and the connection goes to a checked address. So a
+name whose address changes in between leads nowhere else. Redirects are not followed.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from twistedsite.scripts.messages.background import BackgroundCall
 from twistedsite.settings.server import BackgroundSettings
 
 _TRIES: Final = 3
-"""Addresses of one name that are tried, one after the other."""
+"""Most addresses of one name that are tried."""
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-"""Stands for the IPv4 address in its last 32 bits (RFC 6052, 2.1)."""
+"""An address in it means the IPv4 address in its last 32 bits (RFC 6052, 2.1)."""
 
 
 class ForbiddenAddressError(Exception):
     """A name or address that background requests may not go to."""
 
 
-class Outbound:
+class BackgroundClient:
     """Sends requests to other servers."""
 
     def __init__(self, settings: BackgroundSettings, reactor: Any) -> None:
@@ -49,11 +49,11 @@ class Outbound:
         self._agent = Agent.usingEndpointFactory(reactor, _Endpoints(settings, reactor))
 
     def send(self, call: BackgroundCall) -> Deferred[None]:
-        """Send `call`; the Deferred fires when its answer has come and been forgotten, or fails."""
+        """Send `call`. The Deferred fires when its answer has been received and dropped, or fails."""
         return ensureDeferred(self._send(call))
 
     async def _send(self, call: BackgroundCall) -> None:
-        # A client for each: treq's has a cookie jar, and nothing may pass from one site to another.
+        # One client for each call: treq's has a cookie jar, and nothing may pass from one site to another.
         client = HTTPClient(self._agent)
         content = call.content
         headers = Headers({"User-Agent": ["twistedsite"]})
@@ -62,17 +62,17 @@ class Outbound:
         response: Any = await client.request(
             call.method, call.target, headers=headers, data=content, allow_redirects=False, unbuffered=True
         )
-        # The innermost: the others would uncompress what is thrown away, and a little can become a lot.
+        # The innermost response: the others would decompress a body that is dropped, possibly into a huge one.
         while (inner := getattr(response, "original", None)) is not None:
             response = inner
-        ending: Deferred[None] = Deferred(lambda _: forgetting.stop())
-        forgetting = _Forgetting(self._settings.response, ending)
-        response.deliverBody(forgetting)
+        ending: Deferred[None] = Deferred(lambda _: receiver.stop())
+        receiver = _DroppingReceiver(self._settings.response, ending)
+        response.deliverBody(receiver)
         await ending
 
 
-class _Forgetting(Protocol):
-    """Takes a response's body, up to `limit` bytes, and keeps nothing of it."""
+class _DroppingReceiver(Protocol):
+    """Receives a response's body, up to `limit` bytes, and drops it."""
 
     def __init__(self, limit: int, ending: Deferred[None]) -> None:
         self._left = limit
@@ -101,14 +101,14 @@ class _Endpoints:
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         host = uri.host.decode("ascii")
-        endpoint = _JudgedEndpoint(host.strip("[]"), uri.port, self._settings, self._reactor)
+        endpoint = _CheckedEndpoint(host.strip("[]"), uri.port, self._settings, self._reactor)
         if uri.scheme == b"https":
             return wrapClientTLS(optionsForClientTLS(host), endpoint)
         return endpoint
 
 
 @implementer(IStreamClientEndpoint)
-class _JudgedEndpoint:
+class _CheckedEndpoint:
     def __init__(self, host: str, port: int, settings: BackgroundSettings, reactor: Any) -> None:
         self._host = host
         self._port = port
@@ -119,7 +119,7 @@ class _JudgedEndpoint:
         return ensureDeferred(self._connect(factory))
 
     async def _connect(self, factory: IProtocolFactory) -> IProtocol:
-        # Else each connection has two lines in the log.
+        # Otherwise each connection is logged in two lines.
         cast(Any, factory).noisy = False
         receiver = _Addresses()
         self._reactor.nameResolver.resolveHostName(receiver, self._host, self._port)
@@ -144,7 +144,7 @@ class _JudgedEndpoint:
 
 @implementer(IResolutionReceiver)
 class _Addresses:
-    """Gathers the addresses of a name."""
+    """Collects the addresses of a name."""
 
     def __init__(self) -> None:
         self.resolved: Deferred[list[str]] = Deferred()
@@ -162,7 +162,7 @@ class _Addresses:
 
 
 def is_public(text: str) -> bool:
-    """Whether `text` is an address of one host that is reachable from anywhere (RFC 6890), and stands for no other."""
+    """Whether `text`, and the IPv4 address in it if any, is a public unicast address (RFC 6890)."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

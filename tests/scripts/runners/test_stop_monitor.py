@@ -10,7 +10,7 @@ from types import CodeType
 import pytest
 
 from twistedsite.scripts.messages.outcome import ScriptStop
-from twistedsite.scripts.runners.threads.monitoring import Pursuit
+from twistedsite.scripts.runners.threads.monitoring import StopMonitor
 
 SWALLOWER = """
 def run():
@@ -62,60 +62,60 @@ def compiled() -> CodeType:
     return compile(SWALLOWER, "swallower", "exec")
 
 
-def test_without_monitoring_it_says_that_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_sys_monitoring_it_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(sys, "monitoring", raising=False)
-    assert not Pursuit().begin(threading.get_ident(), [compiled()])
+    assert not StopMonitor().begin(threading.get_ident(), [compiled()])
 
 
 @pytest.mark.python312
-def test_the_pursued_thread_stops_and_another_one_that_runs_the_same_code_goes_on() -> None:
+def test_the_monitored_thread_stops_and_another_one_that_runs_the_same_code_goes_on() -> None:
     code = compiled()
-    pursued, other = Runner(code), Runner(code)
-    pursuit = Pursuit()
-    assert pursued.ident is not None
-    assert pursuit.begin(pursued.ident, pursued.codes())
-    assert pursued.stopped.wait(10)
+    first, other = Runner(code), Runner(code)
+    monitor = StopMonitor()
+    assert first.ident is not None
+    assert monitor.begin(first.ident, first.codes())
+    assert first.stopped.wait(10)
     assert other.beats_on()
-    pursuit.end(pursued.ident)
+    monitor.end(first.ident)
     assert other.ident is not None
-    assert pursuit.begin(other.ident, other.codes())
+    assert monitor.begin(other.ident, other.codes())
     assert other.stopped.wait(10)
-    pursuit.end(other.ident)
+    monitor.end(other.ident)
 
 
 @pytest.mark.python312
-def test_codes_that_are_equal_are_watched_each() -> None:
+def test_equal_codes_are_each_monitored() -> None:
     runners = [Runner(compiled()), Runner(compiled())]
-    pursuit = Pursuit()
+    monitor = StopMonitor()
     for runner in runners:
         assert runner.ident is not None
-        assert pursuit.begin(runner.ident, runner.codes())
+        assert monitor.begin(runner.ident, runner.codes())
     assert all(runner.stopped.wait(10) for runner in runners)
     for runner in runners:
         assert runner.ident is not None
-        pursuit.end(runner.ident)
+        monitor.end(runner.ident)
 
 
 @pytest.mark.python312
-def test_when_nobody_is_pursued_the_tool_is_given_back() -> None:
+def test_when_no_thread_is_monitored_the_tool_is_given_back() -> None:
     monitoring = getattr(sys, "monitoring")  # noqa: B009 - unknown to the type checker's Python 3.11
     runner = Runner(compiled())
-    pursuit = Pursuit()
+    monitor = StopMonitor()
     assert runner.ident is not None
-    assert pursuit.begin(runner.ident, runner.codes())
+    assert monitor.begin(runner.ident, runner.codes())
     assert [number for number in range(6) if monitoring.get_tool(number) == "twistedsite"] == [3]
     assert runner.stopped.wait(10)
-    pursuit.end(runner.ident)
+    monitor.end(runner.ident)
     assert [number for number in range(6) if monitoring.get_tool(number) == "twistedsite"] == []
 
 
 @pytest.mark.python312
-def test_where_others_have_all_tools_it_says_that_it_cannot() -> None:
+def test_where_others_use_all_tool_ids_it_cannot_begin() -> None:
     monitoring = getattr(sys, "monitoring")  # noqa: B009 - unknown to the type checker's Python 3.11
     for number in (3, 4):
         monitoring.use_tool_id(number, "another")
     try:
-        assert not Pursuit().begin(threading.get_ident(), [compiled()])
+        assert not StopMonitor().begin(threading.get_ident(), [compiled()])
     finally:
         for number in (3, 4):
             monitoring.free_tool_id(number)

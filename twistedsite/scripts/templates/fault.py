@@ -1,4 +1,4 @@
-"""A template that cannot be filled in: the error that names its file and line, for the log and the debug page."""
+"""The error of a template that cannot be rendered, with its file and line for the log and the debug page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from twistedsite.scripts.messages.request import ScriptRequest
 
 
 class TemplateFault(Exception):  # noqa: N818  # a fault of the template, reported with its line
-    """Something is wrong in a template; the last frame of `report` is its line."""
+    """A template is wrong. The last frame of `report` is the line."""
 
     def __init__(self, report: FailureReport) -> None:
         super().__init__(report.message)
@@ -17,7 +17,7 @@ class TemplateFault(Exception):  # noqa: N818  # a fault of the template, report
 
     @classmethod
     def at(cls, message: str, request: ScriptRequest, source: str, line: int) -> TemplateFault:
-        """A fault of the template of `request`, whose text is `source`, in `line` (from 1)."""
+        """A fault in `line` (from 1) of the template of `request`, whose text is `source`."""
         lines = source.split("\n")
         first = max(1, line - CONTEXT_LINES)
         around = [(n, lines[n - 1].rstrip("\r")) for n in range(first, min(len(lines), line + CONTEXT_LINES) + 1)]
@@ -26,7 +26,7 @@ class TemplateFault(Exception):  # noqa: N818  # a fault of the template, report
 
 
 def template_source(exchange: Exchange) -> str:
-    """The text of the exchange's template; raises TemplateFault where it is not UTF-8, FileNotFoundError where gone."""
+    """The text of the template of `exchange`. Raises TemplateFault where it is not UTF-8, and FileNotFoundError."""
     try:
         return exchange.read_source()
     except UnicodeDecodeError as error:
