@@ -228,6 +228,7 @@ def test_what_cannot_be_read_back_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     assert flow.budget.files.used == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_client_that_goes_away_frees_the_file(busy: bool) -> None:
     before = open_descriptors()
