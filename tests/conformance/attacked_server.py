@@ -12,7 +12,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from twistedsite.http.connection.body import ContentLimits
-from twistedsite.http.request import Request
+from twistedsite.http.request import EngineRequest
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Duration
@@ -33,7 +33,7 @@ class Page(Resource):
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the server runs
         self.file.truncate(BIG)
 
-    def render_GET(self, request: Request) -> bytes | int:
+    def render_GET(self, request: EngineRequest) -> bytes | int:
         if request.path != b"/big":
             return b"hello"
         request.setHeader(b"content-length", b"%d" % BIG)
@@ -42,7 +42,7 @@ class Page(Resource):
         sent.addErrback(lambda failure: failure.trap(ConnectionLost))
         return NOT_DONE_YET
 
-    def render_POST(self, request: Request) -> bytes:
+    def render_POST(self, request: EngineRequest) -> bytes:
         return b""
 
 

@@ -15,11 +15,11 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from twistedsite.http.connection.body import ContentLimits
-from twistedsite.http.request import Request
+from twistedsite.http.request import EngineRequest
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
-Render = Callable[[Request], bytes | int]
+Render = Callable[[EngineRequest], bytes | int]
 
 
 class Page(Resource):
@@ -73,7 +73,7 @@ def test_content_that_is_returned_has_a_length() -> None:
 
 
 def test_content_of_unknown_length_is_chunked() -> None:
-    def render(request: Request) -> int:
+    def render(request: EngineRequest) -> int:
         request.write(b"hello")
         request.write(b" world")
         request.finish()
@@ -97,7 +97,7 @@ def test_http_1_0_keeps_the_connection_when_asked_and_the_length_is_known() -> N
 
 
 def test_nothing_written_is_no_content() -> None:
-    def render(request: Request) -> int:
+    def render(request: EngineRequest) -> int:
         request.finish()
         return NOT_DONE_YET
 
@@ -108,7 +108,7 @@ def test_nothing_written_is_no_content() -> None:
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_some_statuses_have_no_content_whatever_is_written(status: int) -> None:
-    def render(request: Request) -> int:
+    def render(request: EngineRequest) -> int:
         request.setResponseCode(status)
         request.write(b"hello")
         request.finish()
@@ -127,7 +127,7 @@ def test_head_has_the_length_but_not_the_content() -> None:
 
 
 def test_head_of_a_resource_that_writes() -> None:
-    def render(request: Request) -> int:
+    def render(request: EngineRequest) -> int:
         request.setHeader(b"content-length", b"5")
         request.write(b"hello")
         request.finish()
@@ -151,7 +151,7 @@ def test_what_is_neither_bytes_nor_a_promise_is_answered_500() -> None:
 
 @pytest.mark.parametrize("value", [b"a\0b", b"\0"])
 def test_a_value_with_nul_is_refused(value: bytes) -> None:
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         request.setHeader(b"x", value)
         return b"secret"
 
@@ -161,7 +161,7 @@ def test_a_value_with_nul_is_refused(value: bytes) -> None:
 
 
 def test_a_line_break_in_a_value_adds_no_line() -> None:
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         request.setHeader(b"location", b"/a\r\nSet-Cookie: evil=1")
         return b""
 
@@ -169,7 +169,7 @@ def test_a_line_break_in_a_value_adds_no_line() -> None:
 
 
 def test_a_line_break_in_the_reason_is_refused() -> None:
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         request.setResponseCode(200, b"OK\r\nSet-Cookie: evil=1")
         return b""
 
@@ -179,7 +179,7 @@ def test_a_line_break_in_the_reason_is_refused() -> None:
 
 
 def test_a_length_that_is_no_number_is_refused() -> None:
-    def render(request: Request) -> int:
+    def render(request: EngineRequest) -> int:
         request.setHeader(b"content-length", b"5, 6")
         request.write(b"hello")
         request.finish()
@@ -189,7 +189,7 @@ def test_a_length_that_is_no_number_is_refused() -> None:
 
 
 def test_more_content_than_announced_is_cut() -> None:
-    def render(request: Request) -> int:
+    def render(request: EngineRequest) -> int:
         request.setHeader(b"content-length", b"3")
         request.write(b"hello")
         request.finish()
@@ -201,7 +201,7 @@ def test_more_content_than_announced_is_cut() -> None:
 
 
 def test_less_content_than_announced_breaks_the_connection() -> None:
-    def render(request: Request) -> int:
+    def render(request: EngineRequest) -> int:
         request.setHeader(b"content-length", b"9")
         request.write(b"hello")
         request.finish()
@@ -211,7 +211,7 @@ def test_less_content_than_announced_breaks_the_connection() -> None:
 
 
 def test_the_application_does_not_choose_the_framing() -> None:
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         request.setHeader(b"transfer-encoding", b"gzip")
         request.setHeader(b"connection", b"keep-alive")
         return b"x"
@@ -222,7 +222,7 @@ def test_the_application_does_not_choose_the_framing() -> None:
 
 
 def test_the_application_may_close_the_connection() -> None:
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         request.setHeader(b"connection", b"close")
         return b"x"
 
@@ -232,7 +232,7 @@ def test_the_application_may_close_the_connection() -> None:
 
 
 def test_the_application_names_its_own_server() -> None:
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         request.setHeader(b"server", b"mine")
         return b"x"
 
@@ -240,7 +240,7 @@ def test_the_application_names_its_own_server() -> None:
 
 
 def test_an_exception_is_answered_500_without_its_text() -> None:
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         request.setHeader(b"x-half", b"done")
         raise ZeroDivisionError("secret")
 
@@ -251,7 +251,7 @@ def test_an_exception_is_answered_500_without_its_text() -> None:
 
 
 def test_an_exception_after_the_response_began_cuts_it_off() -> None:
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         request.write(b"hello")
         raise ZeroDivisionError
 
@@ -261,7 +261,7 @@ def test_an_exception_after_the_response_began_cuts_it_off() -> None:
 
 
 def test_arguments_come_from_the_query() -> None:
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         return repr(request.args).encode()
 
     result = ask(render, target=b"/?a=1&a=2&&b=&c=%20+x;d=3&%e4=%C3%A4&e")
@@ -273,7 +273,7 @@ def test_arguments_come_from_the_query() -> None:
 def test_a_request_looks_like_twisteds_own() -> None:
     seen: list[object] = []
 
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         seen.extend([request.method, request.uri, request.path, request.clientproto, request.prepath, request.postpath])
         seen.extend([request.getHeader("x-name"), request.getCookie(b"k"), request.getRequestHostname()])
         seen.extend([request.getClientAddress().host, request.isSecure(), request.getAllHeaders()[b"host"]])
@@ -287,7 +287,7 @@ def test_a_request_looks_like_twisteds_own() -> None:
 def test_a_finished_request_tells_those_who_wait() -> None:
     told: list[object] = []
 
-    def render(request: Request) -> bytes:
+    def render(request: EngineRequest) -> bytes:
         request.notifyFinish().addBoth(told.append)
         return b""
 
@@ -298,7 +298,7 @@ def test_a_finished_request_tells_those_who_wait() -> None:
 def test_a_pull_producer_is_asked_while_there_is_room() -> None:
     @implementer(IPullProducer)
     class Numbers:
-        def __init__(self, request: Request) -> None:
+        def __init__(self, request: EngineRequest) -> None:
             self.request = request
             self.left = 3
 
@@ -312,7 +312,7 @@ def test_a_pull_producer_is_asked_while_there_is_room() -> None:
         def stopProducing(self) -> None:
             """Not reached."""
 
-    def render(request: Request) -> int:
+    def render(request: EngineRequest) -> int:
         request.registerProducer(Numbers(request), False)
         return NOT_DONE_YET
 

@@ -16,7 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from twistedsite.http.connection import sendfile
-from twistedsite.http.request import Request
+from twistedsite.http.request import EngineRequest
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Duration
 
@@ -35,7 +35,7 @@ class Whole(Resource):
         self.sending: Deferred[None] | None = None
         self.ended: Deferred[Any] = Deferred()
 
-    def render_GET(self, request: Request) -> int:
+    def render_GET(self, request: EngineRequest) -> int:
         fd = os.open(self.path, os.O_RDONLY)
         request.setHeader(b"content-length", b"%d" % self.length)
         sending = self.sending = request.send_file(fd, self.offset, self.length)

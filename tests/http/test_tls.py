@@ -18,7 +18,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.message.response import PreparedResponse
-from twistedsite.http.request import Request
+from twistedsite.http.request import EngineRequest
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
@@ -36,7 +36,7 @@ class Pages(Resource):
         super().__init__()
         self.file = file
 
-    def render(self, request: Request) -> bytes | int:
+    def render(self, request: EngineRequest) -> bytes | int:
         if request.path == b"/big":
             return BIG
         if request.path == b"/file":

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twistedsite.http.message.forms import FormError, parse_body
-from twistedsite.http.message.uploads import MEMORY, SPOOL_AT, Spool, Upload, close_all, plain_filename
+from twistedsite.http.message.uploads import MEMORY, SPOOL_AT, Upload, UploadSpool, close_all, plain_filename
 from twistedsite.settings.server import FormLimits
 
 BIG = bytes(range(256)) * (SPOOL_AT // 256) + b"end"
 
 
 def spooled(*contents: bytes) -> list[Upload]:
-    spool = Spool()
+    spool = UploadSpool()
     uploads = []
     for content in contents:
         spool.write(content)

@@ -16,7 +16,7 @@ from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
 from twistedsite.http.connection.channel import Channel
-from twistedsite.http.request import Request
+from twistedsite.http.request import EngineRequest
 from twistedsite.origins import version
 from twistedsite.resources.kinds.script import ScriptResource
 from twistedsite.testing import ServedSite, serving
@@ -56,7 +56,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     made: list[bytes] = []
     make = Channel.make_request
 
-    def make_request(self: Channel, head: Any, content: Any) -> Request:
+    def make_request(self: Channel, head: Any, content: Any) -> EngineRequest:
         request = make(self, head, content)
         made.append(request.path)
         return request

@@ -1,1 +1,1 @@
-"""Which site a request means, by its host: the registry of sites, the sites that are up, and the way to them."""
+"""From the host of a request to a site: the registry of sites, the sites that are up, and the root resource."""

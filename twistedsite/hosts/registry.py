@@ -1,4 +1,4 @@
-"""Where it stands which sites there are. `Registry` is what the server asks; here is the one of the settings file."""
+"""The registry of sites: the interface, and the implementation for the settings file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class TakenError(ValueError):
 
 
 class Registry(Protocol):
-    """The sites of a server. All is called on the reactor's thread, for each request, and does not wait: a registry
-    that is kept elsewhere answers from what it has read before."""
+    """The sites of a server. Called on the reactor's thread, for each request, so it must not wait: a registry that is
+    stored elsewhere answers from a copy."""
 
     version: int
-    """Another number after each change: what was found before may not hold any more."""
+    """A number that changes with each change of the registry."""
 
     def find(self, host: str) -> SiteSettings | None:
         """The site of `host`, a name in the spelling of `host_name`; None where there is none."""
@@ -29,11 +29,11 @@ class Registry(Protocol):
         ...
 
     def add(self, site: SiteSettings) -> None:
-        """Have `site`, in place of one of the same name. Raises TakenError where another one has a host of it."""
+        """Add `site`, or replace the one of the same name. Raises TakenError if another site has one of its hosts."""
         ...
 
     def remove(self, name: str) -> None:
-        """Have no site `name` any more; nothing happens where there is none."""
+        """Remove the site `name`, if there is one."""
         ...
 
 
@@ -75,12 +75,12 @@ class MemoryRegistry:
 
 
 def settings_registry(server: ServerSettings) -> MemoryRegistry:
-    """The sites that the settings file names, their hosts having been checked."""
+    """Return the sites of the settings file. Their hosts have been checked."""
     return MemoryRegistry(site_settings(server, name) for name in server.sites)
 
 
 def _candidates(host: str) -> Iterator[str]:
-    """What may stand for `host` in the settings, the nearest first."""
+    """Yield the patterns that match `host`, the most specific first."""
     yield host
     if not host.startswith("["):
         _, dot, above = host.partition(".")

@@ -1,4 +1,4 @@
-"""The sites of a server that are up: each is built when it is first asked for, and stopped when it is no more."""
+"""The sites of a server that are up. Each is built when first asked for, and stopped when it leaves the registry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from twistedsite.settings.hosts import host_name
 from twistedsite.settings.sites import DEFAULT_SITE, SiteSettings, default_site, nested
 
 _MOST_SPELLINGS: Final = 4096
-"""Spellings of hosts that are remembered. Clients make them up: when there are more, all are forgotten."""
+"""Spellings of hosts that are remembered. Clients can invent them: when there are more, all are forgotten."""
 
 
 class Sites:
@@ -54,7 +54,7 @@ class Sites:
 
     @property
     def sandbox(self) -> str:
-        """One line on what the kernel holds scripts to that run in processes; empty where none do."""
+        """One line on how the kernel confines scripts in processes; empty: there are none."""
         return self._shared.sandbox
 
     @property
@@ -63,7 +63,7 @@ class Sites:
         return [built for _, built in self._built.values()]
 
     def open(self) -> None:
-        """Open the sessions, and make what takes long and is needed for sure. Called as the user that serves.
+        """Open the sessions, and start what takes long. Called as the user that serves.
 
         Raises SettingsError as `open_store` and `build_on` do, and SessionError.
         """
@@ -87,7 +87,7 @@ class Sites:
             self._build(self._default)
 
     def at(self, host: bytes) -> BuiltSite | None:
-        """The site that `host`, as in a Host field and possibly empty, means; None where there is none."""
+        """Return the site of `host`, as in a Host field and possibly empty; None: there is none."""
         built = self._known(host)
         if built is None and (site := self._find(host)) is not None:
             built = self._build(site)
@@ -107,7 +107,7 @@ class Sites:
         return self._answers.find(built.context, head, tick) if built is not None else None
 
     def _known(self, host: bytes) -> BuiltSite | None:
-        """The site that `host` means, if it is up."""
+        """Return the site of `host`, if it is up."""
         if self._version != self.registry.version:
             self._follow()
         built = self._by_spelling.get(host)
@@ -122,7 +122,7 @@ class Sites:
         return self.registry.find(host_name(host.decode("latin-1"))) or self._default
 
     def stop(self) -> None:
-        """Stop all of them, and all that they share."""
+        """Stop all sites, and all that they share."""
         for built in self.up:
             built.stop()
         self._built.clear()
@@ -141,7 +141,7 @@ class Sites:
         return built
 
     def _follow(self) -> None:
-        """The registry has changed: stop what is no more, or is another one by now."""
+        """The registry has changed: stop the sites that were removed or have other settings."""
         self._version = self.registry.version
         self._by_spelling.clear()
         now = {site.name: site for site in self.known}

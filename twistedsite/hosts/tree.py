@@ -9,7 +9,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from twistedsite.hosts.sites import Sites
-from twistedsite.http.request import Request as OwnRequest
+from twistedsite.http.request import EngineRequest
 from twistedsite.resources.kinds.health import is_local, send_health_of_sites
 from twistedsite.resources.site.error import HttpProblem, send_problem
 from twistedsite.sessions.interface import SessionError
@@ -61,4 +61,4 @@ class HostTree(Resource):
 
 def _host(request: Request) -> bytes:
     """The authority of an absolute-form, or else what stands in the Host field (RFC 9112, 3.2.2)."""
-    return request.head.host if isinstance(request, OwnRequest) else request.getHeader(b"host") or b""
+    return request.head.host if isinstance(request, EngineRequest) else request.getHeader(b"host") or b""

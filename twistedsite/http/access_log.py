@@ -26,7 +26,7 @@ MOST_ENTRIES = 100_000
 
 
 class LogReactor(ThreadingReactor, Protocol):
-    """What the log needs of a reactor."""
+    """The methods of a reactor that the log needs."""
 
     def callLater(self, delay: float, callable: object) -> IDelayedCall: ...
 
@@ -59,7 +59,7 @@ class AccessLog:
         self._call: IDelayedCall | None = None
         self._writing = False
         self._handed: list[LogEntry] = []
-        """What a thread is to write; taken by whoever writes first, under the lock."""
+        """What a thread is to write. Guarded by the lock."""
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
 

@@ -35,7 +35,7 @@ class Http2Connection(H2Connection):
         self.callLater = site.reactor.callLater
 
     def close_if_idle(self) -> bool:
-        """Close where no request is under way; return whether it was so."""
+        """Close if no request is under way; return whether it was closed."""
         if self.streams:
             return False
         self.conn.close_connection()
@@ -50,7 +50,7 @@ class Http2Connection(H2Connection):
 
 
 class Http2Request(server.Request):
-    """A request of one stream; Twisted's own, once it has passed our rules."""
+    """A request of one stream: Twisted's, after it has passed our rules."""
 
     channel: Any
 
@@ -61,7 +61,7 @@ class Http2Request(server.Request):
         self._received = 0
         self._check: BodyCheck | None = None
         self._limits: ContentLimits | None = None
-        """What holds of the content, once some has come."""
+        """The limits of the content, once some has come."""
 
     def gotLength(self, length: int | None) -> None:
         """The head is complete, and announces `length` bytes of content. It is too early to answer."""

@@ -1,4 +1,4 @@
-"""The request that resources see: Twisted's own, with what is slow or unsafe replaced.
+"""The request that resources see: Twisted's, with slow and unsafe parts replaced.
 
 The channel makes one when head and content are complete. Headers, cookies and arguments are looked at only when a
 resource asks for them; the response's framing comes from `response`.
@@ -28,7 +28,7 @@ from twistedsite.http.message import response
 from twistedsite.http.message.head import RequestHead
 
 
-class Request(server.Request):
+class EngineRequest(server.Request):
     """One request and its response. See `twisted.web.iweb.IRequest`."""
 
     channel: Any
@@ -36,7 +36,7 @@ class Request(server.Request):
     sitepath: list[bytes]
     queued = False
     authenticated: str = ""
-    """The name of the user who has been let in; empty: nobody was asked. Whoever checks the password sets it."""
+    """The name of the authenticated user, set by the resource that checks the password; empty: nobody was asked."""
     _content: IO[bytes] | None
     _args: dict[bytes, list[bytes]]
     _left: int | None = None
@@ -63,7 +63,7 @@ class Request(server.Request):
         self.notifications: list[Deferred[None]] = []
 
     def __getattr__(self, name: str) -> Any:
-        """Make what is costly and seldom needed when it is first looked at."""
+        """Make attributes that are costly and seldom needed at their first use."""
         if name == "requestHeaders":
             headers = Headers()
             for field, value in self.head.headers:
@@ -125,12 +125,12 @@ class Request(server.Request):
             self.processingFailed(Failure())
 
     def locate(self) -> None:
-        """Stand at the root of the site's tree, before any segment of the path."""
+        """Start at the root of the tree: no segment of the path is consumed."""
         self.prepath = []
         self.postpath = list(self.head.segments)
 
     def render(self, resrc: Any) -> None:
-        """Let `resrc` answer, with content that it returns or by calls on this request, now or later."""
+        """Let `resrc` answer: by content that it returns, or by calls on this request, now or later."""
         try:
             body = resrc.render(self)
         except UnsupportedMethod as error:
@@ -233,7 +233,7 @@ class Request(server.Request):
         return send_file(self, fd, offset, length)
 
     def content_sent(self, count: int) -> None:
-        """Tell that `count` bytes of content went out past `write`."""
+        """Count `count` bytes of content that were sent past `write`."""
         self.sentLength += count
         if self._left is not None:
             self._left -= count
@@ -328,7 +328,7 @@ class Request(server.Request):
             headers[b"Content-Type"] = [self.defaultContentType]
 
     def _cleanup(self) -> None:
-        """The response is complete: let go of the channel, the content and those who wait."""
+        """The response is complete: release channel and content, and fire `notifyFinish`."""
         channel, self.channel = self.channel, None
         if channel is None:
             return
@@ -345,7 +345,7 @@ class Request(server.Request):
         channel.requestDone(self)
 
     def connectionLost(self, reason: Failure) -> None:
-        """There is no client any more: tell those who wait."""
+        """The client is gone: release the content, and fail `notifyFinish`."""
         channel, self.channel = self.channel, None
         self._disconnected = True
         if channel is not None and self._content is not None:

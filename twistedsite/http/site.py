@@ -17,7 +17,7 @@ from twistedsite.http.connection.body import LimitsOfHost
 from twistedsite.http.connection.channel import Channel
 from twistedsite.http.connection.engine import Engine, QuickAnswer
 from twistedsite.http.log import SiteLog
-from twistedsite.http.request import Request
+from twistedsite.http.request import EngineRequest
 from twistedsite.settings.server import HttpLimits
 
 
@@ -28,7 +28,7 @@ class Site(server.Site):
     lets lines of the access log begin with the request's host. `http2` offers HTTP/2 to clients that come by TLS.
     """
 
-    requestFactory: Any = Request
+    requestFactory: Any = EngineRequest
     displayTracebacks = False
 
     def __init__(
@@ -73,7 +73,7 @@ class Site(server.Site):
         """What is offered by ALPN."""
         return [b"http/1.1"] if self.engine.make_http2 is None else [b"h2", b"http/1.1"]
 
-    def getResourceFor(self, request: Request) -> resource.IResource:
+    def getResourceFor(self, request: EngineRequest) -> resource.IResource:
         """Find the resource at the request's path."""
         request.site = self
         request.sitepath = []

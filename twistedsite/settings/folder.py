@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from twistedsite.settings.auth import Auth, FolderAuth
+from twistedsite.settings.reserved_fields import RESERVED
 from twistedsite.settings.server import ServerSettings, check_extensions
 from twistedsite.settings.units import Duration
 from twistedsite.settings.values import OptionValue, parse_paths
@@ -37,8 +38,6 @@ DEFAULT_INDEX = (
 _FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A token (RFC 9110, 5.6.2)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_FRAMING = {"connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-"""Fields that only the server itself writes."""
 
 
 class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,7 +89,7 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             if not name or "/" in name:
                 raise ValueError(f"index: expected names of files, got {name!r}")
         for name, value in _given(self.headers, {}).items():
-            if not _FIELD_NAME.fullmatch(name) or name.lower() in _FRAMING:
+            if not _FIELD_NAME.fullmatch(name) or name.lower() in RESERVED:
                 raise ValueError(f"headers: {name!r} is no header field that a folder can set")
             if _CONTROL.search(value):
                 raise ValueError(f"headers: expected one line of text for {name}")

@@ -52,11 +52,11 @@ class ContentLimits:
         return self
 
     def check(self, fields: HeaderFields) -> BodyCheck | None:
-        """What looks at the content of the request with these header fields; None: nothing."""
+        """Return the check for a request with these header fields; None: there is none."""
         return self.check_body(fields) if self.check_body is not None else None
 
     def judge(self, fields: HeaderFields, content: bytes) -> None:
-        """Raise RequestError for `content`, which is all there, as it would have been while it arrived."""
+        """Raise RequestError for the complete `content` as the check would while it arrives."""
         self.allow(len(content))
         check = self.check(fields)
         if check is not None:
@@ -65,11 +65,11 @@ class ContentLimits:
 
 
 LimitsOfHost = Callable[[bytes], ContentLimits]
-"""Tells what holds of content that is sent to a host, with the port as in a Host field; empty: there is none."""
+"""Returns the limits of content that is sent to a host. The host may have a port, as in a Host field; empty: none."""
 
 
 class ThreadingReactor(Protocol):
-    """What is needed of a reactor to write off its thread."""
+    """The methods of a reactor that are needed to write in a thread."""
 
     def callInThread(self, callable: Callable[..., object], *args: object) -> object: ...
 
@@ -83,7 +83,7 @@ class RequestBody:
     """
 
     began = 0.0
-    """When it was begun, in the same seconds as `feed`'s."""
+    """When it began, on the clock of `feed`."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class RequestBody:
             self._write_next()
 
     def abandon(self) -> None:
-        """The request will not be served: free everything."""
+        """Free everything: the request will not be served."""
         self._abandoned = True
         self._waiting.clear()
         if not self._writing and self._file is not None:
@@ -220,7 +220,7 @@ def close_content(content: IO[bytes], reactor: ThreadingReactor) -> None:
 
 
 def checked(step: Callable[..., object], *args: object) -> None:
-    """Call a step of a check; what it raises with a status becomes a RequestError."""
+    """Call a step of a check. An exception that has a status becomes a RequestError."""
     try:
         step(*args)
     except Exception as error:

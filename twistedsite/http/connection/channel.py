@@ -1,7 +1,7 @@
 """One connection: bytes in, requests to resources in order, responses out.
 
-Requests are answered strictly one after the other; what comes meanwhile waits in a
-bounded buffer, then reading pauses, as it does while the client does not take what was written (RFC 9112, 9.3).
+Requests are answered one after the other (RFC 9112, 9.3). What comes meanwhile waits in a bounded buffer; when that is
+full, reading pauses. Reading also pauses while the client does not take what was written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from twistedsite.http.connection import transports
 from twistedsite.http.connection.body import RequestBody
-from twistedsite.http.connection.closing import HALF_CLOSED_SECONDS, ClosingProtocol, State
+from twistedsite.http.connection.closing import HALF_CLOSED_SECONDS, ClosingProtocol, ReadState
 from twistedsite.http.connection.engine import Engine
 from twistedsite.http.connection.info import InfoMixin
 from twistedsite.http.connection.interface import CurrentRequest, FullRequest
@@ -34,7 +34,7 @@ WAITING_BYTES = 16 * 1024
 
 @implementer(IHalfCloseableProtocol)
 class Channel(InfoMixin, ClosingProtocol):
-    """The server's side of one HTTP/1 connection; also what Twisted's Request calls its channel."""
+    """The server's side of one HTTP/1 connection, and the `channel` of its requests. `factory` is the Site."""
 
     def __init__(self, engine: Engine, factory: Any, peer: IAddress | None) -> None:
         super().__init__(engine.watch, engine.limits.write_idle)
@@ -42,7 +42,7 @@ class Channel(InfoMixin, ClosingProtocol):
         self.site = self.factory = factory
         self.came_from(peer)
         self.counted_for = self.peer_name
-        """The peer on whose account the connection is."""
+        """The peer whose limit of connections it counts against: the direct one, behind a proxy the proxy."""
         self.served = 0
         self._limits = engine.limits
         self._log = engine.log
@@ -51,7 +51,7 @@ class Channel(InfoMixin, ClosingProtocol):
         self._working = False
         self._tick = 0
         self._postponed = False
-        """Complete requests may be in the buffer although none is being answered."""
+        """The buffer may hold complete requests although none is being answered."""
         self._persistent = True
         self._given_before = 0
         self._request: CurrentRequest | None = None
@@ -69,34 +69,34 @@ class Channel(InfoMixin, ClosingProtocol):
         self._watch.add(self)
         self.deadline = self._watch.now + self._limits.keep_alive
         if self.socket is None:
-            self._state = State.NEGOTIATING
+            self._state = ReadState.NEGOTIATING
 
     def dataReceived(self, data: bytes) -> None:
         state = self._state
-        if state is State.HEAD and not self._buffer and not self._full:
+        if state is ReadState.HEAD and not self._buffer and not self._full:
             head = self._memo.get(data)
             if head is not None:
                 self._serve_alone(head)
                 return
-        if state is State.UPGRADED:
+        if state is ReadState.UPGRADED:
             if self._upgraded is not None:
                 self._upgraded.dataReceived(data)
-        elif state is State.CLOSING:
+        elif state is ReadState.CLOSING:
             self.discard(data)
-        elif state is State.NEGOTIATING:
+        elif state is ReadState.NEGOTIATING:
             self._negotiated(data)
         else:
-            if state is State.HEAD and not self._buffer:
+            if state is ReadState.HEAD and not self._buffer:
                 self.deadline = self._watch.now + self._limits.header_deadline
             self._buffer += data
             self._work()
 
     def readConnectionLost(self) -> None:
-        """The client has ended its side: it is gone, or still wants the response (RFC 9112, 9.6)."""
+        """The client has ended its side. It is gone, or it awaits the response (RFC 9112, 9.6)."""
         self._read_ended = True
-        if self._state is State.UPGRADED:
+        if self._state is ReadState.UPGRADED:
             self.transport.loseConnection()
-        elif self._state is State.BUSY:
+        elif self._state is ReadState.BUSY:
             if self._request is not None:
                 self._expect_to_be_gone(self._request)
         elif not self._postponed:
@@ -110,7 +110,7 @@ class Channel(InfoMixin, ClosingProtocol):
         if self._body is not None:
             self._body.abandon()
             self._body = None
-        self._state = State.CLOSING
+        self._state = ReadState.CLOSING
         if request is not None:
             status = request.code if request.startedWriting else 499 if upgraded is None else 101
             self._log.response(self.peer_name, request.head, status, request.sentLength, request.authenticated)
@@ -124,8 +124,8 @@ class Channel(InfoMixin, ClosingProtocol):
     # Reading
 
     def _negotiated(self, data: bytes) -> None:
-        """The first bytes: by now the layers below (TLS, PROXY protocol) know who speaks, and which protocol."""
-        self._state = State.HEAD
+        """The first bytes have come, so TLS and PROXY protocol below know the peer and the protocol."""
+        self._state = ReadState.HEAD
         self.came_from(self.transport.getPeer())
         make_http2 = self.engine.make_http2
         if make_http2 is not None and getattr(self.transport, "negotiatedProtocol", None) == b"h2":
@@ -148,7 +148,7 @@ class Channel(InfoMixin, ClosingProtocol):
             self.uncork()
 
     def _work(self) -> None:
-        """Go through what has arrived until it is used up or a response is awaited."""
+        """Serve what has arrived until the buffer is empty or a response is awaited."""
         if self._working:
             return
         self._working = True
@@ -157,11 +157,11 @@ class Channel(InfoMixin, ClosingProtocol):
         turns = self._limits.pipelined
         try:
             while self._buffer and not self._full:
-                if self._state is State.HEAD and turns:
+                if self._state is ReadState.HEAD and turns:
                     if not self._read_head():
                         break
                     turns -= 1
-                elif self._state is State.BODY:
+                elif self._state is ReadState.BODY:
                     self._read_body()
                 else:
                     break
@@ -170,10 +170,10 @@ class Channel(InfoMixin, ClosingProtocol):
         finally:
             self._working = False
             self.uncork()
-        self._postponed = self._state is State.HEAD and bool(self._buffer) and (self._full or not turns)
+        self._postponed = self._state is ReadState.HEAD and bool(self._buffer) and (self._full or not turns)
         if self._postponed and not self._full:
             self.engine.reactor.callLater(0, self._work)
-        elif self._read_ended and self._state is State.HEAD and not self._postponed:
+        elif self._read_ended and self._state is ReadState.HEAD and not self._postponed:
             self.loseConnection()
         self.regulate()
 
@@ -218,7 +218,7 @@ class Channel(InfoMixin, ClosingProtocol):
             head, limits.max_body, self._limits, check, self.engine.reactor, self.regulate, self._disk_failed
         )
         body.began = self._watch.now
-        self._state = State.BODY
+        self._state = ReadState.BODY
         self.deadline = self._watch.now + self._limits.body_idle
         if head.expect and head.version == b"HTTP/1.1" and not self._buffer:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -233,7 +233,7 @@ class Channel(InfoMixin, ClosingProtocol):
             self.deadline = self._watch.now + self._limits.body_idle
             return
         self._buffer = rest
-        self._state = State.BUSY
+        self._state = ReadState.BUSY
         self.deadline = NEVER
         body.finish(self._dispatch)
 
@@ -243,7 +243,7 @@ class Channel(InfoMixin, ClosingProtocol):
 
     def output_changed(self) -> None:
         """The client has begun or ceased to take what is written."""
-        if self._buffer and not self._full and self._state in (State.HEAD, State.BODY):
+        if self._buffer and not self._full and self._state in (ReadState.HEAD, ReadState.BODY):
             self._work()
         self.regulate()
 
@@ -254,17 +254,17 @@ class Channel(InfoMixin, ClosingProtocol):
 
     def regulate(self) -> None:
         """Pause or resume reading, according to what can be taken."""
-        if self._state is State.BUSY:
+        if self._state is ReadState.BUSY:
             waiting = len(self._buffer)
             wanted = waiting <= WAITING_BYTES and self._buffer.count(b"\r\n\r\n") <= self._limits.pipelined
-        elif self._state is State.BODY:
+        elif self._state is ReadState.BODY:
             wanted = not self._full and not (self._body is not None and self._body.full)
         else:
-            wanted = not self._full or self._state is not State.HEAD
+            wanted = not self._full or self._state is not ReadState.HEAD
         if wanted == self._reading or self._read_ended:
             return
         self._reading = wanted
-        if self._state is State.BODY:
+        if self._state is ReadState.BODY:
             self.deadline = self._watch.now + self._limits.body_idle if wanted else NEVER
         if wanted:
             self.transport.resumeProducing()
@@ -280,7 +280,7 @@ class Channel(InfoMixin, ClosingProtocol):
         self.make_request(head, content).process()
 
     def _await_answer(self, head: RequestHead) -> None:
-        self._state = State.BUSY
+        self._state = ReadState.BUSY
         self.deadline = self._watch.now + self._limits.handler_time
         self._request_head = head
 
@@ -292,9 +292,9 @@ class Channel(InfoMixin, ClosingProtocol):
         return request
 
     def answer_pending(self, head: RequestHead, response: PreparedResponse) -> None:
-        """Answer what was given to somebody as a `PendingResponse`."""
+        """Send the answer to a `PendingResponse`."""
         self._request = None
-        if self._state is State.BUSY:
+        if self._state is ReadState.BUSY:
             self._answer_prepared(head, response)
             self._go_on()
 
@@ -311,7 +311,7 @@ class Channel(InfoMixin, ClosingProtocol):
         return self._persistent and not self.engine.connections.draining and not (self._read_ended and not self._buffer)
 
     def persist(self, head: RequestHead, persistent: bool) -> bytes:
-        """Settle whether the connection stays open after the response; return the Connection field's line, if any."""
+        """Decide whether the connection stays open after the response; return the Connection line, if any."""
         self._persistent = persistent
         if not persistent:
             return response.CLOSE
@@ -320,7 +320,7 @@ class Channel(InfoMixin, ClosingProtocol):
     def requestDone(self, request: CurrentRequest) -> None:
         """`request` has been answered."""
         self._request = None
-        if self._state is State.BUSY:
+        if self._state is ReadState.BUSY:
             self._next_request(self.may_persist)
             self._go_on()
 
@@ -337,7 +337,7 @@ class Channel(InfoMixin, ClosingProtocol):
             else:
                 self.loseConnection()
             return
-        self._state = State.HEAD
+        self._state = ReadState.HEAD
         self._request_head = None
         limits = self._limits
         self.deadline = self._watch.now + (limits.header_deadline if self._buffer else limits.keep_alive)
@@ -353,7 +353,7 @@ class Channel(InfoMixin, ClosingProtocol):
         self.linger()
 
     def _expect_to_be_gone(self, request: CurrentRequest) -> None:
-        """Look again whether the client, which has ended its side, is still there to take the response."""
+        """Set a deadline by which a client that has ended its side must have taken some of the response."""
         self._given_before = self.given
         wait = self._limits.write_idle if request.startedWriting else HALF_CLOSED_SECONDS
         self.deadline = min(self.deadline, self._watch.now + wait)
@@ -361,18 +361,18 @@ class Channel(InfoMixin, ClosingProtocol):
     # Deadlines, and other protocols
 
     def deadline_passed(self, now: float) -> None:
-        """Something took too long: end it as fits the state."""
+        """Something took too long: end it as the state requires."""
         self.deadline = NEVER
-        if self._state is State.CLOSING:
+        if self._state is ReadState.CLOSING:
             self.closing_overdue(now)
-        elif self._state in (State.HEAD, State.NEGOTIATING):
+        elif self._state in (ReadState.HEAD, ReadState.NEGOTIATING):
             if self._buffer:
                 self._refuse(RequestError(408, "The request did not come in time"), None)
             else:
                 self.loseConnection()
-        elif self._state is State.BODY:
+        elif self._state is ReadState.BODY:
             self._refuse(RequestError(408, "The content did not come in time"), self._request_head)
-        elif self._state is State.BUSY and self._request is not None:
+        elif self._state is ReadState.BUSY and self._request is not None:
             self._request_overdue(self._request)
 
     def _request_overdue(self, request: CurrentRequest) -> None:

@@ -1,7 +1,7 @@
-"""Many sockets behind one reader of the reactor: those that are ready are read in one tight loop.
+"""One reader of the reactor for many sockets: those that are ready are read in one loop.
 
-Twisted spends more on telling a transport that its socket is readable than a prepared response costs. Here the sockets
-of plain connections wait in an epoll object of their own, which is all that the reactor watches. Everything else about
+Twisted's own notification of a readable transport costs more than a prepared response. Here the sockets of plain
+connections are in an epoll object of their own, which the reactor watches. Everything else about
 a connection (writing, closing, errors, back-pressure) stays with its transport.
 """
 
@@ -29,7 +29,7 @@ class EpollReader(FileDescriptor):
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
         self.tick = 0
-        """While data is handed out: a number for the moment at which its sockets were found ready. Else 0."""
+        """While sockets are read: the number of the round; all were ready before the first was read. Else 0."""
         self._epoll: select.epoll | None = None
         self._reading: dict[int, Any] = {}
 
@@ -61,7 +61,7 @@ class EpollReader(FileDescriptor):
             self.tick = 0
 
     def connectionLost(self, reason: Failure) -> None:
-        """The reactor disconnects all that it knows: so do we."""
+        """The reactor disconnects all its readers: disconnect all transports."""
         for transport in list(self._reading.values()):
             transport.connectionLost(reason)
 

@@ -1,4 +1,4 @@
-"""The addresses of a connection. Resources get them through `Request` or `PendingResponse`."""
+"""The addresses of a connection. Resources get them through `EngineRequest` or `PendingResponse`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from twistedsite.http.message.head import printable
 
 
 class ConnectionInfo(NamedTuple):
-    """Both ends, for scripts. Hosts are empty, ports 0 where there are none, as on a UNIX socket."""
+    """The addresses and the scheme, for scripts. On a UNIX socket hosts are empty and ports 0."""
 
     client: str
     client_port: int
@@ -20,7 +20,7 @@ class ConnectionInfo(NamedTuple):
 
 
 def connection_info(client: object, server: object, *, secure: bool) -> ConnectionInfo:
-    """Both ends in words, of two addresses of Twisted's."""
+    """Return the info of two addresses of Twisted's."""
     return ConnectionInfo(
         getattr(client, "host", None) or "",
         getattr(client, "port", 0),
@@ -31,13 +31,13 @@ def connection_info(client: object, server: object, *, secure: bool) -> Connecti
 
 
 class InfoMixin:
-    """What a channel tells of its connection's ends."""
+    """The part of a channel that knows its addresses."""
 
     transport: Any
     _info: ConnectionInfo | None = None
 
     def came_from(self, peer: IAddress | None) -> None:
-        """The other end is `peer`."""
+        """Note that the client is at `peer`."""
         self.peer = peer
         self.peer_name = printable(getattr(peer, "host", "-").encode())
         self._info = None
@@ -53,7 +53,7 @@ class InfoMixin:
 
     @property
     def info(self) -> ConnectionInfo:
-        """Both ends in words; asked of the system once, since they stay the same as long as the connection."""
+        """The info of this connection. The system is asked once, since it does not change."""
         if self._info is None:
             self._info = connection_info(self.peer, self.getHost(), secure=self.isSecure())
         return self._info

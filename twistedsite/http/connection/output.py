@@ -1,7 +1,7 @@
-"""The sending half of a connection: bytes to the client at once where possible, with back-pressure where not.
+"""The sending half of a connection: bytes go to the client at once where possible, else there is back-pressure.
 
-The channel builds on it. It is the transport's producer; a request's producer is paused through it. While requests are
-worked through, what they write is corked, so that a response, or several small ones, leave in one system call.
+The channel inherits it. It is the producer of the transport, and pauses the producer of the request. While the channel
+serves requests its output is corked, so that a response, or several small ones, leave in one system call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ JOINED_BYTES = 64 * 1024
 
 @implementer(IPushProducer)
 class OutgoingProtocol(Protocol):
-    """What a channel does to send. `write_idle`: seconds after which a client that takes nothing is cut off."""
+    """The sending part of a channel. `write_idle`: seconds after which a client that takes nothing is cut off."""
 
     transport: Any
 
@@ -44,12 +44,12 @@ class OutgoingProtocol(Protocol):
         self._producer: IPushProducer | _PullToPush | None = None
 
     def begin_output(self) -> None:
-        """The connection is there."""
+        """The connection is made."""
         self.socket = transports.plain_socket(self.transport)
         self._register(True)
 
     def end_output(self) -> None:
-        """Nothing may be sent any more."""
+        """Send nothing any more."""
         self.socket = None
         self._corked = None
         self._producer = None
@@ -67,7 +67,7 @@ class OutgoingProtocol(Protocol):
         raise NotImplementedError
 
     def write(self, data: bytes) -> None:
-        """Send `data`; while requests are being worked through it is corked first."""
+        """Send `data`, or hold it back while the output is corked."""
         if self._corked is None:
             self._send(data)
             return
@@ -99,7 +99,7 @@ class OutgoingProtocol(Protocol):
             self._send(corked[-1])
 
     def _send(self, data: bytes) -> None:
-        """Send at once where nothing waits; Twisted's transport would first go round the reactor's loop."""
+        """Send at once where nothing waits. Twisted's transport would wait for the next turn of the reactor."""
         transport = self.transport
         self.given += len(data)
         if self.socket is not None and not transport._tempDataBuffer and not transport.dataBuffer:
@@ -121,15 +121,15 @@ class OutgoingProtocol(Protocol):
         return transports.pending(self.transport)
 
     def when_writable(self) -> None:
-        """Have the transport's producer asked for more when the socket takes more."""
+        """Let the transport ask its producer for more when the socket takes more."""
         self.transport.startWriting()
 
     def sent_past_transport(self, count: int) -> None:
-        """Tell that `count` bytes went to the socket directly."""
+        """Count `count` bytes that went to the socket directly."""
         self.given += count
 
     def lend_transport(self, producer: IPullProducer) -> None:
-        """Make `producer` the transport's own, until `take_transport_back`."""
+        """Register `producer` with the transport until `take_transport_back`."""
         self.uncork()
         self._lent = True
         self._watch.writers.add(self)
@@ -138,14 +138,14 @@ class OutgoingProtocol(Protocol):
         self.transport.registerProducer(producer, False)
 
     def take_transport_back(self) -> None:
-        """End the loan."""
+        """Unregister the producer of `lend_transport`."""
         if self._lent:
             self._lent = False
             self.transport.unregisterProducer()
             self._register(True)
 
     def release_transport(self) -> None:
-        """Hear no more from the transport: it is closed when all is sent, or another's."""
+        """Unregister from the transport: it is about to close, or has another owner."""
         self._register(False)
 
     def _register(self, wanted: bool) -> None:
@@ -184,7 +184,7 @@ class OutgoingProtocol(Protocol):
             pull.startStreaming()
 
     def unregisterProducer(self) -> None:
-        """Forget the request's producer."""
+        """Unregister the producer of the request."""
         producer, self._producer = self._producer, None
         if isinstance(producer, _PullToPush):
             producer.stopStreaming()

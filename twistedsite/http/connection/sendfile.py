@@ -1,4 +1,4 @@
-"""Files to sockets: by sendfile where the bytes go out unchanged, else read in a thread, piece by piece.
+"""Sends files: by sendfile where the bytes go out unchanged, else by pieces that are read in a thread.
 
 Both are driven by the client's readiness to take more: a slow reader holds a file descriptor, never a thread.
 """
@@ -26,7 +26,7 @@ class ShortFileError(Exception):
 
 
 def send_file(request: FileRequest, fd: int, offset: int, length: int) -> Deferred[None]:
-    """See `Request.send_file`."""
+    """See `EngineRequest.send_file`."""
     if not request.startedWriting:
         request.write(b"")
     channel = request.channel
@@ -41,7 +41,7 @@ def send_file(request: FileRequest, fd: int, offset: int, length: int) -> Deferr
 
 @implementer(IPullProducer)
 class _Sender:
-    """The transport's producer while a file goes out; asked for more whenever the socket takes more."""
+    """The transport's producer while a file is sent. The transport asks for more when the socket takes more."""
 
     def __init__(self, request: FileRequest, channel: Connection, fd: int, offset: int, length: int) -> None:
         self.done: Deferred[None] = Deferred(lambda _: self._cut_off())

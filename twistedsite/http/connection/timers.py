@@ -1,8 +1,7 @@
-"""One coarse timer for all connections of a site, and the time as it last saw it.
+"""One coarse timer for all connections of a site.
 
-A connection says by its attribute `deadline` when it wants to be looked at; setting that costs nothing, where a timer
-for each request would cost as much as parsing it. Deadlines are met within an interval, which is enough for clients
-that are slow on purpose.
+A connection sets its attribute `deadline`, which costs nothing; a timer for each request would cost as much as parsing
+it. A deadline is met within `INTERVAL`, which is enough for slow clients.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 INTERVAL = 0.5
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 NEVER = float("inf")
 
 
@@ -23,14 +22,14 @@ class Watched(Protocol):
     deadline: float
 
     def deadline_passed(self, now: float) -> None:
-        """Called at the first look at or after `deadline`."""
+        """Called at the first check at or after `deadline`."""
 
     def check_progress(self, now: float) -> bool:
-        """Called at each look while bytes wait for the client; returns whether some still do."""
+        """Called at each check while bytes wait for the client; returns whether some still do."""
 
 
 class Watch:
-    """Looks at the site's connections while there are any."""
+    """Checks the connections of a site while there are any."""
 
     def __init__(self, reactor: IReactorTime) -> None:
         self._reactor = reactor
@@ -39,17 +38,17 @@ class Watch:
         self.writers: set[Watched] = set()
         """Connections with bytes that the client has not taken."""
         self.now = 0.0
-        """Seconds, as the reactor counts them, at the last look."""
+        """The time of the last check, in seconds of the reactor's clock."""
         self.date = b""
-        """The Date field's line (RFC 9110, 6.6.1)."""
+        """The line of Date (RFC 9110, 6.6.1)."""
         self._refresh()
 
     def add(self, connection: Watched) -> None:
-        """Look after `connection` from now on."""
+        """Check `connection` from now on."""
         self.connections.add(connection)
         if self._call is None:
             self._refresh()
-            self._call = self._reactor.callLater(INTERVAL, self._look)
+            self._call = self._reactor.callLater(INTERVAL, self._check)
 
     def remove(self, connection: Watched) -> None:
         """Forget `connection`."""
@@ -57,7 +56,7 @@ class Watch:
         self.writers.discard(connection)
 
     def stop(self) -> None:
-        """Look no more, until a connection is added."""
+        """Stop the timer until a connection is added."""
         if self._call is not None:
             self._call.cancel()
             self._call = None
@@ -66,7 +65,7 @@ class Watch:
         self.now = self._reactor.seconds()
         self.date = b"Date: %b\r\n" % formatdate(self.now, usegmt=True).encode("ascii")
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._call = None
         self._refresh()
         now = self.now
@@ -76,4 +75,4 @@ class Watch:
             if not writer.check_progress(now):
                 self.writers.discard(writer)
         if self.connections and self._call is None:
-            self._call = self._reactor.callLater(INTERVAL, self._look)
+            self._call = self._reactor.callLater(INTERVAL, self._check)

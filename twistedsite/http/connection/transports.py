@@ -1,4 +1,4 @@
-"""What Twisted's transports do not tell in public: the socket below, and how much still waits to be sent.
+"""What Twisted's transports do not offer in public: the socket below, and how much still waits to be sent.
 
 Each function has an answer for every transport; only a plain TCP or UNIX stream gets the fast paths.
 """

@@ -20,7 +20,7 @@ from multipart import (
     parse_options_header,
 )
 
-from twistedsite.http.message.uploads import Spool, Upload, close_all
+from twistedsite.http.message.uploads import Upload, UploadSpool, close_all
 
 __all__ = [
     "Form",
@@ -121,7 +121,7 @@ def parse_query(query: str, limit: int) -> list[tuple[str, str]]:
 
 
 def body_check(content_type: str, limits: Limits) -> MultipartCheck | UrlencodedCheck | None:
-    """What judges a body of this Content-Type while it arrives; None: not a form.
+    """Return the check of a body of this Content-Type while it arrives; None: not a form.
 
     Raises FormError 400 where multipart has no usable boundary.
     """
@@ -252,13 +252,13 @@ class MultipartCheck:
 
 
 class _MultipartReader(MultipartCheck):
-    """The same judgement, keeping fields and files."""
+    """The same check, which keeps fields and files."""
 
     def __init__(self, boundary: str, limits: Limits) -> None:
         super().__init__(boundary, limits)
         self.fields: list[tuple[str, str]] = []
         self.uploads: list[Upload] = []
-        self.spool = Spool()
+        self.spool = UploadSpool()
         self._part = MultipartSegment([])
         self._value = bytearray()
 

@@ -53,7 +53,7 @@ class LengthFraming:
         return data[left:]
 
 
-class _Part(enum.Enum):
+class _ChunkPart(enum.Enum):
     SIZE = enum.auto()
     DATA = enum.auto()
     DATA_END = enum.auto()
@@ -65,7 +65,7 @@ class ChunkedFraming:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._part = _Part.SIZE
+        self._part = _ChunkPart.SIZE
         self._held = b""
         self._left = 0
         self._extensions = 0
@@ -77,13 +77,13 @@ class ChunkedFraming:
         self._held = b""
         at = 0
         while at < len(data):
-            if self._part is _Part.DATA:
+            if self._part is _ChunkPart.DATA:
                 piece = data[at : at + self._left]
                 at += len(piece)
                 self._left -= len(piece)
                 self._sink(piece)
                 if not self._left:
-                    self._part = _Part.DATA_END
+                    self._part = _ChunkPart.DATA_END
                 continue
             end = _line_end(data, at)
             if end < 0:
@@ -98,10 +98,10 @@ class ChunkedFraming:
 
     def _line(self, line: bytes) -> bool:
         """Take one line without its CR LF; return whether it was the last of the message."""
-        if self._part is _Part.SIZE:
+        if self._part is _ChunkPart.SIZE:
             self._size(line)
-        elif self._part is _Part.DATA_END:
-            self._part = _Part.SIZE
+        elif self._part is _ChunkPart.DATA_END:
+            self._part = _ChunkPart.SIZE
         elif not line:
             return True
         else:
@@ -118,15 +118,15 @@ class ChunkedFraming:
         if self._extensions > EXTENSIONS:
             raise RequestError(400, "The chunk extensions are too long")
         self._left = int(match[1], 16)
-        self._part = _Part.DATA if self._left else _Part.TRAILER
+        self._part = _ChunkPart.DATA if self._left else _ChunkPart.TRAILER
 
     def _check_length(self, length: int) -> None:
         """Refuse a line, complete or not, of at least `length` bytes where it is too long for its place."""
-        if self._part is _Part.TRAILER and self._trailers + length > TRAILERS:
+        if self._part is _ChunkPart.TRAILER and self._trailers + length > TRAILERS:
             raise RequestError(400, "The trailer section is too long")
-        if self._part is _Part.SIZE and length > CHUNK_LINE:
+        if self._part is _ChunkPart.SIZE and length > CHUNK_LINE:
             raise RequestError(400, "A chunk size is not valid")
-        if self._part is _Part.DATA_END and length > 0:
+        if self._part is _ChunkPart.DATA_END and length > 0:
             raise RequestError(400, "A chunk is longer than its size")
 
 

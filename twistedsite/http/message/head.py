@@ -1,7 +1,7 @@
-"""A request's head as plain data, and the strict rules of RFC 9110 and 9112 that it has passed.
+"""The head of a request as plain data, and the rules of RFC 9110 and 9112 that it must pass.
 
 The parser makes heads, the channel and the request read them. A head depends on its bytes alone: nothing of a
-connection or a visitor enters it, so one object may serve many requests.
+connection or a client enters it, so one object may serve many requests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bytes to heads: where a head ends, and what llhttp (httptools) and our stricter rules make of it.
+"""Bytes to heads: finds the end of a head, and parses it by llhttp (httptools) and stricter rules of our own.
 
 llhttp splits the fields; what it forgives (single LF, white space, versions, methods) is refused here first, on the
 raw bytes. Both must agree before a request exists.
@@ -102,7 +102,7 @@ class HeadParser:
 
 
 class HeadReader:
-    """Takes heads off the bytes of one connection."""
+    """Takes heads from the bytes of one connection."""
 
     def __init__(self, parser: HeadParser) -> None:
         self._parser = parser

@@ -1,4 +1,4 @@
-"""Responses as bytes: heads that no value can break out of, prepared responses, and refusals.
+"""Responses as bytes: heads in which no value can add a line, prepared responses, and refusals.
 
 How content is framed is decided here and nowhere else: an application's Content-Length is kept when it is a number,
 its Transfer-Encoding never (RFC 9112, 6).
@@ -15,6 +15,7 @@ from twisted.web.http import RESPONSES
 from twisted.web.http_headers import Headers
 
 from twistedsite.http.message.head import RequestError
+from twistedsite.settings.reserved_fields import FRAMING
 
 CRLF = b"\r\n"
 CLOSE = b"Connection: close\r\n"
@@ -24,7 +25,7 @@ SERVER = b"Server: twistedsite\r\n"
 
 _STATUS_LINES = {status.value: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 _USUAL_LINES = {(code, RESPONSES.get(code)): line for code, line in _STATUS_LINES.items()}
-_OURS = frozenset((b"Connection", b"Content-Length", b"Transfer-Encoding"))
+_FRAMING = frozenset(name.title().encode() for name in FRAMING)
 
 
 class PreparedResponse(msgspec.Struct, frozen=True):
@@ -37,12 +38,12 @@ class PreparedResponse(msgspec.Struct, frozen=True):
 
 
 class ResponseError(Exception):
-    """A response head that would break its framing: a line break or NUL in a value, or a length that is none."""
+    """A head that cannot be sent: a line break or NUL in a value, or a Content-Length that is not a number."""
 
 
 @lru_cache(1024)
 def canonical_name(name: bytes) -> bytes:
-    """Return a field's name in the spelling that Twisted's headers are kept under: `Content-Type`, `ETag`."""
+    """Return a field's name in the spelling of Twisted's `Headers`: `Content-Type`, `ETag`."""
     return next(spelled for spelled, _ in Headers({name: [b""]}).getAllRawHeaders())
 
 
@@ -57,7 +58,7 @@ def status_line(status: int, reason: bytes) -> bytes:
 
 
 def usual_status_line(status: int) -> bytes:
-    """Return the status line with the usual phrase of `status`, as a Request has it that was given none."""
+    """Return the status line with the usual phrase of `status`, as Twisted's Request writes it."""
     return status_line(status, RESPONSES.get(status, b"Unknown Status"))
 
 
@@ -76,7 +77,7 @@ def head_bytes(start: bytes, headers: Mapping[bytes, Sequence[bytes]], date: byt
     """
     lines = [start]
     lines += [
-        b"%b: %b\r\n" % (name, value) for name, values in headers.items() if name not in _OURS for value in values
+        b"%b: %b\r\n" % (name, value) for name, values in headers.items() if name not in _FRAMING for value in values
     ]
     head = b"".join(lines)
     # Twisted's Headers fold line breaks, but not NUL, and the reason phrase passes unseen.
@@ -88,7 +89,7 @@ def head_bytes(start: bytes, headers: Mapping[bytes, Sequence[bytes]], date: byt
 
 
 def prepared_head(status: int, reason: bytes, fields: Iterable[tuple[bytes, Sequence[bytes]]]) -> bytes:
-    """Return the head of a PreparedResponse, of the names and values that a response had which was sent."""
+    """Return the head of a PreparedResponse with these fields, names and values."""
     lines = [(name, b"%b: %b\r\n" % (name, value)) for name, values in fields for value in values]
     server = b"" if any(name.lower() == b"server" for name, _ in lines) else SERVER
     return b"".join((status_line(status, reason), *(line for _, line in lines), server))

@@ -38,14 +38,14 @@ class Upload:
         self.filename = plain_filename(filename)
         """The last segment of the name that the client gave; may be empty, and is not to be trusted."""
         self.content_type = content_type
-        """What the client said that it is."""
+        """The media type that the client gave."""
         self.size = size
         """Length in bytes."""
         self.file = file
 
     @property
     def value(self) -> bytes:
-        """The whole content; mind `size`."""
+        """Return the whole content, `size` bytes."""
         position = self.file.tell()
         self.file.seek(0)
         content = self.file.read()
@@ -60,7 +60,7 @@ class Upload:
         self.file.seek(0)
 
     def close(self) -> None:
-        """Give back memory and disk; twice is once."""
+        """Free memory and disk. A second call does nothing."""
         self.file.close()
 
     def __repr__(self) -> str:
@@ -79,7 +79,7 @@ def plain_filename(filename: str) -> str:
     return "" if last in (".", "..") else last
 
 
-class Spool:
+class UploadSpool:
     """Takes the files of one form, one after the other: `write` the pieces of one, `take` it, go on with the next.
 
     One temporary file for all, because a form of a thousand files must not cost a thousand descriptors.
@@ -130,7 +130,7 @@ class Spool:
             return self._disk.read(size)
 
     def close(self) -> None:
-        """No further files: the temporary file goes with the last one of those taken."""
+        """Take no further files. The temporary file is closed with the last file that was taken."""
         with self._lock:
             self._users -= 1
             if not self._users and self._disk is not None:
@@ -141,7 +141,7 @@ class Spool:
 class _Slice(io.RawIOBase):
     """One file's part of the spool's temporary file, with a position of its own."""
 
-    def __init__(self, spool: Spool, start: int, size: int) -> None:
+    def __init__(self, spool: UploadSpool, start: int, size: int) -> None:
         self._spool = spool
         self._start = start
         self._size = size

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message import response
 from twistedsite.http.message.response import PreparedResponse
-from twistedsite.http.request import Request
+from twistedsite.http.request import EngineRequest
 from twistedsite.resources.kinds.sink import RequestSink, all_fields
 from twistedsite.resources.site.context import SiteContext
 from twistedsite.scripts.messages.request import ScriptRequest
@@ -39,7 +39,7 @@ class Script(Protocol):
         """Makes prepared responses of its answers."""
         ...
 
-    def sink(self, request: Request) -> RequestSink:
+    def sink(self, request: EngineRequest) -> RequestSink:
         """Return what takes the answer to `request`."""
         ...
 
@@ -47,7 +47,7 @@ class Script(Protocol):
         """Raise the HttpProblem that a runner's failure is."""
         ...
 
-    def failed(self, request: Request, failure: Failure) -> None:
+    def failed(self, request: EngineRequest, failure: Failure) -> None:
         """Answer `request` with the error that `failure` is."""
         ...
 
@@ -60,7 +60,7 @@ class PendingSink:
     def __init__(self, script: Script, pending: PendingResponse, request: ScriptRequest) -> None:
         self._script = script
         self._pending = pending
-        self._request: Request | None = None
+        self._request: EngineRequest | None = None
         self._sink: RequestSink | None = None
         running = self._running = script.site.runner.run(request, BytesIO(), self)
         pending.when_gone = running.cancel
@@ -94,9 +94,9 @@ class PendingSink:
             self._sink = self._script.sink(request)
         return self._sink
 
-    def _take_over(self) -> Request | None:
+    def _take_over(self) -> EngineRequest | None:
         if self._request is None:
-            self._request = cast(Request | None, self._pending.request())
+            self._request = cast(EngineRequest | None, self._pending.request())
         return self._request
 
     def _failed(self, failure: Failure) -> None:

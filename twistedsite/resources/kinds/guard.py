@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.web.server import Request
 
 from twistedsite.http.message.basic import Credentials, challenge, parse_basic
-from twistedsite.http.request import Request as OwnRequest
+from twistedsite.http.request import EngineRequest
 from twistedsite.origins.interface import Entry, GoneError, Kind, await_if_deferred
 from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.auth.guesses import GuessCount
@@ -65,7 +65,7 @@ class Guard:
         if auth.said.users and credentials.user not in auth.said.users:
             raise HttpProblem(403)
         # A request that another server's Site has made takes the attribute as well.
-        cast(OwnRequest, request).authenticated = credentials.user
+        cast(EngineRequest, request).authenticated = credentials.user
 
     async def _by_file(self, request: Request, auth: Auth, credentials: Credentials) -> None:
         path = (*auth.folder, *auth.said.file.split("/"))

@@ -13,7 +13,7 @@ from twisted.web.server import Request
 from twistedsite.http.connection.info import ConnectionInfo, connection_info
 from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message.head import HeadText, RequestHead
-from twistedsite.http.request import Request as OwnRequest
+from twistedsite.http.request import EngineRequest
 from twistedsite.origins.interface import Entry, Kind, Origin, Path
 from twistedsite.resources.kinds.direct import PendingSink, PreparedHeads
 from twistedsite.resources.kinds.internal import InternalRequest
@@ -98,8 +98,8 @@ class ScriptResource(SiteResource):
         await self._run(request)
 
     def _run(self, request: Request) -> Deferred[None]:
-        script_request, body = self.script_request(request), cast(BinaryIO, request.content)
-        running = self.site.runner.run(script_request, body, self.sink(request))
+        body = cast(BinaryIO, request.content)
+        running = self.site.runner.run(self.script_request(request), body, self.sink(request))
         running.addErrback(self.explain)
         return running
 
@@ -109,25 +109,25 @@ class ScriptResource(SiteResource):
         return RequestSink(request, self._fields, site.settings.compression, site.services.background, self._private)
 
     def answer_pending(self, pending: PendingResponse) -> None:
-        """Run the script for a request on the short way."""
+        """Run the script for a request that has no Request object."""
         info = pending.info
         if info is not None:
-            PendingSink(self, pending, self._with_head(pending.head.text, info, self._url_path))
+            PendingSink(self, pending, self._script_request(pending.head.text, info, self._url_path))
 
     def script_request(self, request: Request) -> ScriptRequest:
-        """The plain data that the script gets of `request`."""
-        text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
+        """Return what the script gets of `request`."""
+        text = request.head.text if isinstance(request, EngineRequest) else _text_of(request)
         info = connection_info(request.getClientAddress(), request.getHost(), secure=request.isSecure())
         mounted = [segment.decode("utf-8", "replace") for segment in request.prepath or ()]
         mount = "/".join(("", *mounted)) if mounted else ""
-        script_request = self._with_head(text, info, mount + self._url_path)
-        script_request.mount = mount
-        script_request.depth = request.depth if isinstance(request, InternalRequest) else 0
+        made = self._script_request(text, info, mount + self._url_path)
+        made.mount = mount
+        made.depth = request.depth if isinstance(request, InternalRequest) else 0
         if user := getattr(request, "authenticated", ""):
-            script_request.user, script_request.auth_type = user, "Basic"
-        return script_request
+            made.user, made.auth_type = user, "Basic"
+        return made
 
-    def _with_head(self, text: HeadText, info: ConnectionInfo, script_name: str) -> ScriptRequest:
+    def _script_request(self, text: HeadText, info: ConnectionInfo, script_name: str) -> ScriptRequest:
         return replace(
             self._same,
             method=text.method,

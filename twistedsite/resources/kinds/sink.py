@@ -11,17 +11,16 @@ from twisted.web.http import NO_BODY_CODES
 from twisted.web.server import Request
 from zope.interface import implementer
 
-from twistedsite.http.request import Request as OwnRequest
+from twistedsite.http.request import EngineRequest
 from twistedsite.resources.content.background import BackgroundThreads
 from twistedsite.resources.content.compression import AT_ONCE, StreamEncoder, choose_coding, encode
 from twistedsite.resources.content.privacy import private_fields
 from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.settings.reserved_fields import RESERVED
 from twistedsite.settings.server import CompressionSettings
 
-_FRAMING: Final = frozenset(
-    {b"connection", b"content-length", b"date", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
-)
-"""Fields that only the server can know (RFC 9110, 7.6.1): a script's are dropped."""
+_RESERVED: Final = frozenset(name.encode() for name in RESERVED)
+"""A script's fields of these names are dropped."""
 
 
 @implementer(IPushProducer)
@@ -61,7 +60,7 @@ class RequestSink:
         )
         if coding is not None:
             self._encoder = StreamEncoder(coding)
-        elif head.length is not None and isinstance(request, OwnRequest):
+        elif head.length is not None and isinstance(request, EngineRequest):
             # Only our own request cuts off, or closes after, an answer of another length.
             request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % head.length])
         request.registerProducer(self, True)
@@ -87,7 +86,7 @@ class RequestSink:
                 self._finish()
         elif len(body) >= self._compression.smallest:
             self._answer_compressed(head, body)
-        elif isinstance(self._request, OwnRequest):
+        elif isinstance(self._request, EngineRequest):
             fields = self._all_fields(head)
             if head.length is not None and self._request.method == b"HEAD":
                 fields.append((b"content-length", b"%d" % head.length))
@@ -191,7 +190,7 @@ def all_fields(head: ResponseHead, fields: dict[bytes, bytes]) -> list[tuple[byt
     own = [(name.lower(), value) for name, value in head.headers]
     names = {name for name, _ in own}
     left = [field for field in fields.items() if field[0] not in names]
-    return left + [field for field in own if field[0] not in _FRAMING]
+    return left + [field for field in own if field[0] not in _RESERVED]
 
 
 def _piece(encoder: StreamEncoder, data: bytes) -> bytes:

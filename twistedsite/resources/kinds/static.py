@@ -11,7 +11,7 @@ from twisted.web.server import Request
 from twistedsite.http.connection.sendfile import ShortFileError
 from twistedsite.http.message import media_types
 from twistedsite.http.message.response import PreparedResponse, prepared_head
-from twistedsite.http.request import Request as EngineRequest
+from twistedsite.http.request import EngineRequest
 from twistedsite.origins.interface import Entry, GoneError
 from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.cache.answers import FileAnswer

@@ -13,7 +13,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import Request
 
 from twistedsite.http.message.response import PreparedResponse
-from twistedsite.http.request import Request as EngineRequest
+from twistedsite.http.request import EngineRequest
 from twistedsite.origins.interface import Entry, Kind
 from twistedsite.origins.lookups import Lookups
 from twistedsite.pages.accept import PageForm

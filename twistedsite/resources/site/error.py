@@ -25,14 +25,15 @@ from twistedsite.resources.site.own_pages import own_page
 from twistedsite.resources.site.summary import summarize
 from twistedsite.scripts.messages.failure import FailureReport
 from twistedsite.settings.folder import FolderSettings
+from twistedsite.settings.reserved_fields import RESERVED
 
 _MEDIA_TYPES: dict[PageForm, bytes] = {
     "html": b"text/html; charset=utf-8",
     "json": b"application/problem+json",
     "text": b"text/plain; charset=utf-8",
 }
-_FRAMING = frozenset(("connection", "content-encoding", "content-length", "content-range", "date", "transfer-encoding"))
-"""Fields that only the server can know; a folder's `headers` do not touch them."""
+_NOT_FROM_FOLDERS = RESERVED | {"content-encoding", "content-range"}
+"""Fields that a folder's `headers` do not set in pages of the server's own."""
 _OF_THE_LOST_ANSWER = (b"etag", b"last-modified", b"accept-ranges", b"expires", b"refresh", b"location")
 
 _log = Logger()
@@ -102,7 +103,7 @@ def _give_up(failure: Failure, request: Request) -> None:
 def add_folder_headers(request: Request, folder: FolderSettings) -> None:
     """Set the `headers` of `folder`, before those that a page of the server's own needs to have its way."""
     for name, value in folder.headers.items():
-        if name.lower() not in _FRAMING:
+        if name.lower() not in _NOT_FROM_FOLDERS:
             request.responseHeaders.setRawHeaders(name.encode("latin-1"), [value.encode()])
 
 

@@ -37,7 +37,7 @@ class Receiver(Protocol):
 class Links:
     """All links behind one reader of the reactor, in an epoll object of their own.
 
-    As with `http.readiness`: Twisted spends more on telling a reader that it may read than a short answer costs.
+    As with `http.connection.epoll`: Twisted spends more on telling a reader that it may read than a short answer costs.
     """
 
     _log = Logger()
