@@ -105,6 +105,7 @@ print(what)
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bell is rung only before a worker waits, and the server looks for nothing before that."""
+    monkeypatch.setattr(pool, "QUICK", FOREVER)
     monkeypatch.setattr(pool, "AHEAD", FOREVER)
     monkeypatch.setattr(process, "STALL", FOREVER)
     monkeypatch.setattr(channel, "RING_AFTER", FOREVER)
@@ -152,6 +153,7 @@ async def test_ends_of_every_kind_come_in_their_order(pools: Pools) -> None:
 async def test_an_end_is_not_kept_by_a_script_that_takes_long_after_it(
     pools: Pools, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pool, "QUICK", FOREVER)
     monkeypatch.setattr(pool, "AHEAD", FOREVER)
     monkeypatch.setattr(channel, "RING_AFTER", FOREVER)
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):

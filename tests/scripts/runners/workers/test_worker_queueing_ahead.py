@@ -58,6 +58,7 @@ def ran(tmp_path: Path) -> Callable[[], Counter[str]]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever has run once may wait for whatever has run once, in any number, until the other has ended."""
+    monkeypatch.setattr(pool, "QUICK", FOREVER)
     monkeypatch.setattr(pool, "AHEAD", FOREVER)
     monkeypatch.setattr(process, "STALL", FOREVER)
 
@@ -65,6 +66,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def wary(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `patient`, but those that wait are moved when the one before them takes longer than a moment."""
+    monkeypatch.setattr(pool, "QUICK", FOREVER)
     monkeypatch.setattr(pool, "AHEAD", FOREVER)
 
 
