@@ -14,7 +14,7 @@ BIN := .venv/bin
 VERSIONS := 3.11 3.12 3.13 3.14
 JOBS ?= $(shell nproc)
 PARALLEL = -n $(JOBS) --dist worksteal
-FAST = $(PARALLEL) -m "not browser and not process and not quiet"
+FAST = $(PARALLEL) --hypothesis-profile fast -m "not browser and not process and not quiet and not slow"
 TEST_PACKAGES := curl chromium fonts-dejavu-core nghttp2-client nginx-light haproxy openssl slowhttptest
 BENCH_PACKAGES := wrk nginx-light
 

@@ -13,6 +13,7 @@ from twisted.logger import STDLibLogObserver, globalLogPublisher
 
 # The same examples in every run, and no deadline: the speed of this machine is not what they test.
 settings.register_profile("project", derandomize=True, deadline=None)
+settings.register_profile("fast", settings.get_profile("project"), max_examples=10)
 settings.load_profile("project")
 
 # A run that a shell has begun in its background ignores SIGINT, and so would every server that it starts.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
+import pytest
 from corpus import CORPUS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -67,7 +68,7 @@ def streams(draw: st.DrawFn) -> bytes:
     return bytes(stream)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(streams(), st.lists(st.integers(0, 2000), max_size=8))
 @example(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n\r", [27])
 def test_a_cut_changes_nothing(stream: bytes, cuts: list[int]) -> None:
@@ -76,12 +77,12 @@ def test_a_cut_changes_nothing(stream: bytes, cuts: list[int]) -> None:
     assert result(pieces) == result([stream])
 
 
-@settings(max_examples=100, deadline=None)
 @given(streams())
 def test_single_bytes_change_nothing(stream: bytes) -> None:
     assert result([stream[at : at + 1] for at in range(len(stream))]) == result([stream])
 
 
+@pytest.mark.slow
 def test_one_cut_at_each_place_changes_nothing() -> None:
     for case in CORPUS:
         if len(case.data) < 120:

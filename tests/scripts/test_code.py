@@ -39,6 +39,7 @@ def often_switched() -> Iterator[None]:
     gc.set_threshold(*thresholds)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often_switched")
 def test_threads_that_compile_do_not_disturb_each_other_nor_does_code_that_parses(tmp_path: Path) -> None:
     """Where CPython has its fault (see `_parse`), dozens of these fail without the turns that ours take."""

@@ -55,5 +55,8 @@ class SwitchInterval:
             long = len(jobs & seen)
             sys.setswitchinterval(max(ROUND / (long or 1), SHORTEST))
             seen = jobs
-            if not jobs and not self._ended:
+            if not jobs:
                 self._wanted.clear()
+                # Whoever began a job or stopped before `clear` found the event set.
+                if self._ended or self._at_work():
+                    self._wanted.set()
