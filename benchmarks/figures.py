@@ -38,7 +38,7 @@ RATIOS = (
 
 # Case, one of twistedsite's own ways to run scripts, another server, how many times as fast as that it must be.
 WAYS = (
-    ("hello", "twistedsite-workers", OURS, 0.8),
+    ("hello", "twistedsite-workers", OURS, 0.7),
     ("hello", "twistedsite-workers", "php-fpm", 1.5),
     ("compute", "twistedsite-workers-2", OURS, 1.7),
 )
@@ -50,8 +50,8 @@ AMOUNTS = (
     ("kill", 5.0),
     ("heir", 20.0),
     ("spawn", 25.0),
-    ("private", 3.0),
-    ("neighbour", 2.0),
+    ("private", 4.0),
+    ("neighbour", 10.0),
 )
 
 

@@ -30,7 +30,7 @@ SITES = {
 WORKERS = 4
 """Processes that one site may have."""
 SETTLED = 8
-"""Seconds after which scripts that spin on one core together have all been found to be endless."""
+"""Seconds after which scripts that spin on one core together are all behind."""
 ROUNDS = 11
 """Of which the median counts, where a p99 is compared: each lasts as long as the caller says."""
 
@@ -39,8 +39,9 @@ def measure(work: Path, times: int, seconds: int, say: Callable[[str], None]) ->
     """All that is measured of workers, each `times` times, or for so many `seconds`."""
     late, after = Amounts("kill", "504 after the deadline (p99)", "ms"), Amounts("heir", "Next answer (p99)", "ms")
     spawn, memory = Amounts("spawn", "New process to answer (p99)", "ms"), Amounts("private", "Idle worker", "MB")
-    beginning = Amounts("beginning", "p99 when a neighbour has just begun to spin, against undisturbed", "times")
-    neighbour = Amounts("neighbour", f"p99 while a neighbour spins, from {SETTLED} s on, against undisturbed", "times")
+    quiet = Amounts("quiet", "p99 of a page, undisturbed", "ms")
+    beginning = Amounts("beginning", "p99 from the moment on at which a neighbour begins to spin", "ms")
+    neighbour = Amounts("neighbour", f"p99 while a neighbour spins, from {SETTLED} s on", "ms")
     say(f"{ISOLATION}: kill")
     with _serving(work / "kill", "max_workers = 1") as server:
         lateness, heirs = zip(*(_killed(server.port) for _ in range(times)), strict=True)
@@ -58,20 +59,19 @@ def measure(work: Path, times: int, seconds: int, say: Callable[[str], None]) ->
         url = f"http://127.0.0.1:{server.port}/hello"
 
         def p99() -> float:
-            return run_wrk(url, 4, seconds, {"Host": "other.example.org"}, work).p99 / 1e6
+            return run_wrk(url, 4, seconds, {"Host": "other.example.org"}, work).p99 / 1e3
 
         p99()
-        undisturbed = median(p99() for _ in range(ROUNDS))
+        quiet.values[OURS] = median(p99() for _ in range(ROUNDS))
         spinning = [threading.Thread(target=_ask, args=(server.port, "/spin")) for _ in range(WORKERS)]
         for thread in spinning:
             thread.start()
-        time.sleep(0.5)
-        beginning.values[OURS] = p99() / undisturbed
-        time.sleep(max(0.0, SETTLED - 0.5 - seconds))
-        neighbour.values[OURS] = median(p99() for _ in range(ROUNDS)) / undisturbed
+        beginning.values[OURS] = p99()
+        time.sleep(max(0, SETTLED - seconds))
+        neighbour.values[OURS] = median(p99() for _ in range(ROUNDS))
     for thread in spinning:
         thread.join()
-    return [late, after, spawn, memory, beginning, neighbour]
+    return [late, after, spawn, memory, quiet, beginning, neighbour]
 
 
 @contextmanager

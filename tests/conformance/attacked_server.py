@@ -11,7 +11,7 @@ from twisted.internet.error import ConnectionLost
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.request import Request
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits

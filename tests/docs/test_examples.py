@@ -12,10 +12,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from doc_pages import block_tested_by
+from doc_pages import ROOT, block_tested_by
 from doc_play import Player, playing
 from ports import wait_for
 from server_process import ANY_PORT, BIN, get, running
+
+from twistedsite.scripts.runners.workers.server.job_states import JOB_LIFE
+from twistedsite.scripts.runners.workers.server.worker_states import WORKER_LIFE
 
 NGINX = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.process; error_log {folder}/error.log;
@@ -119,3 +122,21 @@ def _front(port: str, *command: str) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
+
+
+def test_the_life_of_a_worker_is_told_as_it_is() -> None:
+    assert _told("test_the_life_of_a_worker_is_told_as_it_is") == dict(WORKER_LIFE)
+
+
+def test_the_life_of_a_job_is_told_as_it_is() -> None:
+    assert _told("test_the_life_of_a_job_is_told_as_it_is") == dict(JOB_LIFE)
+
+
+def _told(test: str) -> dict[tuple[str, str], str]:
+    """The table below the picture that is tested by `test`; all words of the table are in the picture."""
+    block = block_tested_by(test)
+    below = (ROOT / block.page).read_text("utf-8").partition(block.text)[2]
+    lines = [line for line in below.split("\n\n")[1].splitlines() if line.startswith("|")]
+    head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert [word for word in (*head[1:], *(row[0] for row in rows)) if word not in block.text] == []
+    return {(row[0], event): after for row in rows for event, after in zip(head[1:], row[1:], strict=True) if after}

@@ -10,8 +10,7 @@ import pytest_twisted
 from serving import Serve
 from twisted.web.resource import IResource
 
-from twistedsite.http.connection.body import MakeBodyCheck
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits, MakeBodyCheck
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 

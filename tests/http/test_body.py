@@ -11,11 +11,12 @@ import pytest
 import pytest_twisted
 from rawclient import RawClient
 from serving import Serve
+from site_files import logged
 from twisted.internet.defer import Deferred
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.message.head import HeaderFields
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Size
@@ -104,7 +105,7 @@ async def test_a_client_that_leaves_during_its_upload_leaves_no_file(serve: Serv
     while temporary_files() == before:
         await turn()
     client.transport.abortConnection()
-    while site._connections or temporary_files() > before:
+    while site.engine.connections.open or temporary_files() > before:
         gc.collect()
         await turn()
 
@@ -165,15 +166,14 @@ async def test_content_is_checked_while_it_comes(serve: Serve) -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_a_refused_upload_is_logged_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    site, port = serve(Digest(), max_body=10)
-    said: list[str] = []
-    monkeypatch.setattr(site._complaints._log, "info", lambda text, **values: said.append(text.format(**values)))
-    for _ in range(3):
-        client = await RawClient.connect(port, post(b"x" * 11))
-        await client.until(b"413")
-        client.transport.loseConnection()
-    assert said == ["127.0.0.1: 413 The content is longer than 10 bytes"]
+async def test_a_refused_upload_is_logged_once(serve: Serve) -> None:
+    _, port = serve(Digest(), max_body=10)
+    with logged() as log:
+        for _ in range(3):
+            client = await RawClient.connect(port, post(b"x" * 11))
+            await client.until(b"413")
+            client.transport.loseConnection()
+    assert log().count("127.0.0.1: 413 The content is longer than 10 bytes") == 1
 
 
 @pytest_twisted.ensureDeferred

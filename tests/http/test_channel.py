@@ -10,7 +10,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 from twistedsite.settings.units import Duration
@@ -188,7 +188,7 @@ async def test_connections_are_bounded_for_each_peer(serve: Serve) -> None:
     await first.until(b"</2 >")
     first.transport.loseConnection()
     await first.until_closed()
-    while site._connections:
+    while site.engine.connections.open:
         await _turn()
     third = await RawClient.connect(port, GET % b"3")
     await third.until(b"</3 >")
@@ -235,9 +235,9 @@ async def test_a_client_that_stops_reading_is_cut_off(serve: Serve) -> None:
     client = await RawClient.connect(port)
     client.transport.pauseProducing()
     client.send(GET % b"1")
-    while not site._connections:
+    while not site.engine.connections.open:
         await _turn()
-    while site._connections:
+    while site.engine.connections.open:
         await _turn()
     client.transport.abortConnection()
 
@@ -254,9 +254,9 @@ async def test_a_client_that_does_not_read_is_not_read_from(serve: Serve) -> Non
     client = await RawClient.connect(port)
     client.transport.pauseProducing()
     client.send((GET % b"1") * 60)
-    while not site._connections or not next(iter(site._connections))._full:
+    while not site.engine.connections.open or not next(iter(site.engine.connections.open))._full:
         await _turn()
-    channel = next(iter(site._connections))
+    channel = next(iter(site.engine.connections.open))
     assert channel.pending() < 1_000_000
     client.transport.resumeProducing()
     while client.received.count(b"200 OK") < 60:

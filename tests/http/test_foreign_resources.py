@@ -201,6 +201,6 @@ async def test_a_websocket(serve: Serve) -> None:
     client.send(b"\x81\x83\0\0\0\0xyz")
     await client.until(b"XYZ")
     client.transport.loseConnection()
-    while site._connections:
+    while site.engine.connections.open:
         await _turn()
     assert len(lost) == 1

@@ -16,7 +16,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from twistedsite.http.access_log import AccessLog
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
@@ -79,7 +79,7 @@ async def test_get_and_post(secure: Secure) -> None:
     assert await curl(secure, "/a?b") == "<HTTP/2 /a?b >[2 200]"
     assert await curl(secure, "/", "--data", "hello") == "<HTTP/2 / hello>[2 200]"
     assert (await curl(secure, "/big")).endswith("x[2 200]")
-    log = secure.site.access_log
+    log = secure.site._log._access_log
     assert log is not None
     log.close()
     first, second, _ = (secure.folder / "log").read_text().splitlines()

@@ -98,12 +98,12 @@ async def test_a_reader_that_pauses_gets_all_of_it(serve: Serve, tmp_path: Path,
     site, port = serve(resource)
     client = await RawClient.connect(port, GET)
     client.transport.pauseProducing()
-    while not site._connections:
+    while not site.engine.connections.open:
         await turn()
-    channel = next(iter(site._connections))
+    channel = next(iter(site.engine.connections.open))
     while not channel._lent:
         await turn()
-    assert site.threads.getThreadPool().working == []
+    assert site.engine.reactor.getThreadPool().working == []
     client.transport.resumeProducing()
     assert await receive(client, len(content)) == content
 
@@ -178,9 +178,9 @@ async def test_without_a_plain_socket_a_thread_reads(
     site, port = serve(resource)
     client = await RawClient.connect(port, GET)
     client.transport.pauseProducing()
-    while not (site._connections and next(iter(site._connections))._full):
+    while not (site.engine.connections.open and next(iter(site.engine.connections.open))._full):
         await turn()
-    while site.threads.getThreadPool().working:
+    while site.engine.reactor.getThreadPool().working:
         await turn()
     client.transport.resumeProducing()
     assert await receive(client, 4_000_000) == content[10:4_000_010]

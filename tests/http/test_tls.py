@@ -16,7 +16,7 @@ from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import Request
 from twistedsite.http.site import Site

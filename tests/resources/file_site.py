@@ -17,7 +17,7 @@ from twisted.web import server
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.origins.lookups import Lookups

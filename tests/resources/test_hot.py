@@ -13,7 +13,7 @@ from file_site import TWO_DAYS_AGO, Answer, exchange
 from site_files import next_tick
 from twisted.internet import reactor, threads
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.message.head import RequestHead, make_head
 from twistedsite.http.site import Site
 from twistedsite.origins import version

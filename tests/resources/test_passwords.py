@@ -19,7 +19,7 @@ from twisted.internet.defer import gatherResults
 from twistedsite.http.message.basic import Credentials, challenge, parse_basic
 from twistedsite.resources.auth import users
 from twistedsite.resources.auth.passwords import Passwords, TooManyWaitError
-from twistedsite.resources.auth.users import PasswordHash, Users, UsersError, users_line
+from twistedsite.resources.auth.users import PasswordFile, PasswordHash, UsersError, users_line
 
 PLAIN = st.characters(exclude_categories=["C"])
 
@@ -86,7 +86,7 @@ def test_what_is_no_hash_is_refused(spelled: str) -> None:
 
 def test_blank_lines_comments_and_line_ends_of_windows_are_passed_over() -> None:
     text = "\ufeff# users\r\n\r\n" + users_file(ann="a").replace("\n", "\r\n")
-    assert Users.parse(text.encode()).verify("ann", "a")
+    assert PasswordFile.parse(text.encode()).verify("ann", "a")
 
 
 @pytest.mark.parametrize("name", ["", "a:b", "a\nb", "#a", " a", "a\x00"])
@@ -96,12 +96,12 @@ def test_a_name_that_cannot_stand_in_the_file_is_refused(name: str) -> None:
 
 
 def test_a_line_is_one_that_the_file_takes() -> None:
-    assert Users.parse(users_line("Zoe\u0308", "pa\u0308ss").encode()).verify("Zoë", "päss")
+    assert PasswordFile.parse(users_line("Zoe\u0308", "pa\u0308ss").encode()).verify("Zoë", "päss")
 
 
 def test_an_unknown_user_is_as_much_work_as_a_wrong_password(monkeypatch: pytest.MonkeyPatch) -> None:
     text = f"low:{PasswordHash.of('x', ln=2, r=1, p=1)}\nhigh:{PasswordHash.of('x', ln=3, r=2, p=2)}\n"
-    known = Users.parse(text.encode())
+    known = PasswordFile.parse(text.encode())
     work: list[dict[str, Any]] = []
     scrypt = hashlib.scrypt
 
@@ -117,17 +117,17 @@ def test_an_unknown_user_is_as_much_work_as_a_wrong_password(monkeypatch: pytest
 
 
 def test_in_a_file_without_users_nobody_is_right_and_it_takes_as_long() -> None:
-    assert not Users.parse(b"").verify("", "")
+    assert not PasswordFile.parse(b"").verify("", "")
 
 
 @pytest.mark.parametrize(("content", "line"), [(b"\n\nx", 3), (b"a:b\n", 1), (b"\n\xff", 2)])
 def test_a_fault_in_the_file_names_its_line(content: bytes, line: int) -> None:
     with pytest.raises(UsersError) as caught:
-        Users.parse(content)
+        PasswordFile.parse(content)
     assert caught.value.line == line
 
 
-class SlowUsers(Users):
+class SlowUsers(PasswordFile):
     """Takes until it is told."""
 
     def __init__(self) -> None:

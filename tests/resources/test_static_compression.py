@@ -19,7 +19,7 @@ from twistedsite.origins import version
 from twistedsite.origins.local_files import LocalFile
 from twistedsite.resources.content import encoded
 from twistedsite.resources.content.compression import CODINGS, SUFFIXES, encode
-from twistedsite.resources.content.encoded import EncodedBodies, Source
+from twistedsite.resources.content.encoded import EncodedBodies, FileVersion
 from twistedsite.settings.server import Coding
 
 TEXT = b"".join(b"line %d of a text that gets smaller\n" % number for number in range(3000))
@@ -231,8 +231,8 @@ def opened(files: FileSite) -> Iterator[LocalFile]:
         yield LocalFile.of(file.fileno())
 
 
-def source(name: str) -> Source:
-    return Source("site", (name,), "1", "gzip")
+def source(name: str) -> FileVersion:
+    return FileVersion("site", (name,), "1", "gzip")
 
 
 @pytest_twisted.ensureDeferred

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from server_process import BIN, PATIENCE, clean_environment, run
 
-from twistedsite.resources.auth.users import Users
+from twistedsite.resources.auth.users import PasswordFile
 
 COMMAND = (str(BIN / "scriptsite"), "hash-password")
 
@@ -28,7 +28,7 @@ def test_a_password_from_a_pipe_becomes_a_line(typed: bytes) -> None:
     assert done.stdout.startswith(b"ann:$scrypt$ln=14,r=8,p=5$")
     assert done.stdout.count(b"\n") == 1
     assert b"sesame" not in done.stdout
-    users = Users.parse(done.stdout)
+    users = PasswordFile.parse(done.stdout)
     assert users.verify("ann", "sesame")
     assert not users.verify("ann", "sesame\r")
 
@@ -75,7 +75,7 @@ def test_on_a_terminal_it_is_asked_for_twice_and_not_shown(again: bytes, status:
     os.close(terminal)
     assert b"sesame" not in shown
     line = (tmp_path / "line").read_bytes()
-    assert Users.parse(line).verify("ann", "sesame") == (status == 0)
+    assert PasswordFile.parse(line).verify("ann", "sesame") == (status == 0)
     assert (b"not the same" in shown) == (status == 1)
 
 

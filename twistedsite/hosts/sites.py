@@ -9,8 +9,9 @@ import msgspec
 from twisted.logger import Logger
 
 from twistedsite.hosts.registry import Registry
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.connection.pending import PendingResponse
-from twistedsite.http.content import ContentLimits, content_limits
+from twistedsite.http.content import content_limits
 from twistedsite.http.message.head import RequestHead
 from twistedsite.http.message.response import PreparedResponse
 from twistedsite.resources.mapping.builder import BuiltSite, build_on

@@ -31,7 +31,7 @@ class LogReactor(ThreadingReactor, Protocol):
     def callLater(self, delay: float, callable: object) -> IDelayedCall: ...
 
 
-Entry = tuple[float, bytes, bytes, int, int, bytes, bytes]
+LogEntry = tuple[float, bytes, bytes, int, int, bytes, bytes]
 """One response: seconds since the epoch, peer (or host and peer), quoted request line, status, bytes of content, quoted
 client fields, and the user.
 
@@ -54,16 +54,16 @@ class AccessLog:
     def __init__(self, path: str, reactor: LogReactor) -> None:
         self._path = path
         self._reactor = reactor
-        self._entries: list[Entry] = []
+        self._entries: list[LogEntry] = []
         self._dropped = 0
         self._call: IDelayedCall | None = None
         self._writing = False
-        self._handed: list[Entry] = []
+        self._handed: list[LogEntry] = []
         """What a thread is to write; taken by whoever writes first, under the lock."""
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: LogEntry) -> None:
         """Log `entry` soon."""
         entries = self._entries
         if len(entries) >= MOST_ENTRIES:
@@ -143,7 +143,7 @@ class AccessLog:
         return self._file
 
 
-def combined(entry: Entry) -> bytes:
+def combined(entry: LogEntry) -> bytes:
     """Return the line for `entry` in Apache's combined format."""
     at, peer, request, status, sent, client, user = entry
     return b"%b - %b [%b] %b %d %d %b\n" % (peer, user, _timestamp(int(at)), request, status, sent, client)

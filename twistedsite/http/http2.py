@@ -6,21 +6,17 @@ it may have is decided by the same rules as for HTTP/1. Needs the extra `twisted
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.web import server
 from twisted.web._http2 import H2Connection
 
-from twistedsite.http.connection.body import BodyCheck, checked
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import BodyCheck, ContentLimits, checked
 from twistedsite.http.message.head import FIELD_LINES, METHODS, REQUEST_LINE, RequestError, check_host, make_head
-
-if TYPE_CHECKING:
-    from twistedsite.http.site import Site
 
 
 class Http2Connection(H2Connection):
-    """One connection; closes by itself while the site drains."""
+    """One connection; closes itself while the site drains."""
 
     site: Any
     factory: Any
@@ -28,13 +24,14 @@ class Http2Connection(H2Connection):
     timeOut: Any  # noqa: N815 - Twisted's name
     callLater: Any
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Any) -> None:
+        """`site`: a `twistedsite.http.site.Site`."""
         super().__init__(site.reactor)
         self.requestFactory = Http2Request
         self.site = site
         self.factory = site
         # Twisted closes a connection on which nothing comes for this long, even while a response is awaited.
-        self.timeOut = float(site.limits.handler_time)
+        self.timeOut = float(site.engine.limits.handler_time)
         self.callLater = site.reactor.callLater
 
     def close_if_idle(self) -> bool:
@@ -48,7 +45,7 @@ class Http2Connection(H2Connection):
 
     def _requestDone(self, stream: int) -> None:  # noqa: N802 - Twisted's name
         super()._requestDone(stream)
-        if self.site.draining and not self.streams and self._stillProducing:
+        if self.site.engine.connections.draining and not self.streams and self._stillProducing:
             self._reactor.callLater(0, self.close_if_idle)
 
 
@@ -78,7 +75,7 @@ class Http2Request(server.Request):
         self._received += len(data)
         try:
             if self._limits is None:
-                self._limits = self.channel.site.content_limits(self._host())
+                self._limits = self.channel.site.engine.content_limits(self._host())
                 self._limits.allow(self._announced)
                 self._check = self._limits.check(self._fields())
             self._limits.allow(self._received)
@@ -106,7 +103,7 @@ class Http2Request(server.Request):
     def _checked_target(self, method: bytes, target: bytes) -> bytes:
         """Return the target in origin-form; raises RequestError where HTTP/1 would."""
         fields = self._fields()
-        if len(fields) > self.channel.site.limits.header_count:
+        if len(fields) > self.channel.site.engine.limits.header_count:
             raise RequestError(431, "Too many header fields")
         if not FIELD_LINES.fullmatch(b"".join(b"%b: %b\r\n" % field for field in fields)):
             raise RequestError(400, "A header field is not valid")

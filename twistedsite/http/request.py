@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Sequence
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.defer import Deferred
@@ -20,13 +20,12 @@ from twisted.web.error import UnsupportedMethod
 from twisted.web.http_headers import Headers
 from twisted.web.pages import errorPage
 
+from twistedsite.http.connection.body import close_content
+from twistedsite.http.connection.interface import Connection
 from twistedsite.http.connection.output import JOINED_BYTES
 from twistedsite.http.connection.sendfile import send_file
 from twistedsite.http.message import response
 from twistedsite.http.message.head import RequestHead
-
-if TYPE_CHECKING:
-    from twistedsite.http.connection.channel import Channel
 
 
 class Request(server.Request):
@@ -46,7 +45,7 @@ class Request(server.Request):
     """The response has no content, whatever is written."""
     _log = Logger()
 
-    def __init__(self, channel: Channel, head: RequestHead, content: IO[bytes] | None = None) -> None:
+    def __init__(self, channel: Connection, head: RequestHead, content: IO[bytes] | None = None) -> None:
         # Instead of http.Request.__init__, which makes header objects and asks for addresses that few resources need.
         self._adapterCache: dict[object, object] = {}
         self.channel = channel
@@ -81,6 +80,11 @@ class Request(server.Request):
             self.host = self.channel.getHost()
             return self.host
         raise AttributeError(name)
+
+    @property
+    def asked_before(self) -> bool:
+        """Whether the engine asks for a quick answer before it makes such a request, so that one is worth keeping."""
+        return self.site.engine.quick_answer is not None
 
     @property
     def content(self) -> Any:
@@ -203,8 +207,7 @@ class Request(server.Request):
             channel.abortConnection()
             return
         self.finished = 1
-        if channel.site.access_log is not None:
-            channel.site.log_response(channel, self.head, self.code, self.sentLength, self.authenticated)
+        channel.engine.log.response(channel.peer_name, self.head, self.code, self.sentLength, self.authenticated)
         self._cleanup()
 
     def answer(self, status: int, fields: Iterable[tuple[bytes, bytes]], content: bytes) -> None:
@@ -269,7 +272,7 @@ class Request(server.Request):
             channel.write(head)
             channel.write(self._framed(data))
 
-    def _head(self, channel: Channel, length: int | None) -> bytes:
+    def _head(self, channel: Connection, length: int | None) -> bytes:
         """Return the response's head, having chosen the framing of its content (RFC 9112, 6.3)."""
         headers = self.responseHeaders
         if self.lastModified is not None and not headers.hasHeader(b"Last-Modified"):
@@ -302,7 +305,7 @@ class Request(server.Request):
             self._left = declared
         ending += channel.persist(self.head, persistent)
         start = response.status_line(self.code, self.code_message)
-        return response.head_bytes(start, raw, channel.site.watch.date, ending)
+        return response.head_bytes(start, raw, channel.engine.watch.date, ending)
 
     def _framed(self, data: bytes) -> bytes:
         if self.chunked:
@@ -334,7 +337,7 @@ class Request(server.Request):
             self.producer = None
             channel.unregisterProducer()
         if self._content is not None:
-            channel.site.close_content(self._content)
+            close_content(self._content, channel.engine.reactor)
         if self.notifications:
             notifications, self.notifications = self.notifications, []
             for waiting in notifications:
@@ -346,7 +349,7 @@ class Request(server.Request):
         channel, self.channel = self.channel, None
         self._disconnected = True
         if channel is not None and self._content is not None:
-            channel.site.close_content(self._content)
+            close_content(self._content, channel.engine.reactor)
         notifications, self.notifications = self.notifications, []
         for waiting in notifications:
             waiting.errback(reason)

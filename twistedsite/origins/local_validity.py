@@ -20,7 +20,7 @@ class LocalValidity:
 
     __slots__ = ("_signatures",)
 
-    def __init__(self, signatures: list[_File | _Folder]) -> None:
+    def __init__(self, signatures: list[_SignedFile | _SignedFolder]) -> None:
         self._signatures = signatures
 
     def holds(self) -> bool:
@@ -41,7 +41,7 @@ def local_validity(root: str, found: Mapping[Path, Entry | None]) -> LocalValidi
             signing.add(path, entry)
     except (OSError, _UncertainError):
         return None
-    signatures: list[_File | _Folder] = [*signing.files.values(), *signing.folders.values()]
+    signatures: list[_SignedFile | _SignedFolder] = [*signing.files.values(), *signing.folders.values()]
     return LocalValidity(signatures) if signatures else None
 
 
@@ -49,7 +49,7 @@ class _UncertainError(Exception):
     """Something is not plain, was changed a moment ago, or is not what was found any more."""
 
 
-class _File:
+class _SignedFile:
     """A plain file, and all that changes with its content, permissions or name."""
 
     __slots__ = ("_changed", "_path", "_plain")
@@ -66,7 +66,7 @@ class _File:
         return status.st_ctime_ns == self._changed and status[:7] == self._plain
 
 
-class _Folder:
+class _SignedFolder:
     """A folder, when a name in it came or went last, and the names that must not come."""
 
     __slots__ = ("_changed", "_identity", "_inode", "_path", "_watched")
@@ -107,8 +107,8 @@ class _Signing:
 
     def __init__(self, root: str) -> None:
         self._root = root
-        self.files: dict[Path, _File] = {}
-        self.folders: dict[Path, _Folder] = {}
+        self.files: dict[Path, _SignedFile] = {}
+        self.folders: dict[Path, _SignedFolder] = {}
 
     def add(self, path: Path, entry: Entry | None) -> None:
         """Sign everything on which it depends that `entry` was found at `path`."""
@@ -156,12 +156,12 @@ class _Signing:
             status = self._status(path)
             if not stat.S_ISDIR(status.st_mode):
                 raise _UncertainError(path)
-            self.folders[path] = _Folder(self._local(path), status)
+            self.folders[path] = _SignedFolder(self._local(path), status)
 
     def _sign_file(self, path: Path, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise _UncertainError(path)
-        self.files[path] = _File(self._local(path), status)
+        self.files[path] = _SignedFile(self._local(path), status)
 
     def _status(self, path: Path) -> os.stat_result:
         """The status of what is at `path`, which must have settled."""

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Literal
 
-Representation = Literal["html", "json", "text"]
+PageForm = Literal["html", "json", "text"]
 
-_NAMED: dict[str, Representation] = {
+_NAMED: dict[str, PageForm] = {
     "text/html": "html",
     "application/xhtml+xml": "html",
     "application/json": "json",
     "application/problem+json": "json",
     "text/plain": "text",
 }
-_ORDER: tuple[Representation, ...] = ("html", "json", "text")
+_ORDER: tuple[PageForm, ...] = ("html", "json", "text")
 
 
-def choose(accept: str | None, default: Representation) -> Representation:
+def choose(accept: str | None, default: PageForm) -> PageForm:
     """Return the form for a client with this `Accept` field (RFC 9110, 12.5.1).
 
     The form with the highest weight wins; among equals HTML, then JSON. A wildcard means `default`, and so does a field
     that is absent or names none of the three.
     """
-    named: dict[Representation, float] = {}
+    named: dict[PageForm, float] = {}
     wildcard = 0.0
     for item in (accept or "*/*").split(","):
         media_type, _, parameters = item.strip().lower().partition(";")
@@ -37,7 +37,7 @@ def choose(accept: str | None, default: Representation) -> Representation:
     return next(form for form in _ORDER if named.get(form) == best)
 
 
-def error_form(accept: str | None) -> Representation:
+def error_form(accept: str | None) -> PageForm:
     """The form of an error page for a client with this `Accept` field: plain text where it names none."""
     return choose(accept, "text")
 

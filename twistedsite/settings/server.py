@@ -89,8 +89,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_requests: Count = 100_000
     """Requests after which a process is replaced by a new one."""
     quick: Duration = Duration(0.05)
-    """Processor time after which a script goes behind those that have used less: all such scripts together have a
-    tenth of what a quick one has, and after five times as long, in turns, what others leave. 0: all are equal."""
+    """Processor time after which a script goes behind those that have used less: it has a seventieth of what a quick
+    one has while that wants it. 0: all are equal."""
     idle: Duration = Duration(60)
     """A process that has nothing to do for this long is ended."""
     memory: Size = Size(256 * 1024 * 1024)

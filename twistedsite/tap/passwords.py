@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-from twistedsite.resources.auth.users import FILE_LIMIT, Users, UsersError, users_line
+from twistedsite.resources.auth.users import FILE_LIMIT, PasswordFile, UsersError, users_line
 from twistedsite.scripts.code.outline import outline
 from twistedsite.scripts.dialects.guard import NAMES
 from twistedsite.settings.auth import FolderAuth
@@ -75,7 +75,7 @@ def _faults_of_users(path: str) -> Iterator[tuple[str, int, str]]:
         yield path, 1, f"is longer than {FILE_LIMIT} bytes"
         return
     try:
-        Users.parse(content)
+        PasswordFile.parse(content)
     except UsersError as error:
         yield path, error.line, error.problem
 

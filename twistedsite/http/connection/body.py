@@ -11,6 +11,8 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import IO, Protocol
 
+import attrs
+
 from twistedsite.http.message.framing import ChunkedFraming, Framing, LengthFraming
 from twistedsite.http.message.head import HeaderFields, RequestError, RequestHead
 from twistedsite.settings.server import HttpLimits
@@ -31,6 +33,39 @@ class BodyCheck(Protocol):
 
 MakeBodyCheck = Callable[[HeaderFields], BodyCheck | None]
 """Makes the check for one request from its header fields."""
+
+
+@attrs.frozen
+class ContentLimits:
+    """Content of at most `max_body` bytes; `check_body`, if any, may look at it while it arrives."""
+
+    max_body: int
+    check_body: MakeBodyCheck | None = None
+
+    def allow(self, length: int) -> None:
+        """Raise RequestError 413 where `length` bytes are too many."""
+        if length > self.max_body:
+            raise RequestError(413, f"The content is longer than {self.max_body} bytes")
+
+    def for_any(self, host: bytes) -> ContentLimits:
+        """Return the same limits for every host: see `LimitsOfHost`."""
+        return self
+
+    def check(self, fields: HeaderFields) -> BodyCheck | None:
+        """What looks at the content of the request with these header fields; None: nothing."""
+        return self.check_body(fields) if self.check_body is not None else None
+
+    def judge(self, fields: HeaderFields, content: bytes) -> None:
+        """Raise RequestError for `content`, which is all there, as it would have been while it arrived."""
+        self.allow(len(content))
+        check = self.check(fields)
+        if check is not None:
+            checked(check.feed, content)
+            checked(check.finish)
+
+
+LimitsOfHost = Callable[[bytes], ContentLimits]
+"""Tells what holds of content that is sent to a host, with the port as in a Host field; empty: there is none."""
 
 
 class ThreadingReactor(Protocol):
@@ -174,6 +209,14 @@ class RequestBody:
             return
         if was_full and not self.full and not self._abandoned:
             self._resume()
+
+
+def close_content(content: IO[bytes], reactor: ThreadingReactor) -> None:
+    """Close a request's content; freeing a large file can take the disk a while."""
+    if isinstance(content, BytesIO):
+        content.close()
+    else:
+        reactor.callInThread(content.close)
 
 
 def checked(step: Callable[..., object], *args: object) -> None:

@@ -6,7 +6,7 @@ bounded buffer, then reading pauses, as it does while the client does not take w
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import IO, Any
 
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol, IProtocol, ITCPTransport
@@ -15,18 +15,16 @@ from zope.interface import implementer
 
 from twistedsite.http.connection import transports
 from twistedsite.http.connection.body import RequestBody
-from twistedsite.http.connection.closing import HALF_CLOSED_SECONDS, Ending, State
-from twistedsite.http.connection.info import Ends
+from twistedsite.http.connection.closing import HALF_CLOSED_SECONDS, ClosingProtocol, State
+from twistedsite.http.connection.engine import Engine
+from twistedsite.http.connection.info import InfoMixin
+from twistedsite.http.connection.interface import CurrentRequest, FullRequest
 from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.connection.timers import NEVER
 from twistedsite.http.message import response
 from twistedsite.http.message.head import RequestError, RequestHead
 from twistedsite.http.message.parser import HeadReader
 from twistedsite.http.message.response import PreparedResponse
-
-if TYPE_CHECKING:
-    from twistedsite.http.request import Request
-    from twistedsite.http.site import Site
 
 _QUICK_METHODS = (b"GET", b"HEAD")
 
@@ -35,38 +33,39 @@ WAITING_BYTES = 16 * 1024
 
 
 @implementer(IHalfCloseableProtocol)
-class Channel(Ends, Ending):
+class Channel(InfoMixin, ClosingProtocol):
     """The server's side of one HTTP/1 connection; also what Twisted's Request calls its channel."""
 
-    def __init__(self, site: Site, peer: IAddress | None) -> None:
-        super().__init__(site.watch, site.limits.write_idle)
-        self.site = site
-        self.factory = site
+    def __init__(self, engine: Engine, factory: Any, peer: IAddress | None) -> None:
+        super().__init__(engine.watch, engine.limits.write_idle)
+        self.engine = engine
+        self.site = self.factory = factory
         self.came_from(peer)
         self.counted_for = self.peer_name
         """The peer on whose account the connection is."""
         self.served = 0
-        self._limits = site.limits
-        self._memo = site.parser.memo
-        self._heads = HeadReader(site.parser)
+        self._limits = engine.limits
+        self._log = engine.log
+        self._memo = engine.parser.memo
+        self._heads = HeadReader(engine.parser)
         self._working = False
-        self._batch = 0
+        self._tick = 0
         self._postponed = False
         """Complete requests may be in the buffer although none is being answered."""
         self._persistent = True
         self._given_before = 0
-        self._request: Request | PendingResponse | None = None
+        self._request: CurrentRequest | None = None
         self._request_head: RequestHead | None = None
         self._body: RequestBody | None = None
 
     def connectionMade(self) -> None:
-        self.site.connection_made(self)
+        self.engine.connections.add(self)
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(True)
         transports.bound_unsent(self.transport)
         self.begin_output()
         if self.socket is not None:
-            self.site.readiness.attach(self.transport)
+            self.engine.reader.attach(self.transport)
         self._watch.add(self)
         self.deadline = self._watch.now + self._limits.keep_alive
         if self.socket is None:
@@ -114,13 +113,13 @@ class Channel(Ends, Ending):
         self._state = State.CLOSING
         if request is not None:
             status = request.code if request.startedWriting else 499 if upgraded is None else 101
-            self.site.log_response(self, request.head, status, request.sentLength, request.authenticated)
+            self._log.response(self.peer_name, request.head, status, request.sentLength, request.authenticated)
             request.connectionLost(reason)
         try:
             if upgraded is not None:
                 upgraded.connectionLost(reason)
         finally:
-            self.site.connection_lost(self)
+            self.engine.connections.remove(self)
 
     # Reading
 
@@ -128,8 +127,9 @@ class Channel(Ends, Ending):
         """The first bytes: by now the layers below (TLS, PROXY protocol) know who speaks, and which protocol."""
         self._state = State.HEAD
         self.came_from(self.transport.getPeer())
-        if self.site.http2 and getattr(self.transport, "negotiatedProtocol", None) == b"h2":
-            connection = self.site.make_http2()
+        make_http2 = self.engine.make_http2
+        if make_http2 is not None and getattr(self.transport, "negotiatedProtocol", None) == b"h2":
+            connection = make_http2()
             self.hand_over(connection)
             self.transport.registerProducer(connection, True)
         self.dataReceived(data)
@@ -137,23 +137,23 @@ class Channel(Ends, Ending):
     def _serve_alone(self, head: RequestHead) -> None:
         """Serve a request that came in one piece with nothing after it."""
         self._working = True
-        self._batch = self.site.readiness.batch
-        self.gather()
+        self._tick = self.engine.reader.tick
+        self.cork()
         try:
             self._begin(head)
         except RequestError as refused:
             self._refuse(refused, head)
         finally:
             self._working = False
-            self.send_gathered()
+            self.uncork()
 
     def _work(self) -> None:
         """Go through what has arrived until it is used up or a response is awaited."""
         if self._working:
             return
         self._working = True
-        self.gather()
-        self._batch = self.site.pipelined_batch()
+        self.cork()
+        self._tick = self.engine.pipelined_tick()
         turns = self._limits.pipelined
         try:
             while self._buffer and not self._full:
@@ -169,10 +169,10 @@ class Channel(Ends, Ending):
             self._refuse(refused, self._request_head)
         finally:
             self._working = False
-            self.send_gathered()
+            self.uncork()
         self._postponed = self._state is State.HEAD and bool(self._buffer) and (self._full or not turns)
         if self._postponed and not self._full:
-            self.site.reactor.callLater(0, self._work)
+            self.engine.reactor.callLater(0, self._work)
         elif self._read_ended and self._state is State.HEAD and not self._postponed:
             self.loseConnection()
         self.regulate()
@@ -188,13 +188,13 @@ class Channel(Ends, Ending):
     def _begin(self, head: RequestHead) -> None:
         self.served += 1
         self._persistent = head.keep_alive and self.served < self._limits.requests_per_connection
-        site = self.site
+        quick_answer = self.engine.quick_answer
         if head.has_body or head.expect:
             self._begin_body(head)
         elif (
             head.method not in _QUICK_METHODS
-            or site.quick_answer is None
-            or (quick := site.quick_answer(head, self._batch)) is None
+            or quick_answer is None
+            or (quick := quick_answer(head, self._tick)) is None
         ):
             self._dispatch(head, None)
         elif isinstance(quick, PreparedResponse):
@@ -208,14 +208,14 @@ class Channel(Ends, Ending):
         self._request_head = head
         if head.expect and head.expect != b"100-continue" and head.version == b"HTTP/1.1":
             raise RequestError(417, "Only the expectation 100-continue is known here")
-        limits = self.site.content_limits(head.host)
+        limits = self.engine.content_limits(head.host)
         limits.allow(head.content_length)
         if not head.has_body:
             self._dispatch(head, None)
             return
         check = limits.check(head.headers)
         body = self._body = RequestBody(
-            head, limits.max_body, self._limits, check, self.site.threads, self.regulate, self._disk_failed
+            head, limits.max_body, self._limits, check, self.engine.reactor, self.regulate, self._disk_failed
         )
         body.began = self._watch.now
         self._state = State.BODY
@@ -239,7 +239,7 @@ class Channel(Ends, Ending):
 
     def _disk_failed(self, error: OSError) -> None:
         self._refuse(RequestError(507, "The content cannot be stored"), self._request_head)
-        self.site.log_disk_error(error)
+        self._log.disk_error(error)
 
     def output_changed(self) -> None:
         """The client has begun or ceased to take what is written."""
@@ -249,7 +249,7 @@ class Channel(Ends, Ending):
 
     def output_stalled(self) -> None:
         """The client has taken nothing for too long."""
-        self.site.log_closed(self, "takes no more of its response")
+        self._log.closed(self.peer_name, "takes no more of its response")
         self.abortConnection()
 
     def regulate(self) -> None:
@@ -284,10 +284,9 @@ class Channel(Ends, Ending):
         self.deadline = self._watch.now + self._limits.handler_time
         self._request_head = head
 
-    def make_request(self, head: RequestHead, content: IO[bytes] | None) -> Request:
+    def make_request(self, head: RequestHead, content: IO[bytes] | None) -> FullRequest:
         """Make the Request that is being answered."""
-        request: Request = self.site.requestFactory(self, head, content)
-        self._request = request
+        request = self._request = self.engine.make_request(self, head, content)
         if self._read_ended:
             self._expect_to_be_gone(request)
         return request
@@ -303,14 +302,13 @@ class Channel(Ends, Ending):
         ending = self.persist(head, persistent := self.may_persist)
         content = b"" if head.method == b"HEAD" else prepared.body
         self.write(b"".join((prepared.head, self._watch.date, ending, b"\r\n", content)))
-        if self.site.access_log is not None:
-            self.site.log_response(self, head, prepared.status, len(content))
+        self._log.response(self.peer_name, head, prepared.status, len(content))
         self._next_request(persistent)
 
     @property
     def may_persist(self) -> bool:
         """Whether the connection may stay open after the response that is being made."""
-        return self._persistent and not self.site.draining and not (self._read_ended and not self._buffer)
+        return self._persistent and not self.engine.connections.draining and not (self._read_ended and not self._buffer)
 
     def persist(self, head: RequestHead, persistent: bool) -> bytes:
         """Settle whether the connection stays open after the response; return the Connection field's line, if any."""
@@ -319,7 +317,7 @@ class Channel(Ends, Ending):
             return response.CLOSE
         return response.KEEP_ALIVE if head.version == b"HTTP/1.0" else b""
 
-    def requestDone(self, request: Request) -> None:
+    def requestDone(self, request: CurrentRequest) -> None:
         """`request` has been answered."""
         self._request = None
         if self._state is State.BUSY:
@@ -351,16 +349,16 @@ class Channel(Ends, Ending):
             self._body = None
         head_only = head is not None and head.method == b"HEAD"
         self.write(response.refusal(refused, self._watch.date, head_only))
-        self.site.log_refused(self, head, refused)
+        self._log.refused(self.peer_name, head, refused)
         self.linger()
 
-    def _expect_to_be_gone(self, request: Request | PendingResponse) -> None:
+    def _expect_to_be_gone(self, request: CurrentRequest) -> None:
         """Look again whether the client, which has ended its side, is still there to take the response."""
         self._given_before = self.given
         wait = self._limits.write_idle if request.startedWriting else HALF_CLOSED_SECONDS
         self.deadline = min(self.deadline, self._watch.now + wait)
 
-    # For requests and the site
+    # Deadlines, and other protocols
 
     def deadline_passed(self, now: float) -> None:
         """Something took too long: end it as fits the state."""
@@ -377,7 +375,7 @@ class Channel(Ends, Ending):
         elif self._state is State.BUSY and self._request is not None:
             self._request_overdue(self._request)
 
-    def _request_overdue(self, request: Request | PendingResponse) -> None:
+    def _request_overdue(self, request: CurrentRequest) -> None:
         """The response has not begun in time, or the client seems to be gone."""
         if request.startedWriting:
             if not self._read_ended:
@@ -398,4 +396,4 @@ class Channel(Ends, Ending):
         self.hand_over(protocol)
         rest, self._buffer = self._buffer, b""
         if rest:
-            self.site.reactor.callLater(0, protocol.dataReceived, rest)
+            self.engine.reactor.callLater(0, protocol.dataReceived, rest)

@@ -10,7 +10,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from twisted.internet.interfaces import IProtocol
 
-from twistedsite.http.connection.output import Outbound
+from twistedsite.http.connection.output import OutgoingProtocol
 from twistedsite.http.connection.timers import NEVER, Watch
 
 LINGER_BYTES = 4 * 1024 * 1024
@@ -48,7 +48,7 @@ class ClosesWhenIdle(Protocol):
         """Close where no request is under way; return whether it was so."""
 
 
-class Ending(Outbound):
+class ClosingProtocol(OutgoingProtocol):
     """What a channel does to close."""
 
     def __init__(self, watch: Watch, write_idle: float) -> None:
@@ -62,7 +62,7 @@ class Ending(Outbound):
 
     def loseConnection(self) -> None:
         """Close when all that was written is sent."""
-        self.send_gathered()
+        self.uncork()
         self._state = State.CLOSING
         self.deadline = self._watch.now + self._write_idle
         self.release_transport()
@@ -76,7 +76,7 @@ class Ending(Outbound):
 
     def linger(self) -> None:
         """Close so that the client can still read the response although it sends more (RFC 9112, 9.6)."""
-        self.send_gathered()
+        self.uncork()
         self._state = State.CLOSING
         self._buffer = b""
         if self.socket is None or self._read_ended:
@@ -89,7 +89,7 @@ class Ending(Outbound):
 
     def hand_over(self, protocol: IProtocol) -> None:
         """Give the connection to `protocol`; the bytes in the buffer are its own."""
-        self.send_gathered()
+        self.uncork()
         self._state = State.UPGRADED
         self._upgraded = protocol
         self.deadline = NEVER

@@ -21,14 +21,14 @@ MOST_READY = 256
 """Sockets read in one turn of the reactor."""
 
 
-class Readiness(FileDescriptor):
+class EpollReader(FileDescriptor):
     """Reads the plain sockets of one site's connections, where the system has epoll."""
 
     _log = Logger()
 
     def __init__(self, reactor: Any) -> None:
         super().__init__(reactor)
-        self.batch = 0
+        self.tick = 0
         """While data is handed out: a number for the moment at which its sockets were found ready. Else 0."""
         self._epoll: select.epoll | None = None
         self._reading: dict[int, Any] = {}
@@ -51,14 +51,14 @@ class Readiness(FileDescriptor):
         if self._epoll is None:
             return
         ready = self._epoll.poll(0, MOST_READY)
-        self.batch = time.monotonic_ns()
+        self.tick = time.monotonic_ns()
         try:
             for descriptor, _ in ready:
                 transport = self._reading.get(descriptor)
                 if transport is not None:
                     self._read(transport)
         finally:
-            self.batch = 0
+            self.tick = 0
 
     def connectionLost(self, reason: Failure) -> None:
         """The reactor disconnects all that it knows: so do we."""

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IAddress, ISSLTransport
 from twistedsite.http.message.head import printable
 
 
-class EndsText(NamedTuple):
+class ConnectionInfo(NamedTuple):
     """Both ends, for scripts. Hosts are empty, ports 0 where there are none, as on a UNIX socket."""
 
     client: str
@@ -19,9 +19,9 @@ class EndsText(NamedTuple):
     scheme: str
 
 
-def ends_text(client: object, server: object, *, secure: bool) -> EndsText:
+def connection_info(client: object, server: object, *, secure: bool) -> ConnectionInfo:
     """Both ends in words, of two addresses of Twisted's."""
-    return EndsText(
+    return ConnectionInfo(
         getattr(client, "host", None) or "",
         getattr(client, "port", 0),
         getattr(server, "host", None) or "",
@@ -30,17 +30,17 @@ def ends_text(client: object, server: object, *, secure: bool) -> EndsText:
     )
 
 
-class Ends:
+class InfoMixin:
     """What a channel tells of its connection's ends."""
 
     transport: Any
-    _ends: EndsText | None = None
+    _info: ConnectionInfo | None = None
 
     def came_from(self, peer: IAddress | None) -> None:
         """The other end is `peer`."""
         self.peer = peer
         self.peer_name = printable(getattr(peer, "host", "-").encode())
-        self._ends = None
+        self._info = None
 
     def getPeer(self) -> IAddress | None:
         return self.peer
@@ -52,8 +52,8 @@ class Ends:
         return ISSLTransport.providedBy(self.transport)
 
     @property
-    def ends(self) -> EndsText:
+    def info(self) -> ConnectionInfo:
         """Both ends in words; asked of the system once, since they stay the same as long as the connection."""
-        if self._ends is None:
-            self._ends = ends_text(self.peer, self.getHost(), secure=self.isSecure())
-        return self._ends
+        if self._info is None:
+            self._info = connection_info(self.peer, self.getHost(), secure=self.isSecure())
+        return self._info

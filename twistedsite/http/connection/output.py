@@ -1,7 +1,7 @@
 """The sending half of a connection: bytes to the client at once where possible, with back-pressure where not.
 
 The channel builds on it. It is the transport's producer; a request's producer is paused through it. While requests are
-worked through, what they write is gathered, so that a response, or several small ones, leave in one system call.
+worked through, what they write is corked, so that a response, or several small ones, leave in one system call.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ JOINED_BYTES = 64 * 1024
 
 
 @implementer(IPushProducer)
-class Outbound(Protocol):
+class OutgoingProtocol(Protocol):
     """What a channel does to send. `write_idle`: seconds after which a client that takes nothing is cut off."""
 
     transport: Any
@@ -35,7 +35,7 @@ class Outbound(Protocol):
         """Bytes given to the transport or the socket so far."""
         self._watch = watch
         self._write_idle = write_idle
-        self._gathered: list[bytes] | None = None
+        self._corked: list[bytes] | None = None
         self._taken = 0
         self._taken_at = 0.0
         self._lent = False
@@ -51,7 +51,7 @@ class Outbound(Protocol):
     def end_output(self) -> None:
         """Nothing may be sent any more."""
         self.socket = None
-        self._gathered = None
+        self._corked = None
         self._producer = None
 
     def deadline_passed(self, now: float) -> None:
@@ -67,36 +67,36 @@ class Outbound(Protocol):
         raise NotImplementedError
 
     def write(self, data: bytes) -> None:
-        """Send `data`; while requests are being worked through it is gathered first."""
-        if self._gathered is None:
+        """Send `data`; while requests are being worked through it is corked first."""
+        if self._corked is None:
             self._send(data)
             return
-        self._gathered.append(data)
+        self._corked.append(data)
         if len(data) > JOINED_BYTES:
-            self.send_gathered()
-            self.gather()
+            self.uncork()
+            self.cork()
 
     def writeSequence(self, data: Iterable[bytes]) -> None:
         """Send all of `data`."""
         self.write(b"".join(data))
 
-    def gather(self) -> None:
-        """Hold back what is written until `send_gathered`."""
-        self._gathered = []
+    def cork(self) -> None:
+        """Hold back what is written until `uncork`."""
+        self._corked = []
 
-    def send_gathered(self) -> None:
+    def uncork(self) -> None:
         """Send what was held back."""
-        gathered, self._gathered = self._gathered, None
-        if not gathered:
+        corked, self._corked = self._corked, None
+        if not corked:
             return
-        if len(gathered) == 1:
-            self._send(gathered[0])
-        elif len(gathered[-1]) <= JOINED_BYTES:
-            self._send(b"".join(gathered))
+        if len(corked) == 1:
+            self._send(corked[0])
+        elif len(corked[-1]) <= JOINED_BYTES:
+            self._send(b"".join(corked))
         else:
             # `write` sends after each large piece: it is the last, and not worth copying.
-            self._send(b"".join(gathered[:-1]))
-            self._send(gathered[-1])
+            self._send(b"".join(corked[:-1]))
+            self._send(corked[-1])
 
     def _send(self, data: bytes) -> None:
         """Send at once where nothing waits; Twisted's transport would first go round the reactor's loop."""
@@ -130,7 +130,7 @@ class Outbound(Protocol):
 
     def lend_transport(self, producer: IPullProducer) -> None:
         """Make `producer` the transport's own, until `take_transport_back`."""
-        self.send_gathered()
+        self.uncork()
         self._lent = True
         self._watch.writers.add(self)
         self._taken_at = self._watch.now

@@ -1,33 +1,26 @@
-"""The short way to answer: without a Request, for those who know beforehand what will be asked of them.
+"""A response that is awaited without a Request.
 
-`Site.direct` names who may take it. A request on this way is a GET or HEAD without content, over HTTP/1, whose answer
-comes later but, as a rule, in one piece that needs nothing but Date and Connection. Whoever finds that more is needed
-after all (a stream, compression, an error page) calls `request()` and goes on with the Request that the channel would
-have made in the first place; so the long way stays the one that knows everything, and both give the same answers.
-What may not come here: content, upgrades, foreign resources, HTTP/2.
+The engine's `QuickAnswer` may name who answers a GET or HEAD without content over HTTP/1; that one gets a
+`PendingResponse`. As a rule the answer comes in one piece that needs nothing but Date and Connection. Where more is
+needed (a stream, compression, an error page), `request()` makes the Request that the channel would have made otherwise,
+so both ways give the same answers. What may not come here: content, upgrades, foreign resources, HTTP/2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from twisted.python.failure import Failure
 
-from twistedsite.http.connection.info import EndsText
+from twistedsite.http.connection.info import ConnectionInfo
+from twistedsite.http.connection.interface import Connection, FullRequest
 from twistedsite.http.message.head import RequestHead
 from twistedsite.http.message.response import PreparedResponse
 
-if TYPE_CHECKING:
-    from twistedsite.http.connection.channel import Channel
-    from twistedsite.http.request import Request
-
 
 class PendingResponse:
-    """One request on the short way; for its channel it stands in the place of a Request that has not begun to answer.
-
-    Set `when_gone` to what is to be called when there is no client any more.
-    """
+    """The channel's `CurrentRequest` until it is answered. `when_gone` is called when there is no client any more."""
 
     __slots__ = ("_channel", "head", "when_gone")
 
@@ -36,15 +29,15 @@ class PendingResponse:
     code: Final = 200
     sentLength: Final = 0  # noqa: N815 - as a Request calls it
 
-    def __init__(self, channel: Channel, head: RequestHead) -> None:
-        self._channel: Channel | None = channel
+    def __init__(self, channel: Connection, head: RequestHead) -> None:
+        self._channel: Connection | None = channel
         self.head = head
         self.when_gone: Callable[[], object] | None = None
 
     @property
-    def ends(self) -> EndsText | None:
-        """The ends of the connection; None where it is lost."""
-        return None if self._channel is None else self._channel.ends
+    def info(self) -> ConnectionInfo | None:
+        """What is known of the connection; None where it is lost."""
+        return None if self._channel is None else self._channel.info
 
     def answer(self, response: PreparedResponse) -> None:
         """Send the whole answer. Where the client has gone, nothing happens."""
@@ -52,7 +45,7 @@ class PendingResponse:
         if channel is not None:
             channel.answer_pending(self.head, response)
 
-    def request(self) -> Request | None:
+    def request(self) -> FullRequest | None:
         """The Request to go on with instead, for the long way; None where the client has gone."""
         channel, self._channel = self._channel, None
         if channel is None:

@@ -6,7 +6,6 @@ Both are driven by the client's readiness to take more: a slow reader holds a fi
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionLost
@@ -14,9 +13,7 @@ from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
-if TYPE_CHECKING:
-    from twistedsite.http.connection.channel import Channel
-    from twistedsite.http.request import Request
+from twistedsite.http.connection.interface import Connection, FileRequest
 
 SLICE = 512 * 1024
 """Bytes offered to the socket in one turn of the reactor."""
@@ -28,7 +25,7 @@ class ShortFileError(Exception):
     """The file ended before the length that was promised to the client."""
 
 
-def send_file(request: Request, fd: int, offset: int, length: int) -> Deferred[None]:
+def send_file(request: FileRequest, fd: int, offset: int, length: int) -> Deferred[None]:
     """See `Request.send_file`."""
     if not request.startedWriting:
         request.write(b"")
@@ -46,7 +43,7 @@ def send_file(request: Request, fd: int, offset: int, length: int) -> Deferred[N
 class _Sender:
     """The transport's producer while a file goes out; asked for more whenever the socket takes more."""
 
-    def __init__(self, request: Request, channel: Channel, fd: int, offset: int, length: int) -> None:
+    def __init__(self, request: FileRequest, channel: Connection, fd: int, offset: int, length: int) -> None:
         self.done: Deferred[None] = Deferred(lambda _: self._cut_off())
         self._request = request
         self._channel = channel
@@ -100,7 +97,7 @@ class _Sender:
 class _Pump:
     """Reads in a thread, writes when the client has room."""
 
-    def __init__(self, request: Request, channel: Channel, fd: int, offset: int, length: int) -> None:
+    def __init__(self, request: FileRequest, channel: Connection, fd: int, offset: int, length: int) -> None:
         self._request = request
         self._channel = channel
         self._fd = fd
@@ -116,7 +113,7 @@ class _Pump:
         return done
 
     async def _run(self) -> None:
-        reactor = self._channel.site.threads
+        reactor = self._channel.engine.reactor
         whole = False
         try:
             while self._left:

@@ -13,8 +13,8 @@ from typing import Final
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from twistedsite.resources.auth.users import Users
-from twistedsite.resources.content.background import Background, Reactor
+from twistedsite.resources.auth.users import PasswordFile
+from twistedsite.resources.content.background import BackgroundThreads, Reactor
 
 _THREADS: Final = 2
 """Checks that go on at the same time, at up to 128 MiB each."""
@@ -34,7 +34,7 @@ class Passwords:
     def __init__(self, queue: int, reactor: Reactor) -> None:
         self._queue = queue
         self._now = reactor.seconds
-        self._threads = Background(reactor, _THREADS)
+        self._threads = BackgroundThreads(reactor, _THREADS)
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()
         """Digest -> when it is forgotten."""
@@ -63,7 +63,7 @@ class Passwords:
             if len(self._right) > _MOST_REMEMBERED:
                 self._right.popitem(last=False)
 
-    def verify(self, users: Users, user: str, password: str, digest: bytes, seconds: float) -> Deferred[bool]:
+    def verify(self, users: PasswordFile, user: str, password: str, digest: bytes, seconds: float) -> Deferred[bool]:
         """Whether `password` is that of `user`, in which case it is remembered for `seconds`; raises TooManyWaitError.
 
         A caller that goes away stops nobody's.

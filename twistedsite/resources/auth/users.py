@@ -90,7 +90,7 @@ class PasswordHash(msgspec.Struct, frozen=True):
         return (1 << self.ln) * self.r * self.p
 
 
-class Users:
+class PasswordFile:
     """The users of one file."""
 
     def __init__(self, hashes: dict[str, PasswordHash]) -> None:
@@ -100,7 +100,7 @@ class Users:
         self._nobody = PasswordHash(costly.ln, costly.r, costly.p, os.urandom(_SALT_BYTES), bytes(_KEY_BYTES))
 
     @classmethod
-    def parse(cls, content: bytes) -> Users:
+    def parse(cls, content: bytes) -> PasswordFile:
         """The users of a file; blank lines and those that begin with `#` say nothing. Raises UsersError."""
         try:
             text = content.decode("utf-8-sig")

@@ -17,8 +17,9 @@ from twisted.web.server import Request
 from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message.head import RequestHead
 from twistedsite.http.message.response import PreparedResponse
-from twistedsite.pages.accept import Representation, error_form
-from twistedsite.resources.cache.validated import Entry, Holds, ValidatedCache
+from twistedsite.origins.interface import Validity
+from twistedsite.pages.accept import PageForm, error_form
+from twistedsite.resources.cache.validated import CacheEntry, ValidatedCache
 from twistedsite.resources.content.compression import preferred
 from twistedsite.resources.content.conditional import known_by, parse_date
 from twistedsite.settings.server import ServerSettings
@@ -82,7 +83,7 @@ class _Choice(NamedTuple):
     site: Hashable
     head: RequestHead
     cache: ValidatedCache[Any]
-    entry: Entry[Any]
+    entry: CacheEntry[Any]
     answer: Answer
 
 
@@ -144,7 +145,7 @@ class ReadyAnswers:
         file = self._files.get((site, url_path, preferred(accept_encoding, self._codings)))
         return file is not None and file.etag == etag
 
-    def keep_script(self, site: Hashable, url_path: bytes, script: KnownScript, validity: Holds | None) -> None:
+    def keep_script(self, site: Hashable, url_path: bytes, script: KnownScript, validity: Validity | None) -> None:
         """Let `script` answer the next requests for `url_path`. No validity, here and below: keep nothing."""
         self._keep(self._scripts, (site, url_path), script, validity, _SCRIPT_SIZE)
 
@@ -154,14 +155,14 @@ class ReadyAnswers:
         url_path: bytes,
         accept_encoding: bytes | None,
         answer: FileAnswer,
-        validity: Holds | None,
+        validity: Validity | None,
     ) -> None:
         """Let the next requests for `url_path` that accept the same codings get `answer`."""
         size = len(answer.not_modified.head) + (len(answer.ok.head) + len(answer.ok.body) if answer.ok else 0)
         self._keep(self._files, (site, url_path, preferred(accept_encoding, self._codings)), answer, validity, size)
 
     def keep_not_found(
-        self, site: Hashable, url_path: bytes, form: Representation, response: PreparedResponse, validity: Holds | None
+        self, site: Hashable, url_path: bytes, form: PageForm, response: PreparedResponse, validity: Validity | None
     ) -> None:
         """Let the next requests for `url_path` whose error page has the same form get `response`, a 404."""
         if len(response.body) <= _LONGEST_PAGE:
@@ -173,7 +174,7 @@ class ReadyAnswers:
         cache: ValidatedCache[V],
         key: tuple[Hashable, bytes, *tuple[object, ...]],
         value: V,
-        validity: Holds | None,
+        validity: Validity | None,
         size: int,
     ) -> None:
         # Some clients get the health document at its path, and others do not.
@@ -189,5 +190,5 @@ class ReadyAnswers:
 
 
 @functools.lru_cache(256)
-def _form(accept: bytes) -> Representation:
+def _form(accept: bytes) -> PageForm:
     return error_form(accept.decode("latin-1"))

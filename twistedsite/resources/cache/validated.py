@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 import attrs
+
+from twistedsite.origins.interface import Validity
 
 Key: TypeAlias = tuple[Hashable, ...]
 """The first item is the site."""
@@ -16,21 +18,13 @@ OVERHEAD: Final = 4096
 """Bytes that an entry costs beside its value: key, signatures and paths."""
 
 
-class Holds(Protocol):
-    """Knows whether what was kept may still be used."""
-
-    def holds(self) -> bool:
-        """Return whether nothing has changed since. Called on the reactor's thread, so it must be cheap."""
-        ...
-
-
 @attrs.define
-class Entry(Generic[V]):
+class CacheEntry(Generic[V]):
     """A value that is kept."""
 
     key: Key
     value: V
-    validity: Holds
+    validity: Validity
     cost: int
     checked: int = 0
     """The tick at which the validity was last found to hold."""
@@ -50,15 +44,15 @@ class ValidatedCache(Generic[V]):
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._entries: OrderedDict[Key, Entry[V]] = OrderedDict()
+        self._entries: OrderedDict[Key, CacheEntry[V]] = OrderedDict()
         self._cost = 0
 
-    def find(self, key: Key, tick: int = 0) -> Entry[V] | None:
+    def find(self, key: Key, tick: int = 0) -> CacheEntry[V] | None:
         """Return the entry of `key`, or None where there is none that still holds. `tick`: see `holds`."""
         entry = self._entries.get(key)
         return entry if entry is not None and self.holds(entry, tick) else None
 
-    def holds(self, entry: Entry[V], tick: int) -> bool:
+    def holds(self, entry: CacheEntry[V], tick: int) -> bool:
         """Return whether `entry`, one that this cache has returned, still holds; drop it otherwise.
 
         The requests of one `tick` had all arrived before the first of them was looked at. So an entry is checked once
@@ -78,10 +72,10 @@ class ValidatedCache(Generic[V]):
         entry = self._entries.get(key)
         return None if entry is None else entry.value
 
-    def keep(self, key: Key, value: V, validity: Holds, size: int) -> None:
+    def keep(self, key: Key, value: V, validity: Validity, size: int) -> None:
         """Keep `value`, which takes `size` bytes, while `validity` holds."""
         self._drop(key)
-        entry = self._entries[key] = Entry(key, value, validity, size + OVERHEAD)
+        entry = self._entries[key] = CacheEntry(key, value, validity, size + OVERHEAD)
         self._cost += entry.cost
         while self._cost > self._limit:
             self._drop(next(iter(self._entries)))

@@ -31,7 +31,7 @@ class Reactor(Protocol):
         ...
 
 
-class Background:
+class BackgroundThreads:
     """Runs short blocking calls in up to `threads` threads, which start when they are first needed."""
 
     def __init__(self, reactor: Reactor, threads: int = 2) -> None:

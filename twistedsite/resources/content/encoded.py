@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from twistedsite.http.connection.sendfile import ShortFileError
 from twistedsite.origins.interface import OpenFile, await_if_deferred
-from twistedsite.resources.content.background import Background
+from twistedsite.resources.content.background import BackgroundThreads
 from twistedsite.resources.content.compression import encode
 from twistedsite.resources.content.sending import read_blocking
 from twistedsite.settings.server import Coding
@@ -19,7 +19,7 @@ _OVERHEAD = 512
 """About what an entry costs beside its body, in bytes."""
 
 
-class Source(NamedTuple):
+class FileVersion(NamedTuple):
     """What is to be compressed: a file in one version."""
 
     site: str
@@ -31,14 +31,14 @@ class Source(NamedTuple):
 class EncodedBodies:
     """A cache of at most `limit` bytes; what was unused for longest goes first."""
 
-    def __init__(self, limit: int, background: Background) -> None:
+    def __init__(self, limit: int, background: BackgroundThreads) -> None:
         self._limit = limit
         self._background = background
-        self._held: OrderedDict[Source, bytes | None] = OrderedDict()
+        self._held: OrderedDict[FileVersion, bytes | None] = OrderedDict()
         self._size = 0
-        self._waiting: dict[Source, list[Deferred[bytes | None]]] = {}
+        self._waiting: dict[FileVersion, list[Deferred[bytes | None]]] = {}
 
-    async def get(self, source: Source, file: OpenFile, *, keep: bool) -> bytes | None:
+    async def get(self, source: FileVersion, file: OpenFile, *, keep: bool) -> bytes | None:
         """Return the content of `source`, read from the open `file`, in its coding; `keep`: for later requests too.
 
         None where that is not smaller. Raises ShortFileError where the file is shorter than its size, and OriginError.
@@ -74,7 +74,7 @@ class EncodedBodies:
         for source in [source for source in self._held if source.site == site]:
             self._size -= _cost(self._held.pop(source))
 
-    def _encoded(self, result: bytes | Failure | None, source: Source, keep: bool) -> None:
+    def _encoded(self, result: bytes | Failure | None, source: FileVersion, keep: bool) -> None:
         if keep and not isinstance(result, Failure):
             self._keep(source, result)
         for answer in self._waiting.pop(source):
@@ -83,7 +83,7 @@ class EncodedBodies:
             else:
                 answer.callback(result)
 
-    def _keep(self, source: Source, body: bytes | None) -> None:
+    def _keep(self, source: FileVersion, body: bytes | None) -> None:
         self._held[source] = body
         self._size += _cost(body)
         while self._size > self._limit:

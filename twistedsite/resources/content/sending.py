@@ -17,7 +17,7 @@ from zope.interface import implementer
 
 from twistedsite.http.connection.sendfile import ShortFileError
 from twistedsite.origins.interface import MaybeDeferred, OpenFile, await_if_deferred
-from twistedsite.resources.content.background import Background
+from twistedsite.resources.content.background import BackgroundThreads
 from twistedsite.resources.content.ranges import ByteRange
 
 CHUNK: Final = 128 * 1024
@@ -26,7 +26,7 @@ CHUNK: Final = 128 * 1024
 _log = Logger()
 
 
-async def read_part(file: OpenFile, part: ByteRange, background: Background) -> bytes:
+async def read_part(file: OpenFile, part: ByteRange, background: BackgroundThreads) -> bytes:
     """Return the bytes of `part`, which is small.
 
     Raises ShortFileError where the file ends before, and OriginError.
@@ -43,7 +43,7 @@ async def read_part(file: OpenFile, part: ByteRange, background: Background) -> 
     return data
 
 
-async def send_part(request: Request, file: OpenFile, part: ByteRange, background: Background) -> None:
+async def send_part(request: Request, file: OpenFile, part: ByteRange, background: BackgroundThreads) -> None:
     """Write the bytes of `part` to `request` as fast as the client takes them.
 
     Where the file ends before, the connection is aborted, since the client has been told another length.
@@ -71,7 +71,7 @@ async def send_body(request: Request, body: bytes) -> None:
         await PartProducer(request, MemorySource(body), ByteRange(0, len(body))).done
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Where a producer's bytes come from."""
 
     def read(self, offset: int, length: int) -> MaybeDeferred[bytes]:
@@ -86,7 +86,7 @@ class Source(Protocol):
 class FileSource:
     """A duplicate of an open file, so that the caller may close its own while this one is still being read."""
 
-    def __init__(self, file: OpenFile, background: Background) -> None:
+    def __init__(self, file: OpenFile, background: BackgroundThreads) -> None:
         self._file = file.duplicate()
         self._background = background
 
@@ -122,7 +122,7 @@ class PartProducer:
     `done` fires when all is written; it fails with ShortFileError or OSError. Cancelling it stops the reading.
     """
 
-    def __init__(self, request: Request, source: Source, part: ByteRange) -> None:
+    def __init__(self, request: Request, source: ByteSource, part: ByteRange) -> None:
         self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._request = request
         self._source = source

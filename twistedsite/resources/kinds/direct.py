@@ -9,7 +9,7 @@ that is not decided there.
 from __future__ import annotations
 
 from io import BytesIO
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn, Protocol, cast
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -96,7 +96,7 @@ class PendingSink:
 
     def _take_over(self) -> Request | None:
         if self._request is None:
-            self._request = self._pending.request()
+            self._request = cast(Request | None, self._pending.request())
         return self._request
 
     def _failed(self, failure: Failure) -> None:

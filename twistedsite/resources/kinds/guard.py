@@ -20,7 +20,7 @@ from twistedsite.origins.interface import Entry, GoneError, Kind, await_if_defer
 from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.auth.guesses import GuessCount
 from twistedsite.resources.auth.passwords import TooManyWaitError
-from twistedsite.resources.auth.users import FILE_LIMIT, Users, UsersError
+from twistedsite.resources.auth.users import FILE_LIMIT, PasswordFile, UsersError
 from twistedsite.resources.kinds.script import ScriptResource, problem_of
 from twistedsite.resources.site.context import SiteContext
 from twistedsite.resources.site.error import HttpProblem
@@ -46,7 +46,7 @@ class Guard:
         self._remember = site.settings.auth.remember
         # Of this site alone: who is let in by another site, his own perhaps, does not start anew here.
         self._guesses = GuessCount(site.settings.auth, site.services.now)
-        self._users: OrderedDict[tuple[str, ...], tuple[str, Users | UsersError]] = OrderedDict()
+        self._users: OrderedDict[tuple[str, ...], tuple[str, PasswordFile | UsersError]] = OrderedDict()
         """Path of a file of users -> its version, and what stands in it."""
 
     async def admit(self, request: Request, folder: FolderSettings) -> None:
@@ -122,7 +122,7 @@ class Guard:
             raise _asking(auth)
         self._guesses.right(address)
 
-    async def _users_of(self, path: tuple[str, ...]) -> tuple[str, Users]:
+    async def _users_of(self, path: tuple[str, ...]) -> tuple[str, PasswordFile]:
         entry = await Lookups(self._site.origin).one(path)
         if entry is None or entry.kind is not Kind.FILE or entry.size > FILE_LIMIT:
             raise self._broken(path, f"the file of users is no plain file of at most {FILE_LIMIT} bytes")
@@ -137,10 +137,10 @@ class Guard:
             raise self._broken(path, str(users))
         return version, users
 
-    async def _read_users(self, entry: Entry) -> Users | UsersError:
+    async def _read_users(self, entry: Entry) -> PasswordFile | UsersError:
         try:
             content = await await_if_deferred(self._site.origin.read(entry, FILE_LIMIT))
-            return await self._site.services.background.call(Users.parse, content)
+            return await self._site.services.background.call(PasswordFile.parse, content)
         except UsersError as error:
             return error
         except GoneError:

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 from twisted.web.server import Request
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.scripts.messages.background import BackgroundCall
 from twistedsite.scripts.messages.request import ScriptRequest
 

@@ -15,7 +15,7 @@ from twisted.web.server import Request
 from twistedsite.origins.interface import FolderPage, GoneError, Kind, PageView, Path, await_if_deferred
 from twistedsite.origins.lookups import Lookups
 from twistedsite.pages import listing as pages
-from twistedsite.pages.accept import Representation, choose
+from twistedsite.pages.accept import PageForm, choose
 from twistedsite.pages.listing import ListingPage, Row, View, listing_json, listing_text
 from twistedsite.pages.render import LISTING_CSP, listing_page
 from twistedsite.resources.content.conditional import known_by
@@ -28,7 +28,7 @@ from twistedsite.scripts.dialects.listing import TEMPLATE
 MAX_QUERY = 1024
 """Longest query string that is looked at, in bytes."""
 
-_MEDIA_TYPES: dict[Representation, bytes] = {
+_MEDIA_TYPES: dict[PageForm, bytes] = {
     "html": b"text/html; charset=utf-8",
     "json": b"application/json",
     "text": b"text/plain; charset=utf-8",
@@ -83,14 +83,14 @@ def listing_of(path: Path, page: FolderPage, view: View) -> ListingPage:
     )
 
 
-def _rendered(path: Path, page: FolderPage, view: View, form: Representation) -> tuple[ListingPage, bytes]:
+def _rendered(path: Path, page: FolderPage, view: View, form: PageForm) -> tuple[ListingPage, bytes]:
     listing = listing_of(path, page, view)
     if form == "json":
         return listing, listing_json(listing)
     return listing, (listing_page(listing) if form == "html" else listing_text(listing)).encode("utf-8")
 
 
-def _send(request: Request, listing: ListingPage, form: Representation, body: bytes, *, private: bool) -> None:
+def _send(request: Request, listing: ListingPage, form: PageForm, body: bytes, *, private: bool) -> None:
     etag = b'W/"%s"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode("ascii")
     request.setHeader(b"etag", etag)
     request.setHeader(b"cache-control", b"no-cache")
@@ -129,6 +129,6 @@ def _query(uri: bytes) -> dict[str, str]:
     return dict(parse_qsl(raw, errors="replace"))
 
 
-def _form(named: str, accept: str | None) -> Representation:
-    forms: tuple[Representation, ...] = ("html", "json", "text")
+def _form(named: str, accept: str | None) -> PageForm:
+    forms: tuple[PageForm, ...] = ("html", "json", "text")
     return next((form for form in forms if named == form), None) or choose(accept, "html")

@@ -11,7 +11,7 @@ from twistedsite.origins.interface import Entry, GoneError, Kind, OpenFile, Path
 from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.content import conditional
 from twistedsite.resources.content.compression import SUFFIXES
-from twistedsite.resources.content.encoded import Source
+from twistedsite.resources.content.encoded import FileVersion
 from twistedsite.resources.site.context import SiteContext
 from twistedsite.settings.server import Coding
 
@@ -85,7 +85,7 @@ async def _encoded(site: SiteContext, entry: Entry, plain: Representation, codin
     limits, file = site.settings.compression, plain.file
     if not limits.smallest <= file.size <= limits.largest:
         return None
-    source = Source(site.name, entry.path, file.version, coding)
+    source = FileVersion(site.name, entry.path, file.version, coding)
     body = await site.services.encoded.get(source, file, keep=plain.settled)
     if body is None:
         return None

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.server import Request
 
-from twistedsite.http.connection.info import EndsText, ends_text
+from twistedsite.http.connection.info import ConnectionInfo, connection_info
 from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message.head import HeadText, RequestHead
 from twistedsite.http.request import Request as OwnRequest
@@ -110,24 +110,24 @@ class ScriptResource(SiteResource):
 
     def answer_pending(self, pending: PendingResponse) -> None:
         """Run the script for a request on the short way."""
-        ends = pending.ends
-        if ends is not None:
-            PendingSink(self, pending, self._told(pending.head.text, ends, self._url_path))
+        info = pending.info
+        if info is not None:
+            PendingSink(self, pending, self._told(pending.head.text, info, self._url_path))
 
     def script_request(self, request: Request) -> ScriptRequest:
         """What the script is told of `request`."""
         text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
-        ends = ends_text(request.getClientAddress(), request.getHost(), secure=request.isSecure())
+        info = connection_info(request.getClientAddress(), request.getHost(), secure=request.isSecure())
         mounted = [segment.decode("utf-8", "replace") for segment in request.prepath or ()]
         mount = "/".join(("", *mounted)) if mounted else ""
-        told = self._told(text, ends, mount + self._url_path)
+        told = self._told(text, info, mount + self._url_path)
         told.mount = mount
         told.depth = request.depth if isinstance(request, InternalRequest) else 0
         if user := getattr(request, "authenticated", ""):
             told.user, told.auth_type = user, "Basic"
         return told
 
-    def _told(self, text: HeadText, ends: EndsText, script_name: str) -> ScriptRequest:
+    def _told(self, text: HeadText, info: ConnectionInfo, script_name: str) -> ScriptRequest:
         return replace(
             self._same,
             method=text.method,
@@ -137,11 +137,11 @@ class ScriptResource(SiteResource):
             headers=text.headers,
             host=text.host,
             script_name=script_name,
-            client=ends.client,
-            client_port=ends.client_port,
-            server_name=text.host_name or ends.server,
-            server_port=ends.server_port,
-            scheme=ends.scheme,
+            client=info.client,
+            client_port=info.client_port,
+            server_name=text.host_name or info.server,
+            server_port=info.server_port,
+            scheme=info.scheme,
         )
 
     def explain(self, failure: Failure) -> NoReturn:

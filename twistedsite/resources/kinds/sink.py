@@ -12,7 +12,7 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from twistedsite.http.request import Request as OwnRequest
-from twistedsite.resources.content.background import Background
+from twistedsite.resources.content.background import BackgroundThreads
 from twistedsite.resources.content.compression import AT_ONCE, StreamEncoder, choose_coding, encode
 from twistedsite.resources.content.privacy import private_fields
 from twistedsite.scripts.messages.response import ResponseHead
@@ -36,7 +36,7 @@ class RequestSink:
         request: Request,
         fields: dict[bytes, bytes],
         compression: CompressionSettings,
-        background: Background,
+        background: BackgroundThreads,
         private: bool = False,
     ) -> None:
         self._request = request

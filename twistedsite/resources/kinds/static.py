@@ -164,10 +164,9 @@ class StaticFile(SiteResource):
     def _keep(self, request: Request, field: conditional.Field, chosen: Representation, body: bytes | None) -> None:
         """Let the next requests for the same get this answer, or a 304, without a Request."""
         site, services = self.site, self.site.services
-        asks = isinstance(request, EngineRequest) and request.site.quick_answer is not None
         accepted = field(b"accept-encoding")
         # Everybody gets what is kept, so nothing of a guarded folder is.
-        if not asks or self.folder.auth is not None:
+        if not isinstance(request, EngineRequest) or not request.asked_before or self.folder.auth is not None:
             return
         if services.answers.has_file(site, request.path, accepted, chosen.etag):
             return

@@ -12,7 +12,7 @@ from typing import Final
 
 from twistedsite.http.connection.sendfile import ShortFileError
 from twistedsite.origins.interface import Entry, GoneError, Origin, await_if_deferred
-from twistedsite.resources.content.background import Background
+from twistedsite.resources.content.background import BackgroundThreads
 from twistedsite.resources.content.ranges import ByteRange
 from twistedsite.resources.content.sending import read_part
 
@@ -41,7 +41,7 @@ LENGTH: Final = len(_BOM) + max(len(directive.value) for directive in Directive)
 class FirstLines:
     """The directives in the first lines of one site's files."""
 
-    def __init__(self, origin: Origin, background: Background) -> None:
+    def __init__(self, origin: Origin, background: BackgroundThreads) -> None:
         self._origin = origin
         self._background = background
         self._known: OrderedDict[tuple[Directive, tuple[str, ...]], tuple[str, Directive | None]] = OrderedDict()

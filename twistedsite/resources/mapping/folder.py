@@ -16,7 +16,7 @@ from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import Request as EngineRequest
 from twistedsite.origins.interface import Entry, Kind
 from twistedsite.origins.lookups import Lookups
-from twistedsite.pages.accept import Representation
+from twistedsite.pages.accept import PageForm
 from twistedsite.resources.kinds.guard import Guard
 from twistedsite.resources.kinds.health import is_health, send_health
 from twistedsite.resources.kinds.listing import Listing
@@ -306,12 +306,12 @@ class FolderTree(SiteResource):
         """Return what keeps the 404 page for `place`; None where nobody would ask for it, or not all may see it."""
         if place.settings.auth is not None or request.prepath or request.method not in (b"GET", b"HEAD"):
             return None
-        if not isinstance(request, EngineRequest) or request.site.quick_answer is None:
+        if not isinstance(request, EngineRequest) or not request.asked_before:
             return None
         if request.getHeader(b"authorization") is not None:
             return None
 
-        def keep(form: Representation, response: PreparedResponse) -> None:
+        def keep(form: PageForm, response: PreparedResponse) -> None:
             answers, validity = self.site.services.answers, place.lookups.validity()
             answers.keep_not_found(self.site, request.path, form, response, validity)
 

@@ -27,10 +27,10 @@ _CACHE_LIMIT = 4096
 
 
 class _Fault(msgspec.Struct, frozen=True):
-    """Of a file that cannot be used: by what it is told of in the log and on pages, and what pages say."""
+    """Of a file that cannot be used: its reference in the log and on pages, and what pages say."""
 
     reference: str
-    told: str
+    message: str
 
 
 class Chain:
@@ -43,7 +43,7 @@ class Chain:
         """What holds in the folder of the first `depth` segments. Raises HttpProblem 500 where a file has a fault."""
         settings = self._steps[depth]
         if isinstance(settings, _Fault):
-            raise HttpProblem(500, settings.told, reference=settings.reference)
+            raise HttpProblem(500, settings.message, reference=settings.reference)
         return settings
 
 

@@ -16,7 +16,7 @@ from twisted.web.http import Request
 
 from twistedsite.http.message.response import PreparedResponse, prepared_head
 from twistedsite.origins.lookups import Lookups
-from twistedsite.pages.accept import Representation, error_form
+from twistedsite.pages.accept import PageForm, error_form
 from twistedsite.pages.render import ERROR_CSP, TRACEBACK_CSP, error_page, traceback_page
 from twistedsite.pages.texts import explanation, reason
 from twistedsite.resources.content.sending import abort
@@ -26,7 +26,7 @@ from twistedsite.resources.site.summary import summarize
 from twistedsite.scripts.messages.failure import FailureReport
 from twistedsite.settings.folder import FolderSettings
 
-_MEDIA_TYPES: dict[Representation, bytes] = {
+_MEDIA_TYPES: dict[PageForm, bytes] = {
     "html": b"text/html; charset=utf-8",
     "json": b"application/problem+json",
     "text": b"text/plain; charset=utf-8",
@@ -66,7 +66,7 @@ class HttpProblem(Exception):  # noqa: N818 - the name of RFC 9457
         self.reference = reference or (secrets.token_hex(4) if status >= 500 else "")
 
 
-KeepPage = Callable[[Representation, PreparedResponse], None]
+KeepPage = Callable[[PageForm, PreparedResponse], None]
 """Is given an error page that depends on nothing but `Accept` and what was looked up, and the form of the page."""
 
 
@@ -157,7 +157,7 @@ def _clear(request: Request) -> None:
 
 
 def _built_in(
-    request: Request, problem: HttpProblem, report: FailureReport | None, form: Representation, *, has_home: bool
+    request: Request, problem: HttpProblem, report: FailureReport | None, form: PageForm, *, has_home: bool
 ) -> bytes:
     status, detail, reference = problem.status, problem.detail, problem.reference
     failed, usual_advice = explanation(status)

@@ -16,7 +16,7 @@ from twistedsite.scripts.broker.background import InFlight
 from twistedsite.scripts.importing.installed import installed_handlers
 from twistedsite.scripts.runners.threads.shared import IThreadReactor, SharedThreads
 from twistedsite.scripts.runners.workers.server.check import check_sandbox
-from twistedsite.scripts.runners.workers.server.slots import Workers
+from twistedsite.scripts.runners.workers.server.services import WorkerServices
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.sites import SiteSettings
@@ -36,7 +36,7 @@ class ServerResources:
         self.in_flight = InFlight(settings.background.in_flight)
         self._users = SiteUsers(uid_range(settings.workers.uids))
         self._threads: SharedThreads | None = None
-        self._workers: Workers | None = None
+        self._workers: WorkerServices | None = None
 
     def threads(self) -> SharedThreads:
         """What the runners of sites whose scripts run in threads have in common."""
@@ -44,7 +44,7 @@ class ServerResources:
             self._threads = SharedThreads(self.reactor)
         return self._threads
 
-    def workers(self) -> Workers:
+    def workers(self) -> WorkerServices:
         """The worker processes. The first call takes a while: it tries the sandbox and starts the zygote.
 
         Raises SettingsError where `sandbox` asks for what this machine cannot hold.
@@ -53,7 +53,7 @@ class ServerResources:
             settings = self.settings
             holds = check_sandbox(settings.sandbox, self._any_user())
             buffer = settings.pool.output_buffer
-            self._workers = Workers(self.reactor, settings.workers, buffer, settings.sandbox, holds)
+            self._workers = WorkerServices(self.reactor, settings.workers, buffer, settings.sandbox, holds)
         return self._workers
 
     def user_of(self, site: SiteSettings) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twistedsite.resources.auth.passwords import Passwords
 from twistedsite.resources.cache.answers import ReadyAnswers
-from twistedsite.resources.content.background import Background, Reactor
+from twistedsite.resources.content.background import BackgroundThreads, Reactor
 from twistedsite.resources.content.encoded import EncodedBodies
 from twistedsite.settings.server import ServerSettings
 
@@ -15,7 +15,7 @@ class Services:
     def __init__(self, settings: ServerSettings, reactor: Reactor) -> None:
         self.now = reactor.seconds
         """The time in seconds since the epoch."""
-        self.background = Background(reactor, settings.static.threads)
+        self.background = BackgroundThreads(reactor, settings.static.threads)
         self.encoded = EncodedBodies(settings.compression.cache, self.background)
         self.answers = ReadyAnswers(settings)
         self.passwords = Passwords(settings.auth.queue, reactor)

@@ -17,7 +17,8 @@ from twistedsite.scripts.broker.background import InFlight, SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
 from twistedsite.scripts.runners.workers.server.runner import WorkerRunner
-from twistedsite.scripts.runners.workers.server.slots import Workers
+from twistedsite.scripts.runners.workers.server.services import WorkerServices
+from twistedsite.scripts.runners.workers.server.slots import WorkerSlots
 from twistedsite.sessions.memory import MemoryStore
 from twistedsite.settings.server import (
     BackgroundSettings,
@@ -98,17 +99,17 @@ def logged() -> Iterator[list[str]]:
 
 @pytest.fixture
 def pools(tmp_path: Path) -> Pools:
-    """`async with pools(3, total=2) as (workers, sites)`: three sites that share the places for workers."""
+    """`async with pools(3, total=2) as (slots, sites)`: three sites that share the slots for workers."""
 
     @asynccontextmanager
     async def pools(
         count: int, sandbox: SandboxLevel = "best-effort", **settings: Any
-    ) -> AsyncIterator[tuple[Workers, list[tuple[WorkerRunner, Path]]]]:
+    ) -> AsyncIterator[tuple[WorkerSlots, list[tuple[WorkerRunner, Path]]]]:
         from twisted.internet import reactor
 
         store = MemoryStore(SessionSettings(), lambda: 0.0)
         own = WorkerSettings(**settings)
-        workers = Workers(reactor, own, 256 * 1024, sandbox)  # type: ignore[arg-type]  # mypy's reactor has no threads
+        services = WorkerServices(reactor, own, 256 * 1024, sandbox)  # type: ignore[arg-type]  # mypy's reactor has no threads
         sites = []
         for number in range(count):
             root = tmp_path / f"site{number}"
@@ -119,13 +120,13 @@ def pools(tmp_path: Path) -> Pools:
             files = SiteStorage(LocalOrigin(str(root)), StorageSettings(), reactor)
             requests = SiteBackground(f"site{number}", BackgroundSettings(), InFlight(1), reactor)
             sites.append(
-                (WorkerRunner(workers, f"site{number}", str(root), DirectBroker(store, files, requests)), root)
+                (WorkerRunner(services, f"site{number}", str(root), DirectBroker(store, files, requests)), root)
             )
         try:
-            yield workers, sites
+            yield services.slots, sites
         finally:
             for runner, _ in sites:
                 runner.stop()
-            workers.stop()
+            services.stop()
 
     return pools

@@ -13,13 +13,13 @@ from twisted.internet.defer import Deferred
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.messages.response import ResponseHead
 from twistedsite.scripts.runners.workers.server.runner import WorkerRunner
-from twistedsite.scripts.runners.workers.server.slots import Workers
+from twistedsite.scripts.runners.workers.server.slots import WorkerSlots
 
 HANGS_NOW = "hangs when it is asked"
 SAYS_SO = f"print({HANGS_NOW!r}, environ['QUERY_STRING'], file=__import__('sys').stderr)"
 """What a script for the fixture `hung` does just before it hangs, in the same line where that line matters."""
 
-Pools = Callable[..., AbstractAsyncContextManager[tuple[Workers, list[tuple[WorkerRunner, Path]]]]]
+Pools = Callable[..., AbstractAsyncContextManager[tuple[WorkerSlots, list[tuple[WorkerRunner, Path]]]]]
 
 
 def request_for(root: Path, name: str, **changes: Any) -> ScriptRequest:

@@ -32,15 +32,15 @@ def shared(content: bytes = b"") -> Iterator[mmap.mmap]:
 
 def test_an_end_is_found_by_its_number_only() -> None:
     with shared() as memory:
-        assert [answers.find(memory, number) for number in range(answers.PLACES)] == [None] * answers.PLACES
+        assert [answers.find(memory, number) for number in range(answers.SLOTS)] == [None] * answers.SLOTS
         answers.put(memory, 3, b"the third")
         assert answers.find(memory, 3) == b"the third"
         assert answers.find(memory, 2) is None
-        assert answers.find(memory, 3 + answers.PLACES) is None
+        assert answers.find(memory, 3 + answers.SLOTS) is None
 
 
 def test_every_job_that_a_worker_may_have_has_a_place() -> None:
-    numbers = range(1000, 1000 + answers.PLACES)
+    numbers = range(1000, 1000 + answers.SLOTS)
     with shared() as memory:
         for number in numbers:
             answers.put(memory, number, b"%d" % number * 4)
@@ -50,9 +50,9 @@ def test_every_job_that_a_worker_may_have_has_a_place() -> None:
 def test_a_place_is_used_again() -> None:
     with shared() as memory:
         answers.put(memory, 5, b"a long one" * 10)
-        answers.put(memory, 5 + answers.PLACES, b"short")
+        answers.put(memory, 5 + answers.SLOTS, b"short")
         assert answers.find(memory, 5) is None
-        assert answers.find(memory, 5 + answers.PLACES) == b"short"
+        assert answers.find(memory, 5 + answers.SLOTS) == b"short"
 
 
 @pytest.mark.parametrize("length", [0, 1, answers.LONGEST])

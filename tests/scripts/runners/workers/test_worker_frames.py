@@ -16,23 +16,25 @@ from hypothesis import strategies as st
 from twistedsite.scripts.messages.response import ResponseHead
 from twistedsite.scripts.runners.workers.wire.frames import (
     FROM_WORKER,
-    Answer,
     Call,
+    CallAnswer,
     End,
     FrameError,
+    FrameKind,
     FrameReader,
-    Kind,
     checked_head,
     decode,
     frame,
 )
 
-FRAMES = st.lists(st.tuples(st.sampled_from([Kind.BEGIN, Kind.DATA, Kind.LOG]), st.binary(max_size=200)), max_size=8)
+FRAMES = st.lists(
+    st.tuples(st.sampled_from([FrameKind.BEGIN, FrameKind.DATA, FrameKind.LOG]), st.binary(max_size=200)), max_size=8
+)
 
 
 @given(FRAMES, st.lists(st.integers(1, 50)))
 def test_frames_come_out_as_they_went_in_however_they_are_cut(
-    frames: list[tuple[Kind, bytes]], cuts: list[int]
+    frames: list[tuple[FrameKind, bytes]], cuts: list[int]
 ) -> None:
     stream = b"".join(frame(kind, payload) for kind, payload in frames)
     reader, taken = FrameReader(FROM_WORKER), []
@@ -56,7 +58,7 @@ def test_any_bytes_are_frames_or_an_error(data: bytes) -> None:
         pass
 
 
-@given(st.binary(max_size=300), st.sampled_from([End, Answer, Call, ResponseHead]))
+@given(st.binary(max_size=300), st.sampled_from([End, CallAnswer, Call, ResponseHead]))
 def test_any_payload_is_decoded_or_an_error(data: bytes, kind: Any) -> None:
     with contextlib.suppress(FrameError):
         decode(data, kind)
@@ -98,24 +100,24 @@ GARBAGE = {
     "zeros": "send(bytes(100))",
     "endless garbage": "while True: send(b'\\x7f' * 65536)",
     "an unknown kind": "send(frame(99, b''))",
-    "the server's own kind": "send(frame(Kind.ANSWER, b''))",
-    "too long": "send(struct.pack('>BI', Kind.DATA, 2**32 - 1))",
-    "a piece before the head": "send(frame(Kind.DATA, b'x'))",
-    "two heads": "send(frame(Kind.BEGIN, encode(ResponseHead())) * 2)",
-    "a head that splits": "send(frame(Kind.BEGIN, encode(ResponseHead(200, [(b'a', b'b\\r\\nc: d')]))))",
-    "a head that is no head": "send(frame(Kind.BEGIN, b'\\xc1'))",
-    "an end without a head": "send(frame(Kind.END, encode(End(Outcome(ExitKind.DONE), None, b''))))",
-    "an end that is none": "send(frame(Kind.END, encode([1, 2, 3])))",
-    "a stack that nobody asked for": "send(frame(Kind.STACK, b''))",
-    "an unknown call": "send(frame(Kind.CALL, encode([77, 'x'])))",
-    "two calls at once": "send(frame(Kind.CALL, encode(LoadSession('x' * 43))) * 2)",
-    "a call with a long id": "send(frame(Kind.CALL, encode(LoadSession('x' * 10_000))))",
-    "two calls for files at once": "send(frame(Kind.CALL, encode(ReadFile(('a',)))) * 2)",
-    "a path that is none": "send(frame(Kind.CALL, encode([12, 'a/b', 0, b''])))",
-    "a path of numbers": "send(frame(Kind.CALL, encode([12, [1, 2], 0, b''])))",
-    "a piece that is too long": "send(frame(Kind.CALL, encode(Piece(0, bytes(2_000_000)))))",
-    "a lock for ever": "send(frame(Kind.CALL, encode([16, ['a'], 'for ever'])))",
-    "deep nesting": "send(frame(Kind.CALL, b'\\x91' * 100_000))",
+    "the server's own kind": "send(frame(FrameKind.ANSWER, b''))",
+    "too long": "send(struct.pack('>BI', FrameKind.DATA, 2**32 - 1))",
+    "a piece before the head": "send(frame(FrameKind.DATA, b'x'))",
+    "two heads": "send(frame(FrameKind.BEGIN, encode(ResponseHead())) * 2)",
+    "a head that splits": "send(frame(FrameKind.BEGIN, encode(ResponseHead(200, [(b'a', b'b\\r\\nc: d')]))))",
+    "a head that is no head": "send(frame(FrameKind.BEGIN, b'\\xc1'))",
+    "an end without a head": "send(frame(FrameKind.END, encode(End(Outcome(ExitKind.DONE), None, b''))))",
+    "an end that is none": "send(frame(FrameKind.END, encode([1, 2, 3])))",
+    "a stack that nobody asked for": "send(frame(FrameKind.STACK, b''))",
+    "an unknown call": "send(frame(FrameKind.CALL, encode([77, 'x'])))",
+    "two calls at once": "send(frame(FrameKind.CALL, encode(LoadSession('x' * 43))) * 2)",
+    "a call with a long id": "send(frame(FrameKind.CALL, encode(LoadSession('x' * 10_000))))",
+    "two calls for files at once": "send(frame(FrameKind.CALL, encode(ReadFile(('a',)))) * 2)",
+    "a path that is none": "send(frame(FrameKind.CALL, encode([12, 'a/b', 0, b''])))",
+    "a path of numbers": "send(frame(FrameKind.CALL, encode([12, [1, 2], 0, b''])))",
+    "a piece that is too long": "send(frame(FrameKind.CALL, encode(Piece(0, bytes(2_000_000)))))",
+    "a lock for ever": "send(frame(FrameKind.CALL, encode([16, ['a'], 'for ever'])))",
+    "deep nesting": "send(frame(FrameKind.CALL, b'\\x91' * 100_000))",
 }
 
 

@@ -149,7 +149,7 @@ def short_lived(folder: Path) -> Iterator[Place]:
 
 @pytest.mark.parametrize("victim", ["worker", "zygote"])
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_killed_process_is_buried_and_replaced(place: Place, phase: str, victim: str) -> None:
+def test_a_killed_process_is_reaped_and_replaced(place: Place, phase: str, victim: str) -> None:
     server = place.server.process.pid
     assert place.server.get("well") == (200, "well\n")
     before = descriptors(server)

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from twistedsite.scripts.runners.workers.server import spool
 from twistedsite.scripts.runners.workers.server.broker import BrokerThreads
-from twistedsite.scripts.runners.workers.server.output_buffer import Outflow, OutputBudget
+from twistedsite.scripts.runners.workers.server.output_buffer import OutputBudget, OutputBuffer
 from twistedsite.settings.server import WorkerSettings
 from twistedsite.settings.units import Size
 
@@ -72,7 +72,7 @@ class SlowSink:
 
 
 class Flow:
-    """An Outflow, and what it has asked of its worker."""
+    """An OutputBuffer, and what it has asked of its worker."""
 
     made: list[Flow] = []
 
@@ -85,7 +85,7 @@ class Flow:
         self.paused = False
         self.failures: list[Any] = []
         self.ended = False
-        self.out = Outflow(self.sink, self.budget, self._pause, self._resume, self.failures.append)
+        self.out = OutputBuffer(self.sink, self.budget, self._pause, self._resume, self.failures.append)
 
     def _pause(self) -> None:
         self.paused = True

@@ -12,22 +12,22 @@ from twistedsite.scripts.runners.workers.wire.descriptors import receive
 from twistedsite.scripts.runners.workers.wire.frames import (
     FROM_SERVER,
     MAX_LOG,
-    Answer,
     Call,
+    CallAnswer,
+    FrameKind,
     FrameReader,
-    Kind,
     decode,
     encode,
     frame,
 )
 
 _AT_ONCE: Final = 64 * 1024
-_BELL: Final = frame(Kind.BELL, b"")
+_BELL: Final = frame(FrameKind.BELL, b"")
 RING_AFTER: Final = 0.0002
 """Seconds for which the end of a script may stand in the memory before the server is told, while others follow."""
 
 
-class Channel:
+class WorkerChannel:
     """Frames to and from the server, and the ends of scripts."""
 
     def __init__(self, connection: socket.socket, memory: mmap.mmap) -> None:
@@ -45,19 +45,19 @@ class Channel:
         self.calling = threading.Lock()
         """Held from a call to its answer: one at a time."""
 
-    def call(self, call: Call) -> tuple[Answer, int | None]:
+    def call(self, call: Call) -> tuple[CallAnswer, int | None]:
         """Ask the server's broker, and wait for what it says, and for the descriptor where one is attached.
 
         To be called with `calling` held.
         """
-        self.send(Kind.CALL, encode(call))
+        self.send(FrameKind.CALL, encode(call))
         payload = self._receive()
         if payload is None:
             raise ConnectionError("the server has gone")
-        answer: Answer = decode(payload, Answer)
+        answer: CallAnswer = decode(payload, CallAnswer)
         return answer, self._descriptors.pop() if answer.attached else None
 
-    def send(self, kind: Kind, payload: bytes) -> None:
+    def send(self, kind: FrameKind, payload: bytes) -> None:
         """Send one frame; waits while the server does not read."""
         with self._sending:
             self._send(frame(kind, payload))
@@ -68,7 +68,7 @@ class Channel:
         The server may not be told before `ring`, or before another frame.
         """
         if len(payload) > answers.LONGEST:
-            self.send(Kind.END, payload)
+            self.send(FrameKind.END, payload)
             return
         answers.put(self._memory, number, payload)
         if not self._unheard:
@@ -88,9 +88,9 @@ class Channel:
         """Send `text` for the server's log."""
         data = text.encode("utf-8", "replace")
         for start in range(0, len(data), MAX_LOG):
-            self.send(Kind.LOG, data[start : start + MAX_LOG])
+            self.send(FrameKind.LOG, data[start : start + MAX_LOG])
 
-    def send_now(self, kind: Kind, payload: bytes) -> bool:
+    def send_now(self, kind: FrameKind, payload: bytes) -> bool:
         """Send one frame from a signal handler: not where it has interrupted the sending of another."""
         if not self._sending.acquire(blocking=False):
             return False

@@ -6,12 +6,12 @@ from types import TracebackType
 
 from twistedsite.scripts.messages.background import BackgroundCall
 from twistedsite.scripts.messages.request import ScriptRequest
-from twistedsite.scripts.runners.workers.child.channel import Channel
+from twistedsite.scripts.runners.workers.child.channel import WorkerChannel
 from twistedsite.scripts.runners.workers.child.remote_storage import RemoteStorage
 from twistedsite.scripts.runners.workers.wire.frames import (
     LARGE,
-    Answer,
     Call,
+    CallAnswer,
     DeleteSession,
     Failing,
     LoadSession,
@@ -28,7 +28,7 @@ from twistedsite.sessions.values import freeze_json, thaw_json
 class RemoteBroker:
     """See `Broker`. It serves one job; `close` it when that is over."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: WorkerChannel) -> None:
         self._channel = channel
         self._closed = False
 
@@ -45,7 +45,7 @@ class RemoteBroker:
         """See `Broker.background`."""
         return RemoteBackground(self)
 
-    def call(self, call: Call) -> tuple[Answer, int | None] | None:
+    def call(self, call: Call) -> tuple[CallAnswer, int | None] | None:
         """What the server says to `call`, and the descriptor that comes with it; None: the request is over."""
         with self._channel.calling:
             return None if self._closed else self._channel.call(call)

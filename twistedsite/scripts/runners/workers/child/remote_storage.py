@@ -10,8 +10,8 @@ from twistedsite.scripts.exchange.files import PathLock
 from twistedsite.scripts.messages.storage import Child
 from twistedsite.scripts.runners.workers.wire.frames import (
     LARGE,
-    Answer,
     Call,
+    CallAnswer,
     Children,
     CloseStorage,
     Failing,
@@ -36,7 +36,7 @@ _MAX_PATH: Final = 64 * 1024
 class Caller(Protocol):
     """Who makes the calls."""
 
-    def call(self, call: Call) -> tuple[Answer, int | None] | None:
+    def call(self, call: Call) -> tuple[CallAnswer, int | None] | None:
         """What the server says to `call`, and the descriptor that comes with it; None: the request is over."""
         ...
 
@@ -93,7 +93,7 @@ class RemoteStorage:
             self._caller.call(CloseStorage())
         self._closed = True
 
-    def _call(self, call: Call, path: Path) -> tuple[Answer, int | None]:
+    def _call(self, call: Call, path: Path) -> tuple[CallAnswer, int | None]:
         if sum(map(len, path)) > _MAX_PATH or not _is_text(path):
             raise OSError(errno.EINVAL, "not a path of this site", "/" + "/".join(path)[:1000])
         self._used = True

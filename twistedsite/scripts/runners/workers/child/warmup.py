@@ -1,10 +1,11 @@
-"""A few small scripts run in the zygote before it forks: what they load, make and adapt is then there for every worker.
+"""A few small scripts run in the zygote before it forks: every worker has what they load, make and adapt.
 
 So a worker's first page is as quick as its next ones, and the memory for all of this is shared.
 """
 
 from __future__ import annotations
 
+import gc
 import mmap
 import os
 import socket
@@ -19,12 +20,11 @@ from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.importing.own_builtins import make_spare
 from twistedsite.scripts.messages.request import ScriptRequest
-from twistedsite.scripts.runners.workers.child.channel import Channel
-from twistedsite.scripts.runners.workers.child.compact import code_used, fill_gaps, gather
+from twistedsite.scripts.runners.workers.child.channel import WorkerChannel
 from twistedsite.scripts.runners.workers.child.worker import Worker
-from twistedsite.scripts.runners.workers.wire import claims
-from twistedsite.scripts.runners.workers.wire.frames import Job, encode
-from twistedsite.scripts.runners.workers.wire.job_queue import Line, LineEnd
+from twistedsite.scripts.runners.workers.wire import answers
+from twistedsite.scripts.runners.workers.wire.frames import JobMessage, encode
+from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue, JobReceiver
 from twistedsite.scripts.sandbox.enter import rehearse
 from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
 
@@ -45,35 +45,39 @@ def warm_up() -> None:
 
     Leaves no file, no module, no stdout behind.
     """
-    with code_used() as used:
-        _run(1)
-    fill_gaps()
-    gather(used)
-    _run(_ROUNDS)  # after the gathering: it is the copies that the interpreter is to adapt
+    _run()
     make_spare()
 
 
-def _run(rounds: int) -> None:
+def settle() -> None:
+    """Leave no garbage, and have no collection in this process or its children write to what there is now: a page of
+    memory is shared until one of them writes to it."""
+    gc.collect()
+    gc.disable()
+    gc.freeze()
+
+
+def _run() -> None:
     far, near = socket.socketpair()
-    line = Line()
-    jobs = socket.socket(fileno=line.duplicate())
-    memory = mmap.mmap(-1, claims.END)
-    with far, near, jobs, memory, claims.words(memory) as words, tempfile.TemporaryDirectory() as folder:
+    queue = JobQueue()
+    jobs = socket.socket(fileno=queue.duplicate())
+    memory = mmap.mmap(-1, answers.SIZE)
+    with far, near, jobs, memory, tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "warmup.py"), "w", encoding="ascii") as file:
             file.write(_NEIGHBOUR)
         for dialect, text in _SCRIPTS.items():
             with open(os.path.join(folder, dialect), "w", encoding="ascii") as file:
                 file.write(text)
-        for _ in range(rounds):
+        for _ in range(_ROUNDS):
             _rehearse_start(folder)
-            worker = Worker(Channel(near, memory), LineEnd(jobs, words), Interpreters(CodeCache()))
-            for dialect in _SCRIPTS:
-                job = Job(_request(folder, dialect), b"", 256 * 1024)
-                line.add(encode(job), None)
+            worker = Worker(WorkerChannel(near, memory), JobReceiver(jobs), Interpreters(CodeCache()))
+            for number, dialect in enumerate(_SCRIPTS):
+                job = JobMessage(_request(folder, dialect), b"", 256 * 1024)
+                queue.add(number, encode(job))
                 worker.serve_one()
             worker.close()
             far.recv(256 * 1024)
-        line.close()
+        queue.close()
     restore_main()
     restore_streams()
     sys.path_importer_cache.pop(folder, None)

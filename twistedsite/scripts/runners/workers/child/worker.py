@@ -30,14 +30,21 @@ from twistedsite.scripts.messages.outcome import ExitKind, Outcome, ScriptStop
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.messages.response import ResponseHead
 from twistedsite.scripts.runners.run import finish_script, run_script
-from twistedsite.scripts.runners.workers.child.channel import Channel
+from twistedsite.scripts.runners.workers.child.channel import WorkerChannel
 from twistedsite.scripts.runners.workers.child.remote import RemoteBroker
-from twistedsite.scripts.runners.workers.wire import claims
-from twistedsite.scripts.runners.workers.wire.frames import LARGE, MAX_HEAD, PIECE, End, Job, Kind, decode, encode
-from twistedsite.scripts.runners.workers.wire.job_queue import LineEnd
-
-STACK_SIGNAL: Final = signal.SIGUSR2
-"""Sent to a worker whose time is up: it answers with a STACK frame, or else leaves a bare stack in its file."""
+from twistedsite.scripts.runners.workers.wire import answers
+from twistedsite.scripts.runners.workers.wire.frames import (
+    LARGE,
+    MAX_HEAD,
+    PIECE,
+    STACK_SIGNAL,
+    End,
+    FrameKind,
+    JobMessage,
+    decode,
+    encode,
+)
+from twistedsite.scripts.runners.workers.wire.job_queue import JobReceiver
 
 _MOST_FILES: Final = 128
 """Files that may stay open from one script to the next; half of what a worker can have."""
@@ -49,11 +56,11 @@ _MAX_LAST: Final = LARGE // 2
 
 
 def serve(connection: socket.socket, jobs: socket.socket, shared: int, interpreters: Interpreters) -> None:
-    """Run what comes by `jobs` until that is closed. `shared`: descriptor of a file that the server reads too, of ends
-    (`answers`), claims and, where it stands, for a stack, past all help."""
-    memory = mmap.mmap(shared, claims.END)
-    channel = Channel(connection, memory)
-    worker = Worker(channel, LineEnd(jobs, claims.words(memory)), interpreters)
+    """Run what comes by `jobs` until that is closed. `shared`: descriptor of a file that the server reads too: ends
+    of scripts (`answers`) and, from its position on, a stack where nothing else helps."""
+    memory = mmap.mmap(shared, answers.SIZE)
+    channel = WorkerChannel(connection, memory)
+    worker = Worker(channel, JobReceiver(jobs), interpreters)
     sys.stdout = sys.stderr = LogText(channel.log)
     signal.signal(STACK_SIGNAL, worker.tell_stack)
     # It writes at once, even within a call into C code that never ends, and then lets the handler above have its turn.
@@ -63,34 +70,31 @@ def serve(connection: socket.socket, jobs: socket.socket, shared: int, interpret
 
 
 class Worker:
-    """Runs jobs; knows the one at hand, for who asks where it stands."""
+    """Runs jobs; exposes the current one to the stack handler."""
 
-    def __init__(self, channel: Channel, line: LineEnd, interpreters: Interpreters) -> None:
+    def __init__(self, channel: WorkerChannel, jobs: JobReceiver, interpreters: Interpreters) -> None:
         self._channel = channel
-        self._line = line
+        self._jobs = jobs
         self._interpreters = interpreters
         self._request: ScriptRequest | None = None
-        self._number = 0
-        """Of the job at hand; that of its first one is 0."""
 
     def serve_one(self) -> bool:
         """Wait for a job and do it; False when the server has gone."""
-        received = self._line.next(self._number, self._channel.ring)
+        received = self._jobs.next(self._channel.ring)
         if received is None:
             return False
-        encoded, descriptors = received
-        job: Job = decode(encoded, Job)
+        number, encoded, descriptors = received
+        job: JobMessage = decode(encoded, JobMessage)
         body: BinaryIO = io.BytesIO(job.body or b"") if job.body is not None else os.fdopen(descriptors.pop(), "rb")
         with body:
-            copy_context().run(self._run, job, body)
-        self._number += 1
+            copy_context().run(self._run, number, job, body)
         return True
 
     def close(self) -> None:
         """Forget the site's modules."""
         self._interpreters.close()
 
-    def _run(self, job: Job, body: BinaryIO) -> None:
+    def _run(self, number: int, job: JobMessage, body: BinaryIO) -> None:
         channel = self._channel
         writer = WorkerResponseWriter(channel)
         sent, begun = channel.sent, time.perf_counter()
@@ -106,18 +110,18 @@ class Worker:
         broker.close()
         sys.stderr.flush()
         now = time.perf_counter()
-        end = encode(writer.end_of(outcome, _is_worn(), now - begun))
+        end = encode(writer.end_of(outcome, _should_recycle(), now - begun))
         if channel.sent == sent:
-            channel.end(self._number, end, now)
+            channel.end(number, end, now)
         else:
-            channel.send(Kind.END, end)
+            channel.send(FrameKind.END, end)
 
     def tell_stack(self, number: int, frame: FrameType | None) -> None:
         """Handle STACK_SIGNAL."""
         if self._request is not None:
             message = f"still running after {self._request.timeout:g} s"
             report = _bounded(report_stack(frame, message, self._request.root))
-            self._channel.send_now(Kind.STACK, encode(report))
+            self._channel.send_now(FrameKind.STACK, encode(report))
 
 
 class WorkerResponseWriter:
@@ -125,7 +129,7 @@ class WorkerResponseWriter:
 
     in_worker = True
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: WorkerChannel) -> None:
         self._channel = channel
         self._last: tuple[ResponseHead | None, bytes] = (None, b"")
 
@@ -133,33 +137,33 @@ class WorkerResponseWriter:
         pass  # the whole process is killed
 
     def begin(self, head: ResponseHead) -> None:
-        self._channel.send(Kind.BEGIN, _encoded(head))
+        self._channel.send(FrameKind.BEGIN, _encoded(head))
 
     def write(self, data: bytes) -> None:
         for start in range(0, len(data), PIECE):
-            self._channel.send(Kind.DATA, data[start : start + PIECE])
+            self._channel.send(FrameKind.DATA, data[start : start + PIECE])
 
     def end(self, head: ResponseHead | None, body: bytes) -> None:
         if head is not None:
             encoded = _encoded(head)
             if len(body) > _MAX_LAST:
-                self._channel.send(Kind.BEGIN, encoded)
+                self._channel.send(FrameKind.BEGIN, encoded)
                 head = None
         if len(body) > _MAX_LAST:
             self.write(body)
             body = b""
         self._last = (head, body)
 
-    def end_of(self, outcome: Outcome, worn: bool, seconds: float) -> End:
+    def end_of(self, outcome: Outcome, recycle: bool, seconds: float) -> End:
         """What `end` was given, and how the script has ended: with that, the server takes the worker for free."""
         if outcome.kind == ExitKind.DONE:
-            return End(None, *self._last, worn, seconds)
+            return End(None, *self._last, recycle, seconds)
         if outcome.report is not None:
             outcome.report = _bounded(outcome.report)
-        return End(outcome, *self._last, worn, seconds)
+        return End(outcome, *self._last, recycle, seconds)
 
 
-def _is_worn() -> bool:
+def _should_recycle() -> bool:
     """Whether scripts have left so many files open that the next one might have none to open.
 
     By asking after one descriptor, which is used when nearly all below it are: new ones get the lowest that is free.

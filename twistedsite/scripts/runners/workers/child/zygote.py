@@ -25,7 +25,6 @@ from twistedsite.scripts.code.cache import CodeCache
 from twistedsite.scripts.dialects import DIALECTS, load_dialect
 from twistedsite.scripts.importing.installed import installed_handlers
 from twistedsite.scripts.importing.interpreters import Interpreters
-from twistedsite.scripts.runners.workers.child.compact import settle
 from twistedsite.scripts.runners.workers.child.confine import (
     adopt_orphans,
     close_to_others,
@@ -33,15 +32,16 @@ from twistedsite.scripts.runners.workers.child.confine import (
     hear_of_parents_end,
     leave_terminal,
 )
-from twistedsite.scripts.runners.workers.child.warmup import warm_up
-from twistedsite.scripts.runners.workers.child.worker import STACK_SIGNAL, serve
-from twistedsite.scripts.runners.workers.wire.claims import take_part
+from twistedsite.scripts.runners.workers.child.warmup import settle, warm_up
+from twistedsite.scripts.runners.workers.child.worker import serve
 from twistedsite.scripts.runners.workers.wire.descriptors import receive
 from twistedsite.scripts.runners.workers.wire.frames import (
     MAX_LOG,
     MAX_MESSAGE,
+    STACK_SIGNAL,
     Exited,
-    Kind,
+    FrameKind,
+    FromZygote,
     Spawn,
     Spawned,
     SpawnFailed,
@@ -77,7 +77,7 @@ _WARM: Final = (
 
 
 class Zygote:
-    """Forks, and buries, the workers."""
+    """Forks the workers, and reaps them."""
 
     def __init__(self, control: socket.socket, parent: int) -> None:
         self._control = control
@@ -102,7 +102,7 @@ class Zygote:
                 os.read(self._woken, 4096)
                 if os.getppid() != self._parent:
                     return
-                self._bury()
+                self._reap()
             if self._control.fileno() in ready and not self._obey():
                 return
 
@@ -138,7 +138,6 @@ class Zygote:
             _take(connection, stack_file, jobs)
             os.chdir(spawn.policy.root)
             os.environ["TMPDIR"] = tempfile.tempdir = spawn.policy.temporary or os.devnull
-            take_part()
             confine(spawn.policy, spawn.sandbox, self._pid)
             gc.enable()
             serve(socket.socket(fileno=DATA), socket.socket(fileno=JOBS), STACK, self._interpreters)
@@ -147,11 +146,11 @@ class Zygote:
             status = 0
         except BaseException:
             text = traceback.format_exc().encode("utf-8", "replace")[-MAX_LOG:]
-            os.write(DATA, frame(Kind.LOG, text))
+            os.write(DATA, frame(FrameKind.LOG, text))
         finally:
             os._exit(status)
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         """Collect every child that has ended; kill what a worker has left behind."""
         while True:
             try:
@@ -179,7 +178,7 @@ class Zygote:
                 if child not in but:
                     os.kill(child, signal.SIGKILL)
 
-    def _tell(self, message: Spawned | Exited | SpawnFailed, *descriptors: int) -> None:
+    def _tell(self, message: FromZygote, *descriptors: int) -> None:
         socket.send_fds(self._control, [encode(message)], descriptors)
 
 

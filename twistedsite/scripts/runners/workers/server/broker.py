@@ -22,8 +22,8 @@ from twistedsite.scripts.runners.threads.call_queue import CallQueue
 from twistedsite.scripts.runners.workers.server.session_calls import SessionCalls
 from twistedsite.scripts.runners.workers.server.storage_calls import StorageCalls
 from twistedsite.scripts.runners.workers.wire.frames import (
-    Answer,
     Call,
+    CallAnswer,
     Failing,
     FrameError,
     SendRequest,
@@ -84,7 +84,7 @@ class JobBroker:
         broker: DirectBroker,
         threads: BrokerThreads,
         request: ScriptRequest,
-        reply: Callable[[Answer, int | None], object],
+        reply: Callable[[CallAnswer, int | None], object],
     ) -> None:
         self._broker = broker
         self._threads = threads
@@ -124,11 +124,11 @@ class JobBroker:
         if held := self._sessions.close():
             self._threads.call(self._check, held)
 
-    def _done(self, answer: Answer | Failure) -> None:
+    def _done(self, answer: CallAnswer | Failure) -> None:
         self._busy = False
         if isinstance(answer, Failure):
             self._log.failure("a call of {script} has failed", failure=answer, script="/".join(self._request.script))
-            answer = Answer(failing=Failing.ERROR, message="the server has failed; its log says why")
+            answer = CallAnswer(failing=Failing.ERROR, message="the server has failed; its log says why")
         file = self._storage.take_file() if self._storage is not None else None
         if self._closed and self._storage is not None:
             self._storage.discard()
@@ -144,8 +144,8 @@ class JobBroker:
             self._log.failure("a session could not be released", failure=result)
 
 
-def _send(background: RequestBackground, call: SendRequest) -> Answer:
+def _send(background: RequestBackground, call: SendRequest) -> CallAnswer:
     try:
-        return Answer(b"sent" if background.send(call.request) else None)
+        return CallAnswer(b"sent" if background.send(call.request) else None)
     except ValueError as error:
-        return Answer(failing=Failing.VALUE, message=str(error))
+        return CallAnswer(failing=Failing.VALUE, message=str(error))

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from twistedsite.scripts.runners.interface import ResponseSink
 from twistedsite.scripts.runners.workers.server.broker import BrokerThreads
-from twistedsite.scripts.runners.workers.server.spool import Spool, SpoolBudget
+from twistedsite.scripts.runners.workers.server.spool import OutputSpool, SpoolBudget
 from twistedsite.settings.server import WorkerSettings
 
 
@@ -33,7 +33,7 @@ class OutputBudget:
         return held < self._single and self.held < self._total
 
 
-class Outflow:
+class OutputBuffer:
     """Puts pieces into `sink` as fast as it takes them. `pause` and `resume` are the worker's.
 
     `failed` is called where the rest is lost: the disk does not give back what it has taken.
@@ -54,7 +54,7 @@ class Outflow:
         self._failed = failed
         self._pieces: deque[bytes] = deque()
         self._held = 0
-        self._spool: Spool | None = None
+        self._spool: OutputSpool | None = None
         """Made when it is needed; what is in it comes after `_pieces`."""
         self._slow = False
         self._paused = False
@@ -66,7 +66,7 @@ class Outflow:
             self._send(data)
             return
         if self._spool is None and not self._budget.allows(self._held) and self._budget.files.single:
-            self._spool = Spool(self._budget.threads, self._budget.files, self._spool_changed, self._failed)
+            self._spool = OutputSpool(self._budget.threads, self._budget.files, self._spool_changed, self._failed)
         if self._spool is not None and (self._spool.size or not self._budget.allows(self._held)):
             self._spool.append(data)
         else:

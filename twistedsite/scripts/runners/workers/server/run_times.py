@@ -1,4 +1,4 @@
-"""How long each script takes, as far as it has been seen: who may wait behind whom."""
+"""How long each script takes, as far as has been seen: this decides which script may wait behind which."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEAST: Final = 0.00001
 """Seconds that every script takes."""
 
 
-class Pace:
+class RunTimes:
     """Of the scripts of one site."""
 
     def __init__(self) -> None:
@@ -30,5 +30,5 @@ class Pace:
             if len(self._seconds) >= _MOST:
                 self._seconds.clear()
             before = seconds
-        # It grows to the double at most: one run that the machine had no time for tells nothing of the script.
+        # It grows to the double at most: one run for which the machine had no time says nothing about the script.
         self._seconds[script] = max(_LEAST, before + min(before, _WEIGHT * (seconds - before)))

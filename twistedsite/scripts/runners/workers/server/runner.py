@@ -12,7 +12,7 @@ from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.runners.interface import ResponseSink, RunnerBusyError
 from twistedsite.scripts.runners.workers.server.job import ScriptJob
 from twistedsite.scripts.runners.workers.server.pool import SitePool
-from twistedsite.scripts.runners.workers.server.slots import Workers
+from twistedsite.scripts.runners.workers.server.services import WorkerServices
 from twistedsite.scripts.runners.workers.server.users import closed_to
 from twistedsite.scripts.sandbox.policy import SandboxPolicy, system_paths
 from twistedsite.settings.server import WorkerSettings
@@ -26,7 +26,7 @@ _PROCESSOR: Final = 24 * 3600
 
 
 class WorkerRunner:
-    """Runs the scripts of the site `name`, the folder `root`, in processes of `workers`, which stays the caller's.
+    """Runs the scripts of the site `name`, the folder `root`, in worker processes. `services` stay the caller's.
 
     `settings` are the site's own; the server's unless given. `uid` is the user to run as; the server's unless given.
     `readable`: absolute paths of further folders that its scripts may read.
@@ -36,7 +36,7 @@ class WorkerRunner:
 
     def __init__(
         self,
-        workers: Workers,
+        services: WorkerServices,
         name: str,
         root: str,
         broker: DirectBroker,
@@ -44,7 +44,7 @@ class WorkerRunner:
         uid: int | None = None,
         readable: tuple[str, ...] = (),
     ) -> None:
-        settings = settings or workers.settings
+        settings = settings or services.settings
         policy = SandboxPolicy(
             root,
             (*system_paths(settings.network, settings.exec), *readable),
@@ -64,12 +64,12 @@ class WorkerRunner:
                 uid=uid,
                 folder=closed,
             )
-        self._pool = SitePool(workers, name, policy, broker, settings)
-        self._workers = workers
+        self._services = services
+        self._pool = SitePool(services, name, policy, broker, settings)
 
     def run(self, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> Deferred[None]:
         """See `Runner.run`."""
-        job = ScriptJob(self._pool, request, body, sink)
+        job = ScriptJob(self._pool, self._services, request, body, sink)
         try:
             self._pool.submit(job)
         except RunnerBusyError as error:
@@ -84,12 +84,12 @@ class WorkerRunner:
             "workers": len(pool.members),
             "running": sum(bool(process.jobs) for process in pool.members),
             "queued": len(pool.queue) + sum(max(0, len(process.jobs) - 1) for process in pool.members),
-            "restarts": self._workers.spawner.restarts,
+            "restarts": self._services.spawner.restarts,
         }
 
     def sandbox(self) -> str:
         """See `Runner.sandbox`."""
-        return self._workers.holds
+        return self._services.holds
 
     def stop(self) -> None:
         """Stop every script, and end the site's workers."""

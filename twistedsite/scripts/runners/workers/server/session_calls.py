@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from twistedsite.scripts.runners.workers.wire.frames import (
-    Answer,
+    CallAnswer,
     DeleteSession,
     Failing,
     FrameError,
@@ -45,14 +45,14 @@ class SessionCalls:
         if isinstance(call, LockSession) and (len(self._locks) >= _MAX_LOCKS or call.id in self._locks):
             raise FrameError("too many sessions held")
 
-    def perform(self, call: SessionCall) -> Answer:
+    def perform(self, call: SessionCall) -> CallAnswer:
         """Do what is asked for."""
         try:
-            return Answer(self._performed(call))
+            return CallAnswer(self._performed(call))
         except SessionBusyError as error:
-            return Answer(failing=Failing.BUSY, message=str(error))
+            return CallAnswer(failing=Failing.BUSY, message=str(error))
         except SessionError as error:
-            return Answer(failing=Failing.ERROR, message=str(error))
+            return CallAnswer(failing=Failing.ERROR, message=str(error))
 
     def close(self) -> Callable[[], None] | None:
         """Lock nothing any more; returns what lets go of what is held, and may block, or None."""

@@ -1,4 +1,4 @@
-"""The server's line to its zygote: starts it, starts it again when it has died, and has workers forked by it."""
+"""Starts the zygote, starts it again when it has died, and has workers forked by it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from twistedsite.scripts.runners.workers.wire.descriptors import receive
 from twistedsite.scripts.runners.workers.wire.frames import (
     MAX_MESSAGE,
     Exited,
+    FromZygote,
     Spawn,
     Spawned,
     SpawnFailed,
     decode,
     encode,
 )
-from twistedsite.scripts.runners.workers.wire.job_queue import Line
+from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue
 from twistedsite.scripts.sandbox.policy import SandboxPolicy
 from twistedsite.settings.server import SandboxLevel
 
@@ -43,7 +44,7 @@ _ENDING: Final = 1.0
 """Seconds for a zygote to end its workers and itself."""
 
 
-class Nursling(Protocol):
+class SpawnedProcess(Protocol):
     """A worker process from the server's side."""
 
     def started(self, pid: int, pidfd: int) -> None:
@@ -66,7 +67,7 @@ class Spawner:
         self._reactor = reactor
         self._sandbox = sandbox
         self._serials = itertools.count(1)
-        self._nurslings: dict[int, Nursling] = {}
+        self._processes: dict[int, SpawnedProcess] = {}
         self._unsent: deque[tuple[int, bytes, tuple[int, ...]]] = deque()
         """Serial number, message and the descriptors that go with it."""
         self._process: subprocess.Popen[bytes] | None = None
@@ -82,13 +83,13 @@ class Spawner:
         return self._process.pid if self._process else None
 
     def spawn(
-        self, nursling: Nursling, policy: SandboxPolicy, connection: socket.socket, line: Line, stack_file: int
+        self, process: SpawnedProcess, policy: SandboxPolicy, connection: socket.socket, jobs: JobQueue, stack_file: int
     ) -> None:
-        """Have a worker forked that takes jobs from `line` and talks through `connection`, which is closed here, and
+        """Have a worker forked that takes jobs from `jobs` and talks through `connection`, which is closed here, and
         leaves its last stack in `stack_file`, which stays the caller's."""
         serial = next(self._serials)
-        self._nurslings[serial] = nursling
-        descriptors = (connection.detach(), os.dup(stack_file), line.duplicate())
+        self._processes[serial] = process
+        descriptors = (connection.detach(), os.dup(stack_file), jobs.duplicate())
         self._unsent.append((serial, encode(Spawn(serial, policy, self._sandbox)), descriptors))
         self.doWrite()
 
@@ -129,7 +130,7 @@ class Spawner:
             if not message:
                 self._died()
                 return
-            self._heard(decode(message, Spawned | Exited | SpawnFailed), descriptors)
+            self._heard(decode(message, FromZygote), descriptors)
 
     def fileno(self) -> int:
         return self._control.fileno() if self._control is not None else -1
@@ -170,14 +171,14 @@ class Spawner:
         self._reactor.addReader(self)
         self.doWrite()
 
-    def _heard(self, message: Spawned | Exited | SpawnFailed, descriptors: list[int]) -> None:
+    def _heard(self, message: FromZygote, descriptors: list[int]) -> None:
         if isinstance(message, Spawned):
-            self._nurslings[message.serial].started(message.pid, *descriptors)
+            self._processes[message.serial].started(message.pid, *descriptors)
             return
         if isinstance(message, SpawnFailed):
             self._log.error("no process for a worker: {problem}", problem=message.message)
         status = message.status if isinstance(message, Exited) else None
-        self._nurslings.pop(message.serial).exited(status)
+        self._processes.pop(message.serial).exited(status)
 
     def _died(self) -> None:
         self._end()
@@ -189,8 +190,8 @@ class Spawner:
         self._lose_all(still_unsent={serial for serial, _, _ in self._unsent})
 
     def _lose_all(self, still_unsent: Collection[int] = ()) -> None:
-        for serial in [serial for serial in self._nurslings if serial not in still_unsent]:
-            self._nurslings.pop(serial).exited(None)
+        for serial in [serial for serial in self._processes if serial not in still_unsent]:
+            self._processes.pop(serial).exited(None)
 
     def _end(self) -> None:
         control, self._control = self._control, None
@@ -217,10 +218,10 @@ def program_environment() -> dict[str, str]:
     own = str(Path(__file__).resolve().parents[4])
     # A console script has its own folder there, where programs lie, `bottle.py` for one, that are no modules.
     programs = os.path.dirname(sys.executable)
-    places = dict.fromkeys([*(place for place in sys.path if os.path.isabs(place) and place != programs), own])
+    paths = dict.fromkeys([*(path for path in sys.path if os.path.isabs(path) and path != programs), own])
     passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
-    own_use = {"PYTHONPATH": os.pathsep.join(places), "MALLOC_ARENA_MAX": "1"}
+    own_use = {"PYTHONPATH": os.pathsep.join(paths), "MALLOC_ARENA_MAX": "1"}
     return {**passed, "PATH": os.defpath, **own_use}
 
 
-__all__ = ["Nursling", "Spawner", "program_environment"]
+__all__ = ["SpawnedProcess", "Spawner", "program_environment"]

@@ -29,7 +29,7 @@ class SpoolBudget:
         self.total = total
 
 
-class Spool:
+class OutputSpool:
     """A queue of bytes. `changed` is called when it may have room again, `failed` when it cannot be read.
 
     All calls come on the reactor's thread, and all of these two go there.

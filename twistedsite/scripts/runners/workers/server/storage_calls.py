@@ -10,7 +10,7 @@ from twistedsite.origins.interface import OpenFile
 from twistedsite.scripts.broker.storage import RequestStorage
 from twistedsite.scripts.runners.workers.wire.frames import (
     LARGE,
-    Answer,
+    CallAnswer,
     CloseStorage,
     Failing,
     ListFolder,
@@ -37,14 +37,14 @@ class StorageCalls:
         self._pieces: IO[bytes] | None = None
         self._file: OpenFile | IO[bytes] | None = None
 
-    def perform(self, call: StorageCall) -> Answer:
+    def perform(self, call: StorageCall) -> CallAnswer:
         """Do what is asked for. Where the answer is attached, `take_file` is to follow."""
         try:
             return self._performed(call)
         except OSError as error:
             path = error.filename if isinstance(error.filename, str) else None
             text = error.strerror or str(error) or type(error).__name__
-            return Answer(failing=Failing.SYSTEM, message=text, number=error.errno or errno.EIO, path=path)
+            return CallAnswer(failing=Failing.SYSTEM, message=text, number=error.errno or errno.EIO, path=path)
 
     def take_file(self) -> OpenFile | IO[bytes] | None:
         """The file that goes with the last answer, to be closed by the caller."""
@@ -61,7 +61,7 @@ class StorageCalls:
         if pieces is not None:
             pieces.close()
 
-    def _performed(self, call: StorageCall) -> Answer:
+    def _performed(self, call: StorageCall) -> CallAnswer:
         storage = self._storage
         match call:
             case ReadFile():
@@ -71,7 +71,7 @@ class StorageCalls:
             case WriteFile():
                 self._write(call)
             case ListFolder():
-                return Answer(encode(storage.children(call.path)))
+                return CallAnswer(encode(storage.children(call.path)))
             case MakeFolder():
                 storage.make_folder(call.path)
             case RemovePath():
@@ -82,14 +82,14 @@ class StorageCalls:
                 storage.release(call.path)
             case CloseStorage():
                 storage.close()
-        return Answer()
+        return CallAnswer()
 
-    def _read(self, call: ReadFile) -> Answer:
+    def _read(self, call: ReadFile) -> CallAnswer:
         file = self._storage.open(call.path)
         if file.size > INLINE:
             self._file = self._storage.with_descriptor(file)
-            return Answer(attached=True)
-        return Answer(self._storage.content(file))
+            return CallAnswer(attached=True)
+        return CallAnswer(self._storage.content(file))
 
     def _add(self, call: Piece) -> None:
         if call.offset == 0:

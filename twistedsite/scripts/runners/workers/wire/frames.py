@@ -1,8 +1,8 @@
 """What passes between server, zygote and worker: typed frames, bounded in size, hostile until they have been checked.
 
 On a worker's socket a frame is its kind (1 byte), the length of its payload (4 bytes, big endian) and the payload. On
-the sockets of the zygote and of a worker's jobs (`line`), which keep message boundaries, it is one message. Payloads
-are msgpack, but for DATA and LOG.
+the sockets of the zygote and of a worker's jobs (`job_queue`), which keep message boundaries, it is one message.
+Payloads are msgpack, but for DATA and LOG.
 Whatever in a frame from a worker is not as it must be raises FrameError, and costs that worker its life.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
+import signal
 import struct
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
@@ -35,6 +36,8 @@ MAX_HEAD: Final = 128 * 1024
 PIECE: Final = 64 * 1024
 """Bytes of a response's body sent in one frame."""
 MAX_LOG: Final = 8 * 1024
+STACK_SIGNAL: Final = signal.SIGUSR2
+"""Sent to a worker whose time is up: it answers with a STACK frame, or else leaves a bare stack in its file."""
 MAX_MESSAGE: Final = 32 * 1024
 """Bytes of the longest message on the zygote's socket."""
 
@@ -43,7 +46,7 @@ class FrameError(Exception):
     """A frame that the other side must not send: of an unknown kind, too long, malformed, or out of turn."""
 
 
-class Kind(enum.IntEnum):
+class FrameKind(enum.IntEnum):
     """The kinds of frames on a worker's socket."""
 
     ANSWER = 2
@@ -64,19 +67,19 @@ class Kind(enum.IntEnum):
 
 
 FROM_WORKER: Final[Mapping[int, int]] = {
-    Kind.BEGIN: MAX_HEAD,
-    Kind.DATA: PIECE,
-    Kind.END: LARGE,
-    Kind.CALL: LARGE,
-    Kind.LOG: MAX_LOG,
-    Kind.STACK: LARGE,
-    Kind.BELL: 0,
+    FrameKind.BEGIN: MAX_HEAD,
+    FrameKind.DATA: PIECE,
+    FrameKind.END: LARGE,
+    FrameKind.CALL: LARGE,
+    FrameKind.LOG: MAX_LOG,
+    FrameKind.STACK: LARGE,
+    FrameKind.BELL: 0,
 }
-"""Kind -> bytes of its longest payload."""
-FROM_SERVER: Final[Mapping[int, int]] = {Kind.ANSWER: 2**31}
+"""FrameKind -> bytes of its longest payload."""
+FROM_SERVER: Final[Mapping[int, int]] = {FrameKind.ANSWER: 2**31}
 
 
-class Job(msgspec.Struct, array_like=True):
+class JobMessage(msgspec.Struct, array_like=True):
     """One script to run. Where `body` is None, a descriptor of the body comes with it."""
 
     request: ScriptRequest
@@ -92,7 +95,7 @@ class End(msgspec.Struct, array_like=True):
     """None: well, as nearly all do."""
     head: ResponseHead | None
     body: bytes
-    worn: bool = False
+    recycle: bool = False
     """The worker could not serve the next script as well: it is to be replaced."""
     seconds: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """For how long the script has run."""
@@ -223,7 +226,7 @@ class Failing(enum.Enum):
     """An OSError."""
 
 
-class Answer(msgspec.Struct, array_like=True):
+class CallAnswer(msgspec.Struct, array_like=True):
     """What a call has led to: `data` where it asks for some, or why it failed."""
 
     data: bytes | None = None
@@ -270,6 +273,9 @@ class SpawnFailed(msgspec.Struct, tag=3, array_like=True):
     message: str
 
 
+FromZygote = Spawned | Exited | SpawnFailed
+
+
 def _plain(value: object) -> object:
     if isinstance(value, int):
         return int(value)
@@ -282,11 +288,11 @@ _encoder: Final = msgspec.msgpack.Encoder(enc_hook=_plain)
 encode: Final = _encoder.encode
 _decoders: Final[dict[Any, msgspec.msgpack.Decoder[Any]]] = {
     kind: msgspec.msgpack.Decoder(kind, dec_hook=decode_unit)
-    for kind in (Job, End, Answer, ResponseHead, FailureReport, Spawn, Call, Children, Spawned | Exited | SpawnFailed)
+    for kind in (JobMessage, End, CallAnswer, ResponseHead, FailureReport, Spawn, Call, Children, FromZygote)
 }
 
 
-def frame(kind: Kind, payload: bytes) -> bytes:
+def frame(kind: FrameKind, payload: bytes) -> bytes:
     """The bytes of one frame."""
     return HEADER.pack(kind, len(payload)) + payload
 

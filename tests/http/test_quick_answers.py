@@ -8,7 +8,7 @@ from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from twistedsite.http.content import ContentLimits
+from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.message import parser
 from twistedsite.http.message.head import RequestHead
 from twistedsite.http.message.response import PreparedResponse
@@ -102,7 +102,7 @@ def test_only_requests_that_came_together_share_a_tick() -> None:
 def test_a_head_is_remembered_and_still_means_the_same() -> None:
     line = Line()
     first = line.send(request())
-    assert list(line.site.parser.memo) == [request()]
+    assert list(line.site.engine.parser.memo) == [request()]
     assert line.send(request()) == first
 
 
@@ -110,11 +110,11 @@ def test_heads_with_content_or_great_length_are_not_remembered() -> None:
     line = Line()
     line.send(request(more=b"Content-Length: 2\r\n") + b"hi")
     line.send(request(more=b"X: " + b"x" * parser.MEMO_HEAD + b"\r\n"))
-    assert line.site.parser.memo == {}
+    assert line.site.engine.parser.memo == {}
 
 
 def test_the_memory_is_bounded() -> None:
     line = Line()
     for number in range(2 * parser.MEMO_ENTRIES + 10):
         line.send(request(path=b"/%d" % number))
-        assert len(line.site.parser.memo) <= parser.MEMO_ENTRIES
+        assert len(line.site.engine.parser.memo) <= parser.MEMO_ENTRIES

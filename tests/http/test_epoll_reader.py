@@ -17,23 +17,23 @@ from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from twistedsite.http.connection.epoll import Readiness
+from twistedsite.http.connection.epoll import EpollReader
 
 
 class Echo(Protocol):
     """Sends back what it gets; tells the test what happened."""
 
-    def __init__(self, readiness: Readiness) -> None:
-        self.readiness = readiness
-        self.batches: list[int] = []
+    def __init__(self, reader: EpollReader) -> None:
+        self.reader = reader
+        self.ticks: list[int] = []
         self.lost: Deferred[None] = Deferred()
 
     def connectionMade(self) -> None:
         self.factory.made.append(self)
-        self.readiness.attach(self.transport)
+        self.reader.attach(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
-        self.batches.append(self.readiness.batch)
+        self.ticks.append(self.reader.tick)
         if data == b"fail":
             raise ValueError("as asked")
         self.transport.write(data)
@@ -59,20 +59,20 @@ class Server:
     """Echoes on a port of this machine."""
 
     def __init__(self, kind: type[Echo]) -> None:
-        self.readiness = Readiness(reactor)
+        self.reader = EpollReader(reactor)
         self.factory = Factory()
         self.factory.made = []
         self.factory.buildProtocol = lambda address: self._protocol(kind)
         self.port = reactor.listenTCP(0, self.factory, interface="127.0.0.1")
 
     def _protocol(self, kind: type[Echo]) -> Echo:
-        protocol = kind(self.readiness)
+        protocol = kind(self.reader)
         protocol.factory = self.factory
         return protocol
 
     @property
     def is_reading(self) -> bool:
-        return self.readiness in reactor.getReaders()
+        return self.reader in reactor.getReaders()
 
     def connect(self) -> socket.socket:
         client = socket.create_connection(("127.0.0.1", self.port.getHost().port))
@@ -124,7 +124,7 @@ async def test_what_clients_send_arrives_and_is_answered(server: Server) -> None
 
 
 @pytest_twisted.ensureDeferred
-async def test_what_was_ready_at_one_moment_is_one_batch(server: Server) -> None:
+async def test_what_was_ready_at_one_moment_is_one_tick(server: Server) -> None:
     clients = [server.connect() for _ in range(3)]
     while len(server.factory.made) < 3:
         await turn()
@@ -134,10 +134,10 @@ async def test_what_was_ready_at_one_moment_is_one_batch(server: Server) -> None
         assert await receive(client, 3) == b"one"
     clients[0].sendall(b"two")
     assert await receive(clients[0], 3) == b"two"
-    first, *others = (protocol.batches for protocol in server.factory.made)
-    assert {batches[0] for batches in others} == {first[0]}
+    first, *others = (protocol.ticks for protocol in server.factory.made)
+    assert {ticks[0] for ticks in others} == {first[0]}
     assert first[1] > first[0] > 0
-    assert server.readiness.batch == 0
+    assert server.reader.tick == 0
     for client in clients:
         client.close()
 
@@ -152,7 +152,7 @@ async def test_a_transport_that_is_paused_is_not_read(server: Server) -> None:
     client.sendall(b"two")
     other.sendall(b"two")
     assert await receive(other, 3) == b"two"
-    assert len(protocol.batches) == 1
+    assert len(protocol.ticks) == 1
     protocol.transport.resumeProducing()
     assert await receive(client, 3) == b"two"
     client.close()
@@ -221,7 +221,7 @@ async def test_the_reactor_can_disconnect_all(server: Server) -> None:
     client = server.connect()
     client.sendall(b"one")
     assert await receive(client, 3) == b"one"
-    server.readiness.connectionLost(Failure(ConnectionLost()))
+    server.reader.connectionLost(Failure(ConnectionLost()))
     assert await receive(client, 1) == b""
     client.close()
 
@@ -241,7 +241,7 @@ async def test_where_no_descriptor_is_left_for_it_the_reactor_reads(
     second = server.connect()
     second.sendall(b"two")
     assert await receive(second, 3) == b"two"
-    assert [bool(batch) for protocol in server.factory.made for batch in protocol.batches] == [False, True]
+    assert [bool(tick) for protocol in server.factory.made for tick in protocol.ticks] == [False, True]
     first.close()
     second.close()
 
@@ -253,5 +253,5 @@ async def test_where_there_is_no_epoll_the_reactor_reads(server: Server, monkeyp
     client.sendall(b"one")
     assert await receive(client, 3) == b"one"
     assert not server.is_reading
-    assert server.factory.made[0].batches == [0]
+    assert server.factory.made[0].ticks == [0]
     client.close()

@@ -19,9 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twistedsite.scripts.runners.interface import RunnerBusyError, ScriptCrashedError, ScriptTimeoutError
 from twistedsite.scripts.runners.workers.server import pool, process
 from twistedsite.scripts.runners.workers.server.link import WorkerLink
-from twistedsite.scripts.runners.workers.server.run_times import Pace
-from twistedsite.scripts.runners.workers.wire import claims
-from twistedsite.scripts.runners.workers.wire.job_queue import Line
+from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue
 
 FOREVER = 3600.0
 IN_A_WHILE = 2.0
@@ -92,40 +90,25 @@ def turn(runner: Any, root: Path, what: str, **changes: Any) -> Deferred[str]:
     return later(answer(runner, root, "turn.py", query=what, **changes))
 
 
-@pytest.fixture(params=["alone", "together"])
-def before(request: pytest.FixtureRequest) -> Callable[[Any, Path], list[str]]:
-    """`before(runner, root)` has a script begin, or not: the worker has something to do then, and what it is given next
-    is sent together, so it takes all of that at once. Returns with which query.
-    """
-
-    def before(runner: Any, root: Path) -> list[str]:
-        if request.param == "alone":
-            return []
-        turn(runner, root, "before")
-        return ["before"]
-
-    return before
-
-
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
 async def test_scripts_that_are_known_to_be_quick_share_a_worker(pools: Pools, tmp_path: Path, ran: Any) -> None:
-    async with pools(1, sandbox="off", max_workers=4) as (workers, [(runner, root)]):
+    async with pools(1, sandbox="off", max_workers=4) as (slots, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
         asked = [turn(runner, root, f"{number}") for number in range(20)]
         assert (runner.health()["running"], runner.health()["queued"]) == (1, 19)
         assert set(await gatherResults(asked)) == {worker}
-        assert workers.size == 1
+        assert slots.size == 1
         assert ran() == Counter(["first", *map(str, range(20))])
 
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
 async def test_a_script_that_nobody_knows_waits_for_none_and_has_none_wait(pools: Pools, tmp_path: Path) -> None:
-    async with pools(1, sandbox="off", max_workers=3) as (workers, [(runner, root)]):
+    async with pools(1, sandbox="off", max_workers=3) as (slots, [(runner, root)]):
         await known(runner, root, tmp_path)
         both = [turn(runner, root, "1"), later(answer(runner, root, "nap.py"))]
-        assert workers.size == 2
+        assert slots.size == 2
         assert len(set(await gatherResults(both))) == 2
         (root / "new.py").write_text("import os\nprint(os.getpid())")
         both = [later(answer(runner, root, "new.py")), turn(runner, root, "2")]
@@ -135,23 +118,20 @@ async def test_a_script_that_nobody_knows_waits_for_none_and_has_none_wait(pools
 
 @pytest_twisted.ensureDeferred
 async def test_slow_scripts_do_not_wait_where_a_worker_is_to_be_had(pools: Pools) -> None:
-    async with pools(1, max_workers=3) as (workers, [(runner, root)]):
+    async with pools(1, max_workers=3) as (slots, [(runner, root)]):
         for _ in range(3):
             await answer(runner, root, "nap.py")
         naps = [later(answer(runner, root, "nap.py")) for _ in range(3)]
-        assert workers.size == 3
+        assert slots.size == 3
         assert len(set(await gatherResults(naps))) == 3
 
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("wary")
 @pytest.mark.parametrize("what", ["hang", "regex"])
-async def test_who_waits_for_one_that_hangs_is_moved(
-    pools: Pools, tmp_path: Path, ran: Any, before: Any, what: str
-) -> None:
+async def test_who_waits_for_one_that_hangs_is_moved(pools: Pools, tmp_path: Path, ran: Any, what: str) -> None:
     async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
-        first = before(runner, root)
         hanging = turn(runner, root, what)
         asked = [turn(runner, root, f"{number}") for number in range(10)]
         others = set(await gatherResults(asked))
@@ -159,7 +139,7 @@ async def test_who_waits_for_one_that_hangs_is_moved(
         assert len(others) == 1
         assert worker not in others
         assert await turn(runner, root, "later") in others
-        assert ran() == Counter(["first", *first, what, *map(str, range(10)), "later"])
+        assert ran() == Counter(["first", what, *map(str, range(10)), "later"])
         hanging.cancel()
         with pytest.raises(CancelledError):
             await hanging
@@ -169,34 +149,17 @@ async def test_who_waits_for_one_that_hangs_is_moved(
 @pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("stall", [process.STALL, FOREVER])
 async def test_a_deadline_is_the_hanging_ones_only_moved_before_or_not(
-    pools: Pools, tmp_path: Path, ran: Any, before: Any, monkeypatch: pytest.MonkeyPatch, stall: float
+    pools: Pools, tmp_path: Path, ran: Any, monkeypatch: pytest.MonkeyPatch, stall: float
 ) -> None:
     monkeypatch.setattr(process, "STALL", stall)
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
-        first = before(runner, root)
         hanging = turn(runner, root, "hang", timeout=IN_A_WHILE)
         asked = [turn(runner, root, f"{number}") for number in range(5)]
         with pytest.raises(ScriptTimeoutError):
             await hanging
         assert worker not in await gatherResults(asked)
-        assert ran() == Counter(["first", *first, "hang", *map(str, range(5))])
-
-
-@pytest_twisted.ensureDeferred
-@pytest.mark.usefixtures("patient")
-async def test_a_worker_that_leaves_takes_the_request_of_its_script_only_with_it(
-    pools: Pools, tmp_path: Path, ran: Any, before: Any
-) -> None:
-    async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
-        worker = await known(runner, root, tmp_path)
-        first = before(runner, root)
-        leaving = turn(runner, root, "leave")
-        asked = [turn(runner, root, f"{number}", method="POST") for number in range(5)]
-        with pytest.raises(ScriptCrashedError, match="exit status 3"):
-            await leaving
-        assert worker not in await gatherResults(asked)
-        assert ran() == Counter(["first", *first, "leave", *map(str, range(5))])
+        assert ran() == Counter(["first", "hang", *map(str, range(5))])
 
 
 @pytest_twisted.ensureDeferred
@@ -229,7 +192,7 @@ async def test_a_worker_that_sends_for_ever_does_not_keep_the_server(
         asked = [turn(runner, root, "hang"), turn(runner, root, "1")]
         # As if it had taken both from its socket, which scripts can.
         with monkeypatch.context() as taken:
-            taken.setattr(Line, "take_back", lambda line, first, count: 0)
+            taken.setattr(JobQueue, "take_back", lambda queue: [])
             taken.setattr(WorkerLink, "read", lambda link: True)
             asked[1].cancel()
         with pytest.raises(CancelledError):
@@ -242,14 +205,14 @@ async def test_a_worker_that_sends_for_ever_does_not_keep_the_server(
 async def test_a_script_that_reaches_no_worker_is_refused_and_the_next_one_runs(
     pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with pools(1, sandbox="off", max_workers=2) as (workers, [(runner, root)]):
+    async with pools(1, sandbox="off", max_workers=2) as (slots, [(runner, root)]):
         await known(runner, root, tmp_path)
         with monkeypatch.context() as full:
-            full.setattr(Line, "add", lambda line, job, descriptor: False)
+            full.setattr(JobQueue, "add", lambda queue, number, job, descriptor: False)
             with pytest.raises(RunnerBusyError, match="no worker can be reached"):
                 await turn(runner, root, "1")
         assert await turn(runner, root, "2")
-        while workers.size > 1:
+        while slots.size > 1:
             await nothing()
 
 
@@ -258,36 +221,20 @@ async def test_a_script_that_reaches_no_worker_is_refused_and_the_next_one_runs(
 async def test_what_a_worker_cannot_be_sent_is_run_by_another(pools: Pools, tmp_path: Path, ran: Any) -> None:
     async with pools(1, sandbox="off", max_workers=2) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
-        first = turn(runner, root, "before")
-        asked = [turn(runner, root, f"{number}") for number in range(5)]
         (process,) = runner._pool.members
-        process.line._ours.shutdown(socket.SHUT_WR)
-        assert await first
+        process._queue._ours.shutdown(socket.SHUT_WR)
+        asked = [turn(runner, root, f"{number}") for number in range(5)]
         assert worker not in await gatherResults(asked)
-        assert ran() == Counter(["first", "before", *map(str, range(5))])
+        assert ran() == Counter(["first", *map(str, range(5))])
         while process in runner._pool.members:
             await nothing()
 
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
-async def test_where_nothing_can_be_taken_back_none_waits_in_a_worker(
-    pools: Pools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(claims, "possible", lambda: False)
+async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: Path, ran: Any) -> None:
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
-        asked = [turn(runner, root, f"{number}") for number in range(5)]
-        assert [len(process.jobs) for process in runner._pool.members] == [1]
-        assert set(await gatherResults(asked)) == {worker}
-
-
-@pytest_twisted.ensureDeferred
-@pytest.mark.usefixtures("patient")
-async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: Path, ran: Any, before: Any) -> None:
-    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
-        worker = await known(runner, root, tmp_path)
-        first = before(runner, root)
         hanging = turn(runner, root, "hang", timeout=IN_A_WHILE)
         asked = [turn(runner, root, f"{number}") for number in range(5)]
         asked[2].cancel()
@@ -297,7 +244,7 @@ async def test_who_goes_before_its_turn_costs_no_worker(pools: Pools, tmp_path: 
         with pytest.raises(ScriptTimeoutError):
             await hanging
         assert worker not in await gatherResults([asked[0], asked[1], asked[3], asked[4]])
-        assert ran() == Counter(["first", *first, "hang", "0", "1", "3", "4"])
+        assert ran() == Counter(["first", "hang", "0", "1", "3", "4"])
 
 
 @pytest_twisted.ensureDeferred
@@ -319,12 +266,9 @@ async def test_the_first_one_costs_no_worker_either_as_long_as_it_has_not_begun(
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
-async def test_when_the_first_ones_client_goes_the_others_are_answered(
-    pools: Pools, tmp_path: Path, ran: Any, before: Any
-) -> None:
+async def test_when_the_first_ones_client_goes_the_others_are_answered(pools: Pools, tmp_path: Path, ran: Any) -> None:
     async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
         worker = await known(runner, root, tmp_path)
-        first = before(runner, root)
         hanging = turn(runner, root, "hang")
         asked = [turn(runner, root, f"{number}") for number in range(5)]
         while "hang" not in ran():
@@ -333,7 +277,7 @@ async def test_when_the_first_ones_client_goes_the_others_are_answered(
         with pytest.raises(CancelledError):
             await hanging
         assert worker not in await gatherResults(asked)
-        assert ran() == Counter(["first", *first, "hang", *map(str, range(5))])
+        assert ran() == Counter(["first", "hang", *map(str, range(5))])
 
 
 @pytest_twisted.ensureDeferred
@@ -375,6 +319,49 @@ async def test_a_body_is_moved_with_its_request(pools: Pools, tmp_path: Path) ->
 
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(("fate", "said"), [("hang", "still running"), ("leave", "exit status 3")])
+@pytest.mark.parametrize("size", [10, 500_000], ids=["post", "upload"])
+async def test_posts_behind_one_that_ends_its_worker_run_once_with_their_own_bodies(
+    pools: Pools, tmp_path: Path, ran: Any, fate: str, said: str, size: int
+) -> None:
+    async with pools(1, sandbox="off", max_workers=1) as (_, [(runner, root)]):
+        worker = await known(runner, root, tmp_path)
+        ending = turn(runner, root, fate, timeout=IN_A_WHILE)
+        bodies = [b"%d" % number * size for number in range(5)]
+        request = request_for(root, "turn.py", query="body", method="POST")
+        sinks = [Sink() for _ in bodies]
+        asked = [runner.run(request, io.BytesIO(body), sink) for body, sink in zip(bodies, sinks, strict=True)]
+        with pytest.raises(ScriptTimeoutError if fate == "hang" else ScriptCrashedError, match=said):
+            await ending
+        await gatherResults(asked)
+        pids = [sink.body.removeprefix(body).decode() for body, sink in zip(bodies, sinks, strict=True)]
+        assert len(set(pids)) == 1
+        assert pids[0].strip().isdigit()
+        assert pids[0] != worker
+        assert ran() == Counter(["first", fate, *["body"] * 5])
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
+async def test_each_answer_is_its_own_requests_however_often_jobs_are_taken_back(
+    pools: Pools, tmp_path: Path, ran: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "STALL", 0.0)
+    async with pools(1, sandbox="off", max_workers=3) as (_, [(runner, root)]):
+        await known(runner, root, tmp_path)
+        (root / "say.py").write_text("print(environ['QUERY_STRING'])")
+        await answer(runner, root, "say.py")
+        for start in range(0, 600, 60):
+            numbers = [str(number) for number in range(start, start + 60)]
+            asked = [later(answer(runner, root, "say.py", query=number)) for number in numbers]
+            leaving = turn(runner, root, "leave")
+            with pytest.raises(ScriptCrashedError):
+                await leaving
+            assert await gatherResults(asked) == [number + "\n" for number in numbers]
+
+
+@pytest_twisted.ensureDeferred
+@pytest.mark.usefixtures("patient")
 async def test_no_worker_runs_more_than_its_number_of_requests(pools: Pools, tmp_path: Path, ran: Any) -> None:
     async with pools(1, sandbox="off", max_workers=2, max_requests=4) as (_, [(runner, root)]):
         workers = [await known(runner, root, tmp_path)]
@@ -402,25 +389,3 @@ async def test_stopping_ends_those_that_wait_too(pools: Pools, tmp_path: Path) -
         for one in asked:
             with pytest.raises(CancelledError):
                 await one
-
-
-def test_a_script_is_expected_to_take_what_its_last_runs_took() -> None:
-    pace = Pace()
-    assert pace.expected("a") == float("inf")
-    for _ in range(50):
-        pace.note("a", 0.004)
-    assert pace.expected("a") == pytest.approx(0.004)
-    assert pace.expected("b") == float("inf")
-    for _ in range(50):
-        pace.note("a", 0.001)
-    assert pace.expected("a") == pytest.approx(0.001, rel=0.01)
-
-
-def test_one_slow_run_does_not_make_a_quick_script_a_slow_one() -> None:
-    pace = Pace()
-    pace.note("a", 0.0001)
-    pace.note("a", 1.0)
-    assert pace.expected("a") == pytest.approx(0.0002)
-    for _ in range(20):
-        pace.note("a", 1.0)
-    assert pace.expected("a") > 0.5
