@@ -21,6 +21,8 @@ from twistedsite.scripts.runners.workers.server import pool, process
 from twistedsite.scripts.runners.workers.server.link import WorkerLink
 from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue
 
+pytestmark = pytest.mark.process
+
 FOREVER = 3600.0
 IN_A_WHILE = 2.0
 """Seconds in which a script has begun on a busy machine too."""
@@ -56,6 +58,7 @@ def ran(tmp_path: Path) -> Callable[[], Counter[str]]:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever has run once may wait for whatever has run once, in any number, until the other has ended."""
+    monkeypatch.setattr(pool, "QUICK", FOREVER)
     monkeypatch.setattr(pool, "AHEAD", FOREVER)
     monkeypatch.setattr(process, "STALL", FOREVER)
 
@@ -63,6 +66,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def wary(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `patient`, but those that wait are moved when the one before them takes longer than a moment."""
+    monkeypatch.setattr(pool, "QUICK", FOREVER)
     monkeypatch.setattr(pool, "AHEAD", FOREVER)
 
 

@@ -28,8 +28,10 @@ from twistedsite.settings.server import WorkerSettings
 
 TURN: Final = 0.1
 """Seconds for which a site may go on using a slot that another site waits for."""
-AHEAD: Final = 0.001
-"""Seconds of work that a worker may have before it, for one more script to be given to it."""
+QUICK: Final = 0.001
+"""Seconds that a script takes at most which may be given to a worker that is busy."""
+AHEAD: Final = 0.003
+"""Seconds of work that such a worker may have before it, with that script."""
 _CRASHES: Final = 3
 """Workers of a site that die in a row, none having finished a job, before the next one has to wait."""
 _FIRST_PAUSE: Final = 0.1
@@ -186,7 +188,7 @@ class SitePool:
 
     def _give_to_one(self, job: Job) -> bool:
         """Give `job` to a worker that will run it now or in a moment; tells whether there is one."""
-        if job.expected <= AHEAD:
+        if job.expected <= QUICK:
             if self._last is not None and self._fits(self._last, job) and self._last.give(job):
                 return True
             for process in self.members:
@@ -205,7 +207,8 @@ class SitePool:
     def _fits(self, process: WorkerProcess, job: Job) -> bool:
         """Whether `job` may wait until `process`, which is busy, has done what it has before it."""
         return (
-            process.expected + job.expected <= AHEAD
+            job.expected <= QUICK
+            and process.expected + job.expected <= AHEAD
             and process.state is WorkerState.BUSY
             and process.has_room(self._most_ahead)
             and process.jobs_done + len(process.jobs) < self._settings.max_requests
