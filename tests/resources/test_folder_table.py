@@ -12,10 +12,12 @@ import attrs
 import pytest
 import pytest_twisted
 from site_files import logged, write
+from twisted.internet import reactor
 
+from twistedsite.origins.interface import Origin
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.mapping.folder import PLACE_ROWS, SEGMENT_ROWS
-from twistedsite.testing import serving
+from twistedsite.testing import MemoryOrigin, serving
 
 SECRET = b"must not be seen"
 
@@ -323,14 +325,26 @@ def root(tmp_path: Path) -> Path:
 
 
 CASES = [case for cases in (*SEGMENT_CASES.values(), *PLACE_CASES.values()) for case in cases]
+LINKS = ("/in.html", "/infolder/", "/dangling", "/loop")
+"""Paths that only a file system with links makes something of."""
+Made = Callable[[Path], Origin | None]
+ORIGINS: dict[str, Made] = {
+    "disk": lambda root: None,
+    "memory": MemoryOrigin.of_folder,
+    "far": lambda root: MemoryOrigin.of_folder(root, reactor),
+}
 
 
+@pytest.mark.parametrize("origin", ORIGINS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.target[:40]} {case.status} {case.settings or ''}")
 @pytest_twisted.ensureDeferred
-async def test_a_path_becomes_what_the_table_says(root: Path, case: Case) -> None:
+async def test_a_path_becomes_what_the_table_says(root: Path, case: Case, origin: str) -> None:
     request = f"GET {case.target} HTTP/1.1\r\nHost: here.example\r\nConnection: close\r\n\r\n"
-    async with serving(root, **case.settings) as site:
+    async with serving(root, origin=ORIGINS[origin](root), **case.settings) as site:
         head, _, body = (await site.raw(request.encode())).partition(b"\r\n\r\n")
+    if origin != "disk" and case.target.startswith(LINKS):
+        assert int(head.split(b" ")[1]) in (403, 404)
+        return
     assert int(head.split(b" ")[1]) == case.status
     assert SECRET not in body
     if case.body is not None:
@@ -345,18 +359,12 @@ def test_every_row_of_the_table_has_its_cases() -> None:
 
 
 @pytest_twisted.ensureDeferred
-async def test_what_the_origin_knows_to_be_deleted_is_gone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from twistedsite.origins.interface import Entry, Kind
-
-    found = LocalOrigin._lookup
-
-    def lookup(origin: LocalOrigin, path: tuple[str, ...]) -> Entry | None:
-        return found(origin, path) or Entry(path, Kind.DELETED)
-
-    monkeypatch.setattr(LocalOrigin, "_lookup", lookup)
-    async with serving(root) as site:
-        statuses = [(await site.get(path)).status for path in ("/was-here", "/folder/inner", "/folder/page.html")]
-    assert statuses == [410, 200, 200]
+async def test_what_the_origin_knows_to_be_deleted_is_gone(root: Path) -> None:
+    origin = MemoryOrigin({"was-here": "", "folder/page.html": "hello"}, knows_deleted=True)
+    origin.remove("was-here")
+    async with serving(root, origin=origin) as site:
+        statuses = [(await site.get(path)).status for path in ("/was-here", "/never-there", "/folder/page.html")]
+    assert statuses == [410, 404, 200]
 
 
 @pytest.mark.parametrize("status", [301, 302])

@@ -87,14 +87,14 @@ class MemoryOrigin:
 
     @classmethod
     def of_folder(cls, folder: str | os.PathLike[str], reactor: IReactorTime | None = None) -> MemoryOrigin:
-        """The files and folders below `folder`, which is the mirror. Symbolic links are left out."""
+        """The files and folders below `folder`, which is the mirror. Symbolic links may not be followed."""
         origin = cls(reactor=reactor)
         root = DiskPath(folder)
         for path in sorted(root.rglob("*")):
             name = path.relative_to(root).as_posix()
             if path.is_symlink():
-                continue
-            if path.is_dir():
+                origin.put_kind(name, Kind.OUTSIDE)
+            elif path.is_dir():
                 origin._make_folders(tuple(name.split("/")))
             elif path.is_file():
                 origin.change(name, path.read_bytes())
