@@ -1,6 +1,9 @@
-# make serve   the sample portal on http://127.0.0.1:8080/ (PORT=8000 for another port)
-# make test    all tests          make check   style, types, layers
-# make docs    the documentation  make bench   side-by-side measurements
+# make serve      the sample portal on http://127.0.0.1:8080/ (PORT=8000 for another port)
+# make test-fast  the tests that start no process and no browser: under a minute
+# make test       all tests: in parallel, then those that need a quiet machine
+# make matrix     the fast tests on each supported Python that this machine has
+# make check      style, types, layers, documentation
+# make docs       the documentation       make bench   side-by-side measurements
 #
 # Each installs what it needs: Debian's packages when run as root (else it says which), the rest into .venv.
 
@@ -8,23 +11,44 @@ PYTHON ?= python3
 PORT ?= 8080
 
 BIN := .venv/bin
+VERSIONS := 3.11 3.12 3.13 3.14
+JOBS ?= $(shell nproc)
+PARALLEL = -n $(JOBS) --dist worksteal
+FAST = $(PARALLEL) -m "not browser and not process and not quiet"
 TEST_PACKAGES := curl chromium fonts-dejavu-core nghttp2-client nginx-light haproxy openssl slowhttptest
 BENCH_PACKAGES := wrk nginx-light
 
-.PHONY: serve test check docs bench clean
+.PHONY: serve test test-fast matrix check docs bench clean
 
 serve: .venv/installed
 	$(BIN)/scriptsite serve --root examples/portal --listen tcp:$(PORT):interface=127.0.0.1 --debug
 
 test: .venv/installed-for-tests
 	@$(call need,$(TEST_PACKAGES))
-	$(BIN)/pytest
+	@failed=; \
+	$(BIN)/pytest $(PARALLEL) -m "not quiet" || failed=1; \
+	$(if $(NEWER),$(MAKE) --no-print-directory newer-$(NEWER) || failed=1;) \
+	$(BIN)/pytest -m quiet || failed=1; \
+	test -z "$$failed"
+
+test-fast: .venv/installed-for-tests
+	$(BIN)/pytest $(FAST)
+
+matrix:
+	@$(MAKE) --no-print-directory --keep-going $(addprefix fast-,$(FOUND))
+
+fast-%: .venv-%/installed-for-tests
+	.venv-$*/bin/pytest $(FAST)
+
+newer-%: .venv-%/installed-for-tests
+	.venv-$*/bin/pytest -m python312
 
 check: .venv/installed-for-tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory docs
 
 docs: .venv/installed-for-tests
 	$(BIN)/sphinx-build --fail-on-warning --builder html docs docs/_build/html
@@ -34,7 +58,7 @@ bench: .venv/installed-for-tests
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-3.* build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made:
@@ -49,6 +73,18 @@ clean:
 .venv/installed-for-tests: pyproject.toml | .venv/made
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
 	touch $@ .venv/installed
+
+.PRECIOUS: .venv-%/installed-for-tests
+.venv-%/installed-for-tests: pyproject.toml
+	$(call python,$*) -m venv .venv-$*
+	.venv-$*/bin/pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
+	touch $@
+
+# python VERSION: the program, from PATH or from pyenv; nothing where the machine has none.
+python = $(firstword $(shell python$(1) -c 'import ensurepip, sys; print(sys.executable)' 2>/dev/null) \
+	$(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python$(1)))
+FOUND = $(foreach version,$(VERSIONS),$(if $(call python,$(version)),$(version)))
+NEWER = $(firstword $(filter-out 3.11,$(FOUND)))
 
 # need PACKAGES: see that Debian's packages are installed.
 define need

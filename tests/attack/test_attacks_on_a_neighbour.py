@@ -22,6 +22,8 @@ import server_process
 from assaults import ASSAULTS, ATTEMPT
 from server_process import ANY_PORT, SERVE, Server, clean_environment, running
 
+pytestmark = pytest.mark.process
+
 SANDBOX_TESTS = Path(__file__).parent.parent / "scripts" / "sandbox"
 sys.path.append(str(SANDBOX_TESTS))
 cell = import_module("cell")

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from server_process import ANY_PORT, SERVE, Server, running
 
+pytestmark = pytest.mark.process
+
 SETTINGS = """
 [sites.granted]
 hosts = ["granted.example.org"]

@@ -18,6 +18,8 @@ from twistedsite.scripts.sandbox.policy import Layer, SandboxReport
 from twistedsite.settings.load import SettingsError
 from twistedsite.testing.site import serving
 
+pytestmark = pytest.mark.process
+
 HOLDS_NOTHING = SandboxReport((Layer("files", False, "no lock"),))
 
 REFUSED = {

@@ -18,7 +18,10 @@ from server_process import ANY_PORT, SERVE, TWISTD, Server, run, running
 
 from twistedsite.scripts.runners.workers.server.users import closed_to
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run processes as other users")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can run processes as other users"),
+    pytest.mark.process,
+]
 
 OPEN = """
 closed=$1 base=$2; shift 2

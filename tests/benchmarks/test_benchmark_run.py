@@ -12,6 +12,8 @@ import pytest
 
 from benchmarks.__main__ import main
 
+pytestmark = pytest.mark.process
+
 ARGUMENTS = ["--quick", "--no-install", "--only", "hello/twistedsite"]
 
 

@@ -28,6 +28,7 @@ def test_the_template_gives_the_page_that_is_wanted() -> None:
     assert PORTION["template"](page.encode()) == 1
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("program", "case"), [("hello", "hello"), ("page", "page-64k")])
 def test_the_cgi_programs_give_the_pages_that_are_wanted(program: str, case: str) -> None:
     command = [sys.executable, "-c", PROGRAMS[program]]
@@ -49,6 +50,7 @@ def test_every_path_belongs_to_a_case() -> None:
     assert {key for rival in RIVALS for key in rival.paths} == set(PORTION)
 
 
+@pytest.mark.process
 def test_a_server_is_waited_for_watched_and_stopped(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a")
     with serve(tmp_path) as server:
@@ -60,6 +62,7 @@ def test_a_server_is_waited_for_watched_and_stopped(tmp_path: Path) -> None:
         get(server.port, "/a.txt")
 
 
+@pytest.mark.process
 def test_a_server_that_ends_at_once_is_not_measured_and_its_last_words_are_told(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit('no such option')"]
     with Server([command], free_port(), tmp_path) as server, pytest.raises(NotMeasuredError, match="no such option"):

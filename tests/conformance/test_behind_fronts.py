@@ -27,6 +27,8 @@ from twistedsite.http.connection.body import ContentLimits
 from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
+pytestmark = pytest.mark.process
+
 AFTER = b"GET /after HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: a\r\n\r\n"
 

@@ -13,6 +13,8 @@ from twisted.internet import threads
 
 from twistedsite.testing import serving
 
+pytestmark = pytest.mark.process
+
 HTTPLINT = Path(sys.executable).with_name("httplint")
 BROWSER = "Accept: text/html\r\n"
 # No multipart/byteranges: httplint wants the Content-Range there that RFC 9110 (15.3.7.2) forbids.

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
+pytestmark = pytest.mark.quiet
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 GOOD_CLIENTS = 4
 ATTACK_SECONDS = 6

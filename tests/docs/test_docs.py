@@ -27,6 +27,7 @@ from generated import with_generated_parts
 PAGES = pages()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_a_page_tells_its_reader_to_do_works(page: Path, tmp_path: Path) -> None:
     with playing(tmp_path) as player:
@@ -61,6 +62,7 @@ def test_every_name_that_a_template_finds_is_described() -> None:
     assert {name for name in jinja.GIVEN if f"`{name}`" not in page} == set()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in links(page):
@@ -84,6 +86,7 @@ def test_what_the_code_tells_stands_in_the_page(page: Path) -> None:
     assert with_generated_parts(text) == text
 
 
+@pytest.mark.process
 def test_the_documentation_is_built_without_a_warning(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--doctree-dir", str(tmp_path / "trees")]
     built = subprocess.run(

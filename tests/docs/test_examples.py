@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from doc_pages import ROOT, block_tested_by
 from doc_play import Player, playing
 from ports import wait_for
@@ -19,6 +20,8 @@ from server_process import ANY_PORT, BIN, get, running
 
 from twistedsite.scripts.runners.workers.server.job_states import JOB_LIFE
 from twistedsite.scripts.runners.workers.server.worker_states import WORKER_LIFE
+
+pytestmark = pytest.mark.process
 
 NGINX = """
 daemon off; master_process off; worker_processes 1; pid {folder}/nginx.process; error_log {folder}/error.log;

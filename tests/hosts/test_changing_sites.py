@@ -66,6 +66,7 @@ def make(folder: Path, text: str) -> Path:
     return folder
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("isolation", ["threads", "workers"])
 @pytest_twisted.ensureDeferred
 async def test_a_site_is_added_changed_and_removed(isolation: Isolation, tmp_path: Path) -> None:

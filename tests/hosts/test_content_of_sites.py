@@ -13,6 +13,8 @@ import pytest
 from certificates import self_signed
 from server_process import ANY_PORT, PATIENCE, SERVE, Server, running
 
+pytestmark = pytest.mark.process
+
 SETTINGS = """
 drain = "0s"
 max_body = "4K"

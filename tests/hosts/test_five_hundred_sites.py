@@ -9,7 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 from server_process import ANY_PORT, SERVE, Server, running
+
+pytestmark = pytest.mark.quiet
 
 SITES = 500
 REQUESTS = 10

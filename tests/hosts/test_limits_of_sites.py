@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from server_process import ANY_PORT, SERVE, Server, running
 
+pytestmark = pytest.mark.process
+
 SETTINGS = {
     "plain": "",
     "narrow": "workers = { max_workers = 1, queue = 1 }",

@@ -87,6 +87,7 @@ def of(site: ServedSite, name: str, path: str, **headers: str) -> Any:
     return site.get(path, headers={"Host": f"{name}.org", **headers})
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize("isolation", ["threads", "workers"])
 async def test_each_site_sends_as_many_as_it_may(tmp_path: Path, isolation: str) -> None:
@@ -107,6 +108,7 @@ async def test_each_site_sends_as_many_as_it_may(tmp_path: Path, isolation: str)
                     await of(site, name, "/page.txt")
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize("isolation", ["threads", "workers"])
 async def test_private_addresses_are_granted_to_one_site(tmp_path: Path, isolation: str) -> None:
@@ -130,6 +132,7 @@ async def test_private_addresses_are_granted_to_one_site(tmp_path: Path, isolati
     await port.stopListening()
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize("isolation", ["threads", "workers"])
 async def test_a_site_takes_no_more_from_its_own_scripts_than_from_clients(tmp_path: Path, isolation: str) -> None:

@@ -15,6 +15,8 @@ from server_process import ANY_PORT, PATIENCE, SERVE, Server, run, running
 
 from twistedsite.tap.check import check
 
+pytestmark = pytest.mark.process
+
 VISITS = "s = Session()\ns.visits = getattr(s, 'visits', 0) + 1\nprint(s.visits)\n"
 
 SETTINGS = """

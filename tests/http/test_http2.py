@@ -21,7 +21,7 @@ from twistedsite.http.site import Site
 from twistedsite.settings.server import HttpLimits
 
 # Twisted itself hands pyOpenSSL objects to pyOpenSSL.
-pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:Passing pyOpenSSL:DeprecationWarning"), pytest.mark.process]
 
 
 class Echo(Resource):

@@ -46,6 +46,7 @@ def test_a_charset_that_was_given_is_kept() -> None:
     assert content_type("text/html; charset=iso-8859-1") == b"text/html; charset=iso-8859-1"
 
 
+@pytest.mark.process
 def test_types_do_not_depend_on_what_the_machine_adds_to_them() -> None:
     program = (
         "import mimetypes; mimetypes.init(); mimetypes.add_type('x/y', '.qqq'); mimetypes.add_type('x/y', '.html')\n"

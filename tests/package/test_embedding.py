@@ -13,6 +13,8 @@ from server_process import running
 from twistedsite import make_service, site_resource
 from twistedsite.settings.load import SettingsError
 
+pytestmark = pytest.mark.process
+
 PROGRAM = """
 import sys
 from twisted.internet import endpoints, reactor

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from server_process import ANY_PORT, clean_environment, run, running
 
+pytestmark = pytest.mark.process
+
 CHECKOUT = Path(__file__).parents[2]
 TWISTD = ("-c", "from twisted.scripts.twistd import run; run()")
 DEPENDENCIES = sysconfig.get_path("purelib")

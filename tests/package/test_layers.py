@@ -25,6 +25,7 @@ SAME_CONCEPT = {
 """Class name that stands twice in the package -> the one concept that it means."""
 
 
+@pytest.mark.process
 def test_dependencies_point_one_way_and_workers_load_no_twisted() -> None:
     judged = subprocess.run(
         [str(BIN / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False

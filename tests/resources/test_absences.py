@@ -147,6 +147,7 @@ async def test_the_health_page_is_never_hidden_by_what_others_got(
     assert (await site.get(health)).status == 200
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 async def test_the_health_page_of_several_sites_is_never_hidden_either(
     tmp_path: Path, looked_up: list[str], monkeypatch: pytest.MonkeyPatch

@@ -351,11 +351,12 @@ async def test_what_the_origin_knows_to_be_deleted_is_gone(root: Path, monkeypat
     found = LocalOrigin._lookup
 
     def lookup(origin: LocalOrigin, path: tuple[str, ...]) -> Entry | None:
-        return Entry(path, Kind.DELETED) if path == ("was-here",) else found(origin, path)
+        return found(origin, path) or Entry(path, Kind.DELETED)
 
     monkeypatch.setattr(LocalOrigin, "_lookup", lookup)
     async with serving(root) as site:
-        assert (await site.get("/was-here")).status == 410
+        statuses = [(await site.get(path)).status for path in ("/was-here", "/folder/inner", "/folder/page.html")]
+    assert statuses == [410, 200, 200]
 
 
 @pytest.mark.parametrize("status", [301, 302])

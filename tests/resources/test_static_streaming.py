@@ -17,6 +17,8 @@ from twisted.internet import reactor, threads
 
 from twistedsite.origins.local_files import LocalFile
 
+pytestmark = pytest.mark.quiet
+
 SERVER = """
 import sys
 from pathlib import Path

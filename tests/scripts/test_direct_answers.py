@@ -82,6 +82,7 @@ def parts(answer: bytes) -> tuple[bytes, list[bytes], bytes]:
     return status, sorted(field for field in fields if not field.startswith(b"Date:")), content
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 @pytest_twisted.ensureDeferred
 async def test_both_ways_give_the_same_answer(site: ServedSite, monkeypatch: pytest.MonkeyPatch, head: str) -> None:
@@ -102,6 +103,7 @@ async def test_an_answer_in_one_piece_needs_no_request(site: ServedSite, request
     assert requests == [path.encode() for path in paths]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_pipelined_requests_are_answered_in_order(site: ServedSite, requests: list[bytes]) -> None:
     await site.get("/hello.py")
@@ -112,6 +114,7 @@ async def test_pipelined_requests_are_answered_in_order(site: ServedSite, reques
     assert len(requests) == 1
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_client_that_goes_away_stops_its_script(tmp_path: Path, requests: list[bytes]) -> None:
     (tmp_path / "x.py").write_text("import time\nwhile request.get('go'): time.sleep(0.01)")
@@ -133,6 +136,7 @@ async def test_a_client_that_goes_away_stops_its_script(tmp_path: Path, requests
     assert b"/x.py" not in requests[made:]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_script_past_its_deadline_is_answered_504(tmp_path: Path, requests: list[bytes]) -> None:
     (tmp_path / "slow.py").write_text("while request.get('go'): int()")
@@ -142,6 +146,7 @@ async def test_a_script_past_its_deadline_is_answered_504(tmp_path: Path, reques
         assert (answer.status, answer.headers["content-type"]) == (504, "application/problem+json")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_what_is_answered_is_in_the_access_log(tmp_path: Path, requests: list[bytes]) -> None:
     root = tmp_path / "site"

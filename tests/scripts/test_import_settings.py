@@ -12,6 +12,7 @@ from site_files import logged, write
 from twistedsite.testing import serving
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_folders_of_one_interpreter_share_the_modules_of_the_folder_that_names_it(tmp_path: Path) -> None:
     write(tmp_path, "app/_folder.toml", "interpreter = 'shop'")
@@ -40,6 +41,7 @@ async def test_without_a_name_and_under_another_name_folders_are_apart(tmp_path:
         assert [await text_of(site, f"/{folder}/x.py") for folder in "abcde"] == ["1", "2", "1", "1", "1"]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_pythonpath_replaces_the_scripts_own_folder_and_is_relative_to_who_says_it(tmp_path: Path) -> None:
     write(tmp_path, "app/_folder.toml", "pythonpath = ['lib', '../more', '/top']")
@@ -58,6 +60,7 @@ async def test_pythonpath_replaces_the_scripts_own_folder_and_is_relative_to_who
         assert (await text_of(site, "/app/sub/x.py")).startswith("app_lib more top top ")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize("path", ["..", "../..", "/../x", "{outside}", "{outside}/../x"])
 @pytest_twisted.ensureDeferred
 async def test_pythonpath_stays_in_the_site_unless_the_server_allows_more(
@@ -102,6 +105,7 @@ async def test_rootpkg_makes_the_folder_a_package(tmp_path: Path) -> None:
         assert await text_of(site, "/app/x") == "('acme.shop.x', True, 'again', 1)"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

@@ -25,6 +25,7 @@ async def text_of(site: ServedSite, path: str = "/x.py") -> str:
     return answer.text.strip()
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_neighbour_is_found_before_the_standard_library(tmp_path: Path) -> None:
     write(tmp_path, "string.py", "digits = 'mine'")
@@ -58,6 +59,7 @@ async def test_scripts_of_one_folder_share_a_neighbour_loaded_once(tmp_path: Pat
         assert [await text_of(site, path) for path in ("/x.py", "/y.py", "/x.py")] == ["1 1", "1 2", "1 3"]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_packages_and_relative_imports_work(tmp_path: Path) -> None:
     write(
@@ -147,6 +149,7 @@ async def test_a_neighbour_that_fails_works_when_it_is_mended(tmp_path: Path) ->
             assert await text_of(site) == "mended"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_neighbour_that_hangs_while_it_is_imported_works_when_it_is_mended(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "import helper\nprint(helper.value)")
@@ -198,6 +201,7 @@ def site_folder_is_settled(folder: Path) -> bool:
     return is_settled(folder.stat(), now)
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_no_cache_folder_appears_in_the_site(tmp_path: Path) -> None:
     write(tmp_path, "pack/__init__.py", "")

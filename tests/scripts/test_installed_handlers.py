@@ -19,6 +19,8 @@ from twistedsite.settings.load import SettingsError
 from twistedsite.tap.check import check
 from twistedsite.testing import serving
 
+pytestmark = pytest.mark.process
+
 PLUGIN = Path(__file__).parents[1] / "support" / "handler_plugin"
 
 
@@ -43,6 +45,7 @@ def installed(packages: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     sys.modules.pop("shouting_pages", None)
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_module_that_a_package_brings_runs_files_of_an_extension(tmp_path: Path) -> None:
     write(tmp_path, "_folder.toml", "extensions = { '.loud' = 'shout' }")
@@ -56,6 +59,7 @@ async def test_a_module_that_a_package_brings_runs_files_of_an_extension(tmp_pat
         assert posted.text == "HELLO  posted"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_an_object_does_as_well_and_the_server_s_settings_may_name_it(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "x,<y>\n1,2\n")
@@ -69,6 +73,7 @@ async def test_an_object_does_as_well_and_the_server_s_settings_may_name_it(tmp_
         assert (shown.text, shown.headers["content-type"]) == ("x,y\n", "text/csv; charset=utf-8")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_handler_that_fails_is_a_500_with_its_place_in_the_log(tmp_path: Path) -> None:
     write(tmp_path, "empty.csv")

@@ -51,6 +51,7 @@ async def test_every_way_to_import_finds_a_neighbour(tmp_path: Path, script: str
     assert "helper" not in sys.modules
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_library_that_imports_by_name_finds_a_neighbour_after_its_own(tmp_path: Path) -> None:
     # As Django does with its settings: `logging.config` and `pkgutil` call importlib for names that they are told.
@@ -123,6 +124,7 @@ async def test_the_state_of_a_module_lasts_from_request_to_request(tmp_path: Pat
         assert [await text_of(site) for _ in range(4)] == ["1", "2", "3", "4"]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_each_process_has_a_copy_of_its_own(tmp_path: Path, isolation: str) -> None:
     page(tmp_path, "x.py", "import itertools\ncount = itertools.count(1)", "next(count)")
@@ -144,6 +146,7 @@ async def test_a_handler_first_asked_for_by_many_at_once_is_loaded_once(tmp_path
         assert await gatherResults([ensureDeferred(text_of(site)) for _ in range(8)]) == ["1"] * 8
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_what_has_imported_a_changed_module_is_loaded_again_and_nothing_else(tmp_path: Path) -> None:
     write(tmp_path, "leaf.py", "value = 1")
@@ -166,6 +169,7 @@ async def test_scripts_whose_names_differ_by_a_dot_only_are_modules_of_their_own
             assert [await text_of(site, f"/{name}") for name in names] == names
 
 
+@pytest.mark.isolation("threads", "workers")
 def test_sites_do_not_share_an_interpreter_of_one_name(tmp_path: Path) -> None:
     from twistedsite.scripts.code.cache import CodeCache
     from twistedsite.scripts.importing.interpreters import Interpreters
@@ -213,6 +217,7 @@ async def test_a_scripts_own_classes_can_be_pickled_and_looked_up(tmp_path: Path
             assert await text_of(site) == "(True, ['limit', 'near', 'x'], ['x', 'near'])"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize("dialect", ["printing", "handler"])
 @pytest_twisted.ensureDeferred
 async def test_a_pickle_in_the_session_is_read_by_a_later_request(tmp_path: Path, dialect: str) -> None:
@@ -235,6 +240,7 @@ async def test_a_pickle_in_the_session_is_read_by_a_later_request(tmp_path: Path
         assert (await site.get("/x.py", jar=jar)).text.strip() == "7 True"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_script_is_main_and_a_module_is_not(tmp_path: Path) -> None:
     idiom = "ran = False\ndef main():\n    global ran\n    ran = True\nif __name__ == '__main__':\n    main()\n"

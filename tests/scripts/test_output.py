@@ -17,6 +17,7 @@ from twistedsite.testing import serving
 GET = b"GET /%b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_what_is_flushed_arrives_while_the_script_still_runs(tmp_path: Path) -> None:
     # Within the site: no other file can be read by a worker.
@@ -52,6 +53,7 @@ async def test_after_a_flush_the_head_is_fixed(tmp_path: Path) -> None:
     assert "x-b" not in answer.headers
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_bytes_and_text_keep_their_order(tmp_path: Path) -> None:
     script = "import sys\nprint('a', end='')\nsys.stdout.buffer.write(b'\\xff\\x00')\nprint('b', end='')"
@@ -60,6 +62,7 @@ async def test_bytes_and_text_keep_their_order(tmp_path: Path) -> None:
         assert (await site.get("/x.py")).body == b"a\xff\x00bcde"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_stdout_is_a_text_file_as_scripts_know_them(tmp_path: Path) -> None:
     lines = [
@@ -84,6 +87,7 @@ async def test_a_lone_surrogate_is_replaced(tmp_path: Path) -> None:
         assert (await site.get("/x.py")).text == "a?b\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_huge_page_arrives_whole(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "for i in range(300):\n    print(str(i % 10) * 99_999)\nprint('y' * 3_000_000)")
@@ -136,6 +140,7 @@ async def test_who_keeps_a_page_cannot_write_to_it_when_it_is_finished(tmp_path:
         assert (await site.get("/y.py")).text == "this page is finished: its script has ended\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize("end", ["sys.exit()", "sys.exit(3)", "sys.exit('a message')", "raise SystemExit"])
 @pytest_twisted.ensureDeferred
 async def test_exit_ends_a_script_quietly(tmp_path: Path, end: str) -> None:
@@ -147,6 +152,7 @@ async def test_exit_ends_a_script_quietly(tmp_path: Path, end: str) -> None:
     assert "x.py" not in log()
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_failure_after_a_flush_does_not_look_like_a_whole_page(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "print('begun', flush=True)\n1 / 0")
@@ -170,6 +176,7 @@ async def test_what_was_printed_before_a_failure_is_not_shown(tmp_path: Path) ->
     assert "x-a" not in answer.headers
 
 
+@pytest.mark.isolation("threads", "workers", sandbox="off")
 @pytest_twisted.ensureDeferred
 async def test_a_script_deleted_while_it_runs_still_answers(tmp_path: Path) -> None:
     path = write(tmp_path, "x.py", "import os\nos.remove(__file__)\nprint('done')")
@@ -213,6 +220,7 @@ async def test_a_client_that_goes_away_cancels_its_script(tmp_path: Path) -> Non
         assert (await site.get("/wait.py")).text == "True\n"
 
 
+@pytest.mark.isolation("threads", "workers", sandbox="off")
 @pytest_twisted.ensureDeferred
 async def test_a_cancelled_script_saves_no_session(tmp_path: Path, isolation: str) -> None:
     write(tmp_path, "watch.py", "import threading\nstopped = threading.Event()")

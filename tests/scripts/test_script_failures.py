@@ -31,6 +31,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_debug_page_shows_type_message_place_source_and_locals(root: Path) -> None:
     async with serving(root, debug=True) as site:
@@ -45,6 +46,7 @@ async def test_the_debug_page_shows_type_message_place_source_and_locals(root: P
     assert "pear" in text
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_without_debug_nothing_leaks_but_a_reference_that_the_log_has_too(root: Path) -> None:
     async with serving(root) as site:
@@ -94,6 +96,7 @@ async def test_a_file_that_is_no_python_is_a_failure_of_the_script(root: Path, s
         assert (await site.get("/x.py")).status == 500
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize(
     "raised",
     ["KeyboardInterrupt", "GeneratorExit", "MemoryError", "RecursionError", "StopIteration", "BaseException('x')"],
@@ -106,6 +109,7 @@ async def test_any_exception_ends_its_own_script_only(root: Path, raised: str) -
         assert (await site.get("/x.py")).text == "fine\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_endless_recursion_is_reported_in_bounds(root: Path) -> None:
     write(root, "x.py", "def f(n): return f(n + 1)\nf(0)")
@@ -127,6 +131,7 @@ raise Bad
 """
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_hostile_objects_are_reported_all_the_same(root: Path) -> None:
     write(root, "x.py", HOSTILE)

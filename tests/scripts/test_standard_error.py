@@ -29,6 +29,7 @@ WAYS = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("where", ["threads", "workers"])
 def test_what_is_written_to_standard_error_is_logged_under_the_scripts_name(tmp_path: Path, where: str) -> None:
     root = tmp_path / "site"
@@ -45,6 +46,7 @@ def test_what_is_written_to_standard_error_is_logged_under_the_scripts_name(tmp_
         assert f"sub/x{number}.py:" in output, name
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_lines_that_are_written_at_once_are_logged_in_one_piece_and_escaped(tmp_path: Path) -> None:
     write(tmp_path, "x.py", r"import sys; sys.stderr.write('one \x1b[31m\x07two\nthree\n'); print('page')")
@@ -74,6 +76,7 @@ async def test_scripts_that_write_at_once_do_not_share_a_line(tmp_path: Path) ->
     assert len(lines) == 8 * 50
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_flood_of_lines_is_cut_off_and_the_next_script_is_heard_again(tmp_path: Path) -> None:
     write(tmp_path, "flood.py", "import sys\nfor _ in range(10_000): print('x' * 100, file=sys.stderr)\nprint('page')")

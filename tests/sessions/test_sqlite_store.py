@@ -35,6 +35,7 @@ def test_sessions_survive_a_restart(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.process
 def test_what_was_saved_survives_a_kill(tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import itertools, sys

@@ -127,6 +127,7 @@ def test_the_samples_have_no_faults(name: str) -> None:
     assert verdict.faults == []
 
 
+@pytest.mark.process
 def test_the_command_prints_each_fault_and_fails(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = (")
     (tmp_path / "b.py").write_text("x = 1")
@@ -135,11 +136,13 @@ def test_the_command_prints_each_fault_and_fails(tmp_path: Path) -> None:
     assert ended.stderr == "2 files checked: 1 fault\n"
 
 
+@pytest.mark.process
 def test_the_command_is_content_with_a_good_site() -> None:
     ended = run(str(BIN / "scriptsite"), "check", str(PORTAL))
     assert (ended.returncode, ended.stdout) == (0, "")
 
 
+@pytest.mark.process
 def test_a_path_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
     ended = run(str(BIN / "scriptsite"), "check", "nowhere.py", cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (1, "nowhere.py:1: cannot be read: No such file or directory\n")

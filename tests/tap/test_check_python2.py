@@ -75,6 +75,7 @@ def test_what_is_python_3_has_no_fault(source: str, tmp_path: Path) -> None:
     assert list(script_faults(source.encode(), str(tmp_path / "x.py"))) == []
 
 
+@pytest.mark.process
 def test_all_faults_of_a_file_are_told_in_the_order_of_their_lines(tmp_path: Path) -> None:
     script = tmp_path / "old.py"
     script.write_bytes(

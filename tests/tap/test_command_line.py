@@ -10,6 +10,8 @@ from server_process import BIN, SERVE, TWIST, TWISTD, clean_environment, run
 from twistedsite.settings.sources import KNOBS
 from twistedsite.tap.options import Options
 
+pytestmark = pytest.mark.process
+
 
 def parsed(*arguments: str, environ: dict[str, str] | None = None) -> Options:
     options = Options(environ or {})

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from server_process import ANY_PORT, BIN, TWISTD, get, run, running
 
+pytestmark = pytest.mark.process
+
 
 class Daemon:
     """How to start one, and where it keeps its files."""

@@ -12,6 +12,8 @@ from server_process import BIN, PATIENCE, clean_environment, run
 
 from twistedsite.resources.auth.users import PasswordFile
 
+pytestmark = pytest.mark.process
+
 COMMAND = (str(BIN / "scriptsite"), "hash-password")
 
 

@@ -10,6 +10,8 @@ import pytest
 from certificates import self_signed
 from server_process import SERVE, Server, running
 
+pytestmark = pytest.mark.process
+
 PROTOCOL = "%{http_version} %{http_code}"
 
 

@@ -10,6 +10,8 @@ from server_process import ANY_PORT, BIN, SERVE, run, running
 from twistedsite.tap.check import check
 from twistedsite.tap.init import FolderNotEmptyError, write_sample
 
+pytestmark = pytest.mark.process
+
 SCRIPTSITE = str(BIN / "scriptsite")
 
 

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from server_process import ANY_PORT, SERVE, Server, running
 
+pytestmark = pytest.mark.process
+
 LONG = 10_000_000
 MORE = b"x" * 300_000
 

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from twistedsite.tap.logs import MAX_TEXT, ServerLogFile, as_json, as_text
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", [TWISTD, TWIST, SERVE], ids=["twistd", "twist", "serve"])
 def test_every_line_of_the_json_log_is_an_object(command: tuple[str, ...], site: Path) -> None:
     with running(
@@ -25,6 +26,7 @@ def test_every_line_of_the_json_log_is_an_object(command: tuple[str, ...], site:
     assert any(line["level"] == "error" and "RuntimeError" in line["message"] for line in lines)
 
 
+@pytest.mark.process
 def test_a_script_cannot_forge_a_line_of_the_text_log(site: Path) -> None:
     with running(*SERVE, "--root", str(site), *ANY_PORT) as server:
         server.get("fail.py")
@@ -34,6 +36,7 @@ def test_a_script_cannot_forge_a_line_of_the_text_log(site: Path) -> None:
     assert "\nforged line" not in output
 
 
+@pytest.mark.process
 def test_no_local_variable_and_no_cookie_gets_into_the_log(site: Path) -> None:
     with running(*SERVE, "--root", str(site), *ANY_PORT, "--debug") as server:
         server.get("fail.py", Cookie="sessionId=open-sesame", Authorization="Basic open-sesame")
@@ -43,12 +46,14 @@ def test_no_local_variable_and_no_cookie_gets_into_the_log(site: Path) -> None:
     assert "open-sesame" not in output
 
 
+@pytest.mark.process
 def test_the_access_log_goes_to_standard_output_by_itself(site: Path) -> None:
     with running(*TWISTD, "--root", str(site), *ANY_PORT) as server:
         server.get("hello.py?x=1")
         assert '"GET /hello.py?x=1 HTTP/1.1" 200' in server.stop()
 
 
+@pytest.mark.process
 def test_the_access_log_goes_to_a_file_where_one_is_named(site: Path, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     with running(*SERVE, "--root", str(site), *ANY_PORT, "--access-log", str(log)) as server:

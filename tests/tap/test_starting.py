@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from server_process import ANY_PORT, SERVE, TWIST, TWISTD, get, run, running
 
+pytestmark = pytest.mark.process
+
 ways = pytest.mark.parametrize("command", [TWISTD, TWIST, SERVE], ids=["twistd", "twist", "serve"])
 
 

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 from server_process import ANY_PORT, SERVE, TWISTD, running
 
+pytestmark = pytest.mark.process
+
 STUBBORN = {
     "loop.py": "print('on', flush=True)\nwhile True: pass",
     "sleep.py": "import time\nprint('on', flush=True)\ntime.sleep(3600)",

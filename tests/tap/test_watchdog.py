@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from server_process import ANY_PORT, BIN, SERVE, Server, get, run, running
 
+pytestmark = pytest.mark.process
+
 FREEZE = "import re\ndef backtrack():\n    re.match('(a+)+$', 'a' * 60 + 'b')\nbacktrack()\n"
 WATCHED = ("--watchdog", "1s", *ANY_PORT)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.application.service import Service
@@ -23,11 +24,13 @@ from twistedsite.hosts.sites import Sites
 from twistedsite.hosts.tree import HostTree
 from twistedsite.http.access_log import AccessLog
 from twistedsite.http.site import Site
+from twistedsite.origins.interface import Origin
 from twistedsite.resources.site.server import ServerResources
 from twistedsite.scripts.dialects import check_handlers
 from twistedsite.sessions.interface import SessionError
 from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
+from twistedsite.settings.sites import SiteSettings
 
 _NAMED: Final = 5
 """Sites that are named in a line of the log."""
@@ -45,9 +48,12 @@ class StartError(SystemExit, Exception):
         self.code = 1
 
 
-def make_service(settings: ServerSettings, reactor: Any) -> ServerService:
+def make_service(
+    settings: ServerSettings, reactor: Any, open_origin: Callable[[SiteSettings], Origin] | None = None
+) -> ServerService:
     """Return the service that serves `settings.root`, or `settings.sites`, at `settings.listen`.
 
+    `open_origin`: see `ServerResources`.
     Raises SettingsError for an endpoint that `reactor` cannot make, for HTTP/2 where its library is missing, and for
     `extensions` that name what there is not.
     """
@@ -55,7 +61,7 @@ def make_service(settings: ServerSettings, reactor: Any) -> ServerService:
     if settings.http2 and importlib.util.find_spec("h2") is None:
         raise SettingsError("", "http2", "expected the library for it: pip install 'twistedsite[http2]'")
     endpoints = [(text, _endpoint(text, reactor)) for text in settings.listen]
-    return ServerService(settings, endpoints, reactor)
+    return ServerService(settings, endpoints, reactor, open_origin)
 
 
 def _endpoint(text: str, reactor: Any) -> IStreamServerEndpoint:
@@ -74,20 +80,26 @@ class ServerService(Service):
     _log = Logger()
 
     def __init__(
-        self, settings: ServerSettings, endpoints: list[tuple[str, IStreamServerEndpoint]], reactor: Any
+        self,
+        settings: ServerSettings,
+        endpoints: list[tuple[str, IStreamServerEndpoint]],
+        reactor: Any,
+        open_origin: Callable[[SiteSettings], Origin] | None,
     ) -> None:
         self.settings = settings
         self.ports: list[IListeningPort] = []
         """What is bound, in the order of `settings.listen`."""
         self._endpoints = endpoints
         self._reactor = reactor
+        self._open_origin = open_origin
         self._site: Site | None = None
 
     def privilegedStartService(self) -> None:
         """Bind every endpoint; raises StartError for the first one that cannot be bound."""
         settings = self.settings
         self._access_log = None if settings.access_log == "off" else AccessLog(settings.access_log, self._reactor)
-        self._sites = Sites(settings_registry(settings), ServerResources(settings, self._reactor))
+        shared = ServerResources(settings, self._reactor, self._open_origin)
+        self._sites = Sites(settings_registry(settings), shared)
         self._site = Site(
             HostTree(self._sites, settings),
             limits=settings.http,

@@ -11,6 +11,7 @@ Needs what `pip install twistedsite[test]` brings. A test by pytest-twisted:
 """
 
 from twistedsite.testing.connection import RawConnection
+from twistedsite.testing.origins import MemoryOrigin
 from twistedsite.testing.site import Response, ServedSite, serving
 
-__all__ = ["RawConnection", "Response", "ServedSite", "serving"]
+__all__ = ["MemoryOrigin", "RawConnection", "Response", "ServedSite", "serving"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from twistedsite.origins.interface import Origin
 from twistedsite.settings.load import convert
 from twistedsite.settings.server import ServerSettings
 from twistedsite.tap.service import make_service
@@ -91,17 +92,21 @@ class ServedSite:
 
 
 @asynccontextmanager
-async def serving(root: str | os.PathLike[str], *, reactor: Any = None, **settings: Any) -> AsyncIterator[ServedSite]:
+async def serving(
+    root: str | os.PathLike[str], *, reactor: Any = None, origin: Origin | None = None, **settings: Any
+) -> AsyncIterator[ServedSite]:
     """Serve the folder `root` until the `async with` block ends: then its requests have `drain` seconds to finish, its
     scripts are stopped, and nothing of it is left in the reactor.
 
     `settings` are those of the settings file, in its own terms: `timeout="2s"`, `pool={"lost": 1}`. Raises
-    SettingsError for one that cannot be used. `reactor` is the running one unless given.
+    SettingsError for one that cannot be used. `reactor` is the running one unless given. `origin` is served in place of
+    the folder, whose settings still count.
     """
     if reactor is None:
         from twisted.internet import reactor
     ours = {"root": os.fspath(root), "listen": ["tcp:0:interface=127.0.0.1"], "access_log": "off"}
-    service = make_service(convert({**ours, **settings}, ServerSettings, "settings"), reactor)
+    open_origin = None if origin is None else lambda site: origin
+    service = make_service(convert({**ours, **settings}, ServerSettings, "settings"), reactor, open_origin)
     service.privilegedStartService()
     service.startService()
     try:

@@ -90,6 +90,7 @@ print(notes, end="")
 """
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_script_asks_for_pages_of_its_own_site(tmp_path: Path) -> None:
     write(tmp_path, "blog/note.py", NOTE)
@@ -169,6 +170,7 @@ async def test_a_request_does_not_wait_for_what_it_has_sent(tmp_path: Path) -> N
 # To other servers
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_another_server_is_asked_as_told(tmp_path: Path, other: Any) -> None:
     write(
@@ -242,6 +244,7 @@ async def test_an_endless_answer_is_cut_off_and_a_late_one_given_up(tmp_path: Pa
     assert f"background request to {other.url} failed: " in log()
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize(
     ("call", "problem"),

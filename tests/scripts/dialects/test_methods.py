@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from site_files import logged, write
 from twisted.internet import reactor
@@ -75,6 +76,7 @@ async def test_a_result_that_is_no_page_is_told_on_the_debug_page(tmp_path: Path
             assert message in answer.text, result
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_each_method_has_its_function_and_others_are_refused_with_what_is_allowed(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "def get(request): return 'got'\ndef delete(request): return 'deleted'\n")
@@ -94,6 +96,7 @@ async def test_each_method_has_its_function_and_others_are_refused_with_what_is_
     assert head.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_request_has_what_came(tmp_path: Path) -> None:
     write(
@@ -127,6 +130,7 @@ async def test_json_that_is_malformed_is_the_clients_fault(tmp_path: Path) -> No
     assert (answer.status, "The body is not JSON" in answer.text) == (400, True)
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_session_is_the_visitors_and_can_be_renewed(tmp_path: Path) -> None:
     write(
@@ -143,6 +147,7 @@ async def test_the_session_is_the_visitors_and_can_be_renewed(tmp_path: Path) ->
     assert jar["sessionId"] != old
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_module_is_imported_once_and_what_it_prints_goes_to_the_log(tmp_path: Path, isolation: str) -> None:
     write(

@@ -29,6 +29,7 @@ async def shown(root: Path, script: str, path: str = "/x.py", **request: Any) ->
     return answer.text.removesuffix("\n")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_what_is_printed_is_the_page_and_html_by_default(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "print('<p>Grüße')")
@@ -62,6 +63,7 @@ async def test_request_holds_the_fields_of_query_and_body(tmp_path: Path) -> Non
     assert text == "{'a': ['1', '2'], 'b': ['']}"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_request_holds_the_fields_of_a_multipart_form(tmp_path: Path) -> None:
     assert await shown(tmp_path, "print(request)", method="POST", headers=MULTIPART, body=UPLOAD) == "{'word': ['hi']}"
@@ -73,6 +75,7 @@ async def test_form_gives_first_values_and_lists(tmp_path: Path) -> None:
     assert await shown(tmp_path, script, "/x.py?a=1&b=&a=2") == "1 None ['1', '2'] ['a', 'b'] True"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_files_have_name_type_size_and_a_file(tmp_path: Path) -> None:
     script = "f = files['paper']\nprint(f.filename, f.content_type, f.size, f.file.read(), list(files))"
@@ -113,6 +116,7 @@ async def test_resp_headers_set_fields_of_the_answer(tmp_path: Path) -> None:
     assert answer.text == "text/plain True 2\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_field_may_be_sent_several_times(tmp_path: Path) -> None:
     write(
@@ -182,6 +186,7 @@ print(hasattr(Session(), 'user') and Session().user, Session() is s)
 """
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_session_keeps_attributes_of_one_visitor(tmp_path: Path) -> None:
     write(tmp_path, "x.py", SESSION)
@@ -205,6 +210,7 @@ async def test_session_keeps_attributes_of_one_visitor(tmp_path: Path) -> None:
         assert await visit({"sessionId": "forged"}) == "False True"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_failing_script_leaves_the_session_as_it_was(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "Session().n = getattr(Session(), 'n', 0) + 1\nprint(Session().n)\nif form: 1 / 0")
@@ -214,6 +220,7 @@ async def test_a_failing_script_leaves_the_session_as_it_was(tmp_path: Path) -> 
     assert (texts[0], texts[2]) == ("1", "2")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_renew_session_changes_the_id_and_keeps_the_data(tmp_path: Path) -> None:
     write(
@@ -229,6 +236,7 @@ async def test_renew_session_changes_the_id_and_keeps_the_data(tmp_path: Path) -
         assert (await site.get("/x.py", jar=old)).text == "1\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize(
     ("url", "location"),
     [
@@ -270,6 +278,7 @@ print(REQUEST_METHOD, QUERY_STRING, PATH_INFO)
 """
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_cgi_variables_describe_the_request(tmp_path: Path) -> None:
     write(tmp_path, "a b/x.py", VARIABLES)
@@ -316,6 +325,7 @@ async def test_the_cgi_variables_describe_the_request(tmp_path: Path) -> None:
     assert last == "POST q=1&r=%20 /more/päth"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_body_is_the_bytes_that_came_whether_or_not_a_form_was_read(tmp_path: Path) -> None:
     data = b"a=1&b=\xff"
@@ -330,6 +340,7 @@ async def test_a_script_answers_every_usual_method(tmp_path: Path, method: str) 
     assert await shown(tmp_path, "print(REQUEST_METHOD)", method=method) == method
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_head_runs_the_script_and_sends_no_content(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "print(REQUEST_METHOD)\nif form: print(end='', flush=True)")
@@ -367,6 +378,7 @@ async def test_a_query_with_too_many_fields_is_refused_only_where_the_script_loo
         assert (await site.get("/not.py?a&b&c")).text == "fine\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_every_run_begins_with_fresh_globals(tmp_path: Path) -> None:
     write(tmp_path, "x.py", "n = globals().get('n', 0) + 1\nprint(n)")

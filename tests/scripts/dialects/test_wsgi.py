@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_twisted
 from site_files import logged, write
 from twisted.internet import reactor
@@ -70,6 +71,7 @@ async def test_the_path_is_split_after_the_script_and_its_bytes_pass_as_latin_1(
             assert split == (script_name, path_info, "q=%C3%A9"), path
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_environment_tells_of_the_request_and_of_the_runner(tmp_path: Path, isolation: str) -> None:
     write(tmp_path, "x.py", ENVIRON)
@@ -86,6 +88,7 @@ async def test_the_environment_tells_of_the_request_and_of_the_runner(tmp_path: 
     assert "CONTENT_LENGTH" not in bare
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_chunked_body_has_a_length_by_the_time_the_application_sees_it(tmp_path: Path) -> None:
     write(tmp_path, "x.py", ENVIRON)
@@ -111,6 +114,7 @@ async def test_the_validator_of_the_standard_library_is_content(tmp_path: Path) 
     assert (page.status, page.text) == (200, "[]")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_body_is_read_by_lines_blocks_and_iteration(tmp_path: Path) -> None:
     write(
@@ -153,6 +157,7 @@ async def test_statuses_and_header_fields_are_the_applications(tmp_path: Path) -
     assert b"Connection: close" in second
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_each_yielded_piece_is_sent_before_the_next_is_made(tmp_path: Path) -> None:
     # Within the site: no other file can be read by a worker.
@@ -192,6 +197,7 @@ async def test_a_stream_of_declared_length_needs_no_chunks(tmp_path: Path) -> No
     assert (b"Content-Length: 600000" in head, head[-4:]) == (True, b"\r\n\r\n")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_an_answer_to_head_has_the_length_that_the_application_tells(tmp_path: Path) -> None:
     write(
@@ -251,6 +257,7 @@ async def test_an_error_can_take_the_place_of_what_was_not_sent_yet(tmp_path: Pa
     assert "x-old" not in answer.headers
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_an_error_after_the_head_has_gone_cuts_the_answer_off_and_closes_the_iterable(tmp_path: Path) -> None:
     write(
@@ -292,6 +299,7 @@ async def test_an_iterable_is_closed_whatever_happens(tmp_path: Path) -> None:
     assert sorted(json.loads(closed)) == [1, 2]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_file_is_sent_through_the_file_wrapper_from_where_it_stands_and_closed(tmp_path: Path) -> None:
     write(tmp_path, "data.bin", bytes(range(256)) * 2000)
@@ -328,6 +336,7 @@ async def test_a_generator_is_closed_when_its_client_goes_away(tmp_path: Path) -
         assert (await site.get("/seen.py")).text == "['closed']\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_module_is_imported_once_and_again_when_it_or_a_neighbour_changes(tmp_path: Path) -> None:
     script = (

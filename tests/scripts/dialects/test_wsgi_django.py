@@ -119,6 +119,7 @@ def make(root: Path) -> None:
         write(root, name, text)
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_project_has_its_pages_forms_database_uploads_and_sessions(tmp_path: Path, isolation: str) -> None:
     make(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from site_files import logged, write
 
@@ -116,6 +117,7 @@ async def test_a_flask_application_runs_below_its_script(tmp_path: Path) -> None
     assert b"Content-Length: 300000\r\n" in head
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_forms_redirects_and_sessions_of_flask_work(tmp_path: Path) -> None:
     write(tmp_path, "shop.py", FLASK)
@@ -171,6 +173,7 @@ async def test_an_application_that_the_folder_names_as_its_handler_has_the_folde
         assert (await site.get("/static/style.css")).text == "body {}"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_bottle_application_runs_below_its_script(tmp_path: Path) -> None:
     write(tmp_path, "b.py", BOTTLE)

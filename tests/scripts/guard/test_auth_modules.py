@@ -28,6 +28,7 @@ def guarded(root: Path, guard: str = GUARD, settings: str = SETTINGS, name: str 
     write(root, "in/deep/b.txt", "deep secret")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_module_lets_in_whom_it_knows_and_nobody_else(tmp_path: Path) -> None:
     guarded(tmp_path)
@@ -43,6 +44,7 @@ async def test_a_module_lets_in_whom_it_knows_and_nobody_else(tmp_path: Path) ->
             assert (await site.get(path, headers=ANN)).status == 200
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_scripts_are_told_who_has_come(tmp_path: Path) -> None:
     guarded(tmp_path)
@@ -56,6 +58,7 @@ async def test_scripts_are_told_who_has_come(tmp_path: Path) -> None:
         assert literal_eval((await site.get("/who", headers=ANN)).text) == [None, None, None]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_module_sees_the_request(tmp_path: Path) -> None:
     look = """
@@ -146,6 +149,7 @@ FAILING = {
 }
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize("case", FAILING)
 @pytest_twisted.ensureDeferred
 async def test_a_module_that_fails_lets_nobody_in(tmp_path: Path, case: str) -> None:
@@ -164,6 +168,7 @@ async def test_a_module_that_fails_lets_nobody_in(tmp_path: Path, case: str) -> 
     assert status == 401 or "in/guard.py" in log()
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_module_may_be_asynchronous(tmp_path: Path) -> None:
     guarded(tmp_path, "async def authenticate(user, password, request):\n    return password == 'yes'\n")
@@ -210,6 +215,7 @@ async def test_where_no_scripts_run_no_module_of_that_folder_does_either(tmp_pat
         assert (await site.get("/in/deep/b.txt", headers=ANN)).text == "deep secret"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_client_that_goes_away_stops_the_module(tmp_path: Path) -> None:
     guarded(tmp_path, "import time\ndef authenticate(*_):\n    while True: time.sleep(0.01)\n")

@@ -28,6 +28,7 @@ async def shown(root: Path, expression: str, path: str = "/x", **request: Any) -
     return answer.text
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_pb_has_the_options_of_the_folder_and_of_those_above(tmp_path: Path) -> None:
     write(tmp_path, "_folder.toml", "debug = true\n[options]\nschool = 'Oakwood'\nsize = 3")
@@ -125,6 +126,7 @@ async def test_vars_have_the_paths(tmp_path: Path) -> None:
     assert await shown(tmp_path, known) == "[None, None]"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_sn_client_gives_address_and_name(tmp_path: Path) -> None:
     text = await shown(tmp_path, "(lambda c: (c['ip'], c.findval('dns'), c.findval('no'), *c))(self.sn.client())")
@@ -138,6 +140,7 @@ async def test_session_dns_gives_the_name_or_the_address(tmp_path: Path) -> None
     assert name
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_net_read_and_form_data_take_the_body_piece_by_piece(tmp_path: Path) -> None:
     text = await shown(
@@ -150,6 +153,7 @@ async def test_net_read_and_form_data_take_the_body_piece_by_piece(tmp_path: Pat
     assert text == "(b'ab', 'cde', b'fg', b'')"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_net_write_sends_text_and_bytes(tmp_path: Path) -> None:
     answer = await asked(tmp_path, "n = self.sn.net_write('ü')\nself.sn.net_write(b'b')\nreturn f' {n}'")

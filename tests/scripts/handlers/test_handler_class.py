@@ -41,6 +41,7 @@ async def shown(root: Path, expression: str, path: str = "/x", **request: Any) -
     return answer.text
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_content_is_the_page_and_html_by_default(tmp_path: Path) -> None:
     answer = await asked(tmp_path, handler("def Content(self):\n    return '<p>Grüße'"))
@@ -69,6 +70,7 @@ async def test_content_type_is_set_in_the_class_or_in_the_instance(tmp_path: Pat
     assert (answer.headers["content-type"], answer.body) == ("image/png", b"\x89")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_redirect_answers_302_with_location_and_no_body(tmp_path: Path) -> None:
     source = handler("def Content(self):\n    self.redirect = 'other page?a=1'\n    return 'never sent'")
@@ -148,6 +150,7 @@ async def test_there_is_one_instance_a_request_and_one_module_for_all(tmp_path: 
         assert [(await site.get("/x")).text for _ in range(3)] == ["1 1", "1 2", "1 3"]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_an_edited_module_is_loaded_again_and_one_that_fails_works_when_it_is_mended(tmp_path: Path) -> None:
     write(tmp_path, "helper.py", "word = 'old'")
@@ -234,6 +237,7 @@ async def test_a_handler_may_come_from_another_module(tmp_path: Path) -> None:
     assert (await asked(tmp_path, "from base import RequestHandler")).text == "from base"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_form_data_has_the_lists_of_query_and_body(tmp_path: Path) -> None:
     text = await shown(tmp_path, "self.form_data()", "/x?a=1&b=", method="POST", headers=FORM, body=b"a=2&c=%C3%A9")
@@ -247,6 +251,7 @@ async def test_build_cgi_env_is_the_environment_of_a_cgi_program(tmp_path: Path)
     assert text == "['GET', '/x', '/more', 'q=1', '1']"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_cgi_program_migrates_by_a_hook_and_prints(tmp_path: Path) -> None:
     source = handler(
@@ -302,6 +307,7 @@ async def test_sys_exit_ends_a_handler_quietly(tmp_path: Path) -> None:
     assert (await asked(tmp_path, source)).text == "so far\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_failing_handler_shows_its_traceback_in_debug_only(tmp_path: Path) -> None:
     write(tmp_path, "x.py", handler("def Content(self):\n    return 1 / 0"))
@@ -314,6 +320,8 @@ async def test_a_failing_handler_shows_its_traceback_in_debug_only(tmp_path: Pat
         assert "x.py" in answer.text
 
 
+@pytest.mark.process
+@pytest.mark.isolation("threads", "workers")
 def test_what_a_handler_imports_brings_no_twisted_in() -> None:
     code = (
         "import sys\nfrom twistedsite import RequestHandler, Template, Upload\n"
@@ -331,6 +339,7 @@ def test_a_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
         _ = twistedsite.Handler
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_log_err_writes_a_line_to_the_servers_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors = io.StringIO()

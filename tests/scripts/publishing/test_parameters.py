@@ -131,6 +131,7 @@ async def test_the_body_of_a_form_fills_parameters_too(tmp_path: Path) -> None:
     assert answer.text == "(1, [2, 3])"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize("annotation", ["", ": Upload", ": Upload | None = None"])
 @pytest_twisted.ensureDeferred
 async def test_an_uploaded_file_is_a_parameter(tmp_path: Path, annotation: str) -> None:
@@ -204,6 +205,7 @@ async def test_a_redirect_is_made_by_the_request(tmp_path: Path) -> None:
     assert (answer.status, answer.headers["location"], answer.body) == (302, "../other?a=b%20c", b"")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_template_of_the_site_is_rendered(tmp_path: Path) -> None:
     write(tmp_path, "_templates/greeting.jinja", "<p>{{ word }} {{ request.path }} {{ form['n'] }}")
@@ -220,6 +222,7 @@ async def test_what_no_page_can_be_made_of_is_the_authors_error(tmp_path: Path, 
     assert (await asked(tmp_path, function("", body, "from twistedsite import Template"))).status == 500
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_coroutine_is_awaited(tmp_path: Path) -> None:
     source = "import asyncio\nasync def f(n: int):\n    'Published.'\n    await asyncio.sleep(0)\n    return str(n)"

@@ -265,6 +265,7 @@ async def test_only_the_setting_publishes_a_module(tmp_path: Path) -> None:
         assert (await site.get("/pub/hello")).text == "printed\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_published_module_stays_loaded_and_is_live_when_edited(tmp_path: Path) -> None:
     write(tmp_path, "_folder.toml", "dialect = 'publisher'")

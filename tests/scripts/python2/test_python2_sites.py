@@ -6,6 +6,7 @@ import base64
 import json
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from python2_sites import DRAPACHE, HTTPDAPY, SCRIPTSERVER, convert
 from site_files import logged
@@ -15,6 +16,7 @@ from twistedsite.testing import serving
 AGENT = {"User-Agent": "Lynx"}
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_portal_of_scriptserver_runs(tmp_path: Path) -> None:
     convert(SCRIPTSERVER, tmp_path)
@@ -42,6 +44,7 @@ async def test_a_portal_of_scriptserver_runs(tmp_path: Path) -> None:
         assert expected in page.text
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_blog_of_drapache_runs(tmp_path: Path) -> None:
     convert(DRAPACHE, tmp_path)
@@ -75,6 +78,7 @@ async def test_a_blog_of_drapache_runs(tmp_path: Path) -> None:
         assert (await site.get("/blog/delete?name=b", jar=author)).headers["location"] == "login"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_handlers_of_httpdapy_run(tmp_path: Path) -> None:
     convert(HTTPDAPY, tmp_path)

@@ -14,6 +14,8 @@ from twisted.internet.task import deferLater
 
 from twistedsite.testing import ServedSite, serving
 
+pytestmark = pytest.mark.process
+
 HEALTH = "/.well-known/scriptsite-health"
 
 

@@ -20,6 +20,8 @@ import server_process
 from server_process import ANY_PORT, TWISTD, Server, running
 from site_files import write
 
+pytestmark = pytest.mark.quiet
+
 DEADLINE = 1.0
 SLACK = 0.5
 """Seconds by which an answer may be late: nine of ten by the server's own processor time, as what else the machine does

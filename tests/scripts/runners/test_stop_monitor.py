@@ -12,7 +12,6 @@ import pytest
 from twistedsite.scripts.messages.outcome import ScriptStop
 from twistedsite.scripts.runners.threads.monitoring import StopMonitor
 
-NEEDS_MONITORING = pytest.mark.skipif(sys.version_info < (3, 12), reason="Python 3.11 has no sys.monitoring")
 SWALLOWER = """
 def run():
     while True:
@@ -68,7 +67,7 @@ def test_without_sys_monitoring_it_cannot_begin(monkeypatch: pytest.MonkeyPatch)
     assert not StopMonitor().begin(threading.get_ident(), [compiled()])
 
 
-@NEEDS_MONITORING
+@pytest.mark.python312
 def test_the_monitored_thread_stops_and_another_one_that_runs_the_same_code_goes_on() -> None:
     code = compiled()
     first, other = Runner(code), Runner(code)
@@ -84,7 +83,7 @@ def test_the_monitored_thread_stops_and_another_one_that_runs_the_same_code_goes
     monitor.end(other.ident)
 
 
-@NEEDS_MONITORING
+@pytest.mark.python312
 def test_equal_codes_are_each_monitored() -> None:
     runners = [Runner(compiled()), Runner(compiled())]
     monitor = StopMonitor()
@@ -97,7 +96,7 @@ def test_equal_codes_are_each_monitored() -> None:
         monitor.end(runner.ident)
 
 
-@NEEDS_MONITORING
+@pytest.mark.python312
 def test_when_no_thread_is_monitored_the_tool_is_given_back() -> None:
     monitoring = getattr(sys, "monitoring")  # noqa: B009 - unknown to the type checker's Python 3.11
     runner = Runner(compiled())
@@ -110,7 +109,7 @@ def test_when_no_thread_is_monitored_the_tool_is_given_back() -> None:
     assert [number for number in range(6) if monitoring.get_tool(number) == "twistedsite"] == []
 
 
-@NEEDS_MONITORING
+@pytest.mark.python312
 def test_where_others_use_all_tool_ids_it_cannot_begin() -> None:
     monitoring = getattr(sys, "monitoring")  # noqa: B009 - unknown to the type checker's Python 3.11
     for number in (3, 4):

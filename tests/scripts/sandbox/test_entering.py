@@ -23,6 +23,8 @@ from twistedsite.scripts.sandbox.enter import enter
 from twistedsite.scripts.sandbox.policy import Layer, SandboxPolicy, SandboxReport, system_paths
 from twistedsite.scripts.sandbox.probe import probe
 
+pytestmark = pytest.mark.process
+
 Run = Callable[..., Any]
 LATER = {
     "truncation of files": 3,

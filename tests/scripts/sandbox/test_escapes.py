@@ -12,6 +12,8 @@ from pathlib import Path
 import cell
 import pytest
 
+pytestmark = pytest.mark.process
+
 MODULES = ("escapes_files", "escapes_processes", "escapes_kernel", "escapes_network", "exhaustion")
 ALL = [
     (module, name)

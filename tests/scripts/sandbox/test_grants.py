@@ -8,6 +8,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 Run = Callable[..., Any]
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 STATE = """
 import ctypes, os, resource, signal, threading
 from twistedsite.scripts.sandbox.enter import enter, rehearse

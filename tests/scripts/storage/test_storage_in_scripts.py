@@ -36,6 +36,7 @@ def tell(act, *args):
 """
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_two_scripts_that_change_the_same_file_500_times_each_lose_nothing(tmp_path: Path) -> None:
     write(tmp_path, "count.py", COUNT)
@@ -46,6 +47,7 @@ async def test_two_scripts_that_change_the_same_file_500_times_each_lose_nothing
     assert os.listdir(tmp_path / "_data") == ["count.json"]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_script_reads_writes_lists_and_removes(tmp_path: Path) -> None:
     write(
@@ -79,6 +81,7 @@ tell(storage.make_folder, "/blog")
     assert (tmp_path / "_posts/two.md").read_bytes() == b"\0\xff"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_large_file_goes_both_ways_whole(tmp_path: Path) -> None:
     write(
@@ -114,6 +117,7 @@ async def test_what_a_script_has_written_is_what_the_next_request_gets(tmp_path:
             assert (await site.get("/told")).text == f"{number}\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_what_is_neither_text_nor_bytes_is_not_written(tmp_path: Path) -> None:
     script = "storage.write('a', bytearray(b'x'))\n"
@@ -157,6 +161,7 @@ async def test_the_settings_say_where_scripts_may_write(tmp_path: Path) -> None:
             assert "EINVAL" in lines[6]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_full_quota_is_an_error_that_says_so(tmp_path: Path) -> None:
     write(tmp_path, "fill.py", TELL + "for n in range(4): tell(storage.write, str(n), bytes(100_000))")
@@ -166,6 +171,7 @@ async def test_a_full_quota_is_an_error_that_says_so(tmp_path: Path) -> None:
     assert lines[-1].startswith("OSError EDQUOT /3 the site may occupy 409600 bytes, and ")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_links_lead_no_write_out_of_the_site(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
@@ -200,6 +206,7 @@ HOLD = {
 }
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 @pytest.mark.parametrize("how", HOLD)
 async def test_a_lock_is_free_again_however_its_script_ends(tmp_path: Path, how: str) -> None:
@@ -221,6 +228,7 @@ async def test_a_lock_is_free_again_however_its_script_ends(tmp_path: Path, how:
             await keeper.close()
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_lock_is_free_again_when_its_client_goes_away(tmp_path: Path) -> None:
     write(tmp_path, "hold.py", "storage.lock('/_count').__enter__()\nprint('held', flush=True)\nwhile True: pass")
@@ -233,6 +241,7 @@ async def test_a_lock_is_free_again_when_its_client_goes_away(tmp_path: Path) ->
         assert (await site.get("/take")).text == "mine\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_lock_is_free_while_the_answer_goes_to_a_slow_client(tmp_path: Path) -> None:
     write(tmp_path, "slow.py", "storage.lock('/_count').__enter__()\nprint('x' * 30_000_000)")
@@ -246,6 +255,7 @@ async def test_a_lock_is_free_while_the_answer_goes_to_a_slow_client(tmp_path: P
         await client.close()
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_script_waits_for_its_lock_only_so_long(tmp_path: Path) -> None:
     write(tmp_path, "hold.py", "storage.lock('/_count').__enter__()\nprint('held', flush=True)\nwhile True: pass")

@@ -42,9 +42,9 @@ def send_health_of_sites(
     With each site comes the user that its worker processes run as, if that is one of its own. The server fails when one
     of its sites does.
     """
-    told = {site.name: {**_of(site.runner), **_holds(site.settings, uid)} for site, uid in sites}
-    failing = any(site["status"] == "failing" for site in told.values())
-    document: dict[str, object] = {"status": "failing" if failing else "ok", "count": count, "sites": told}
+    reports = {site.name: {**_of(site.runner), **_holds(site.settings, uid)} for site, uid in sites}
+    failing = any(site["status"] == "failing" for site in reports.values())
+    document: dict[str, object] = {"status": "failing" if failing else "ok", "count": count, "sites": reports}
     if sandbox:
         document["sandbox"] = sandbox
     _send(document, request)

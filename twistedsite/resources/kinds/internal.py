@@ -69,12 +69,12 @@ class Internal:
             request.requestHeaders.addRawHeader(b"content-type", _FORM)
             request.requestHeaders.addRawHeader(b"content-length", b"%d" % len(content))
         done: Deferred[None] = Deferred(lambda _: request.connectionLost(Failure(CancelledError())))
-        request.notifyFinish().addBoth(_told, done)
+        request.notifyFinish().addBoth(_finished, done)
         request.render(self._tree)
         return done
 
 
-def _told(result: Any, done: Deferred[None]) -> None:
+def _finished(result: Any, done: Deferred[None]) -> None:
     # The server has logged what went wrong with an answer; one that was given up is for `done` to tell.
     if not isinstance(result, Failure):
         done.callback(None)

@@ -98,8 +98,8 @@ class ScriptResource(SiteResource):
         await self._run(request)
 
     def _run(self, request: Request) -> Deferred[None]:
-        told, body = self.script_request(request), cast(BinaryIO, request.content)
-        running = self.site.runner.run(told, body, self.sink(request))
+        script_request, body = self.script_request(request), cast(BinaryIO, request.content)
+        running = self.site.runner.run(script_request, body, self.sink(request))
         running.addErrback(self.explain)
         return running
 
@@ -112,22 +112,22 @@ class ScriptResource(SiteResource):
         """Run the script for a request on the short way."""
         info = pending.info
         if info is not None:
-            PendingSink(self, pending, self._told(pending.head.text, info, self._url_path))
+            PendingSink(self, pending, self._with_head(pending.head.text, info, self._url_path))
 
     def script_request(self, request: Request) -> ScriptRequest:
-        """What the script is told of `request`."""
+        """The plain data that the script gets of `request`."""
         text = request.head.text if isinstance(request, OwnRequest) else _text_of(request)
         info = connection_info(request.getClientAddress(), request.getHost(), secure=request.isSecure())
         mounted = [segment.decode("utf-8", "replace") for segment in request.prepath or ()]
         mount = "/".join(("", *mounted)) if mounted else ""
-        told = self._told(text, info, mount + self._url_path)
-        told.mount = mount
-        told.depth = request.depth if isinstance(request, InternalRequest) else 0
+        script_request = self._with_head(text, info, mount + self._url_path)
+        script_request.mount = mount
+        script_request.depth = request.depth if isinstance(request, InternalRequest) else 0
         if user := getattr(request, "authenticated", ""):
-            told.user, told.auth_type = user, "Basic"
-        return told
+            script_request.user, script_request.auth_type = user, "Basic"
+        return script_request
 
-    def _told(self, text: HeadText, info: ConnectionInfo, script_name: str) -> ScriptRequest:
+    def _with_head(self, text: HeadText, info: ConnectionInfo, script_name: str) -> ScriptRequest:
         return replace(
             self._same,
             method=text.method,

@@ -48,8 +48,8 @@ class RequestSink:
         self._unencoded: deque[bytes | None] = deque()
         """Pieces that are, or wait to be, compressed in a thread; None: the end."""
         self._caught_up: Deferred[None] | None = None
-        self._told: int | None = None
-        """The length of the content as the script tells it."""
+        self._stated_length: int | None = None
+        """The length of the content that the script has stated."""
         self._encoded: Deferred[None] | None = None
 
     def begin(self, head: ResponseHead) -> None:
@@ -120,7 +120,7 @@ class RequestSink:
 
     def _send_head(self, head: ResponseHead) -> None:
         self._request.setResponseCode(head.status)
-        self._told = head.length
+        self._stated_length = head.length
         for name, value in self._all_fields(head):
             self._request.responseHeaders.addRawHeader(name, value)
 
@@ -145,7 +145,7 @@ class RequestSink:
         if request._disconnected:
             return
         if request.code not in NO_BODY_CODES:
-            length = len(body) if self._told is None or request.method != b"HEAD" else self._told
+            length = len(body) if self._stated_length is None or request.method != b"HEAD" else self._stated_length
             request.responseHeaders.setRawHeaders(b"content-length", [b"%d" % length])
             request.write(body if request.method != b"HEAD" else b"")
         request.finish()

@@ -7,6 +7,7 @@ import os
 import attrs
 
 from twistedsite.http.content import content_limits
+from twistedsite.origins.interface import Entry, Kind, Origin
 from twistedsite.origins.local import LocalOrigin
 from twistedsite.resources.kinds.internal import Internal
 from twistedsite.resources.mapping.folder import FolderTree
@@ -19,6 +20,7 @@ from twistedsite.scripts.runners.threads.runner import ThreadRunner
 from twistedsite.scripts.runners.threads.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.server.runner import WorkerRunner
 from twistedsite.sessions.interface import SessionStore
+from twistedsite.settings.load import SettingsError
 from twistedsite.settings.server import ServerSettings
 from twistedsite.settings.sites import SiteSettings, default_site
 
@@ -61,18 +63,26 @@ def build_site(settings: ServerSettings, sessions: SessionStore, reactor: IThrea
 def build_on(shared: ServerResources, site: SiteSettings, sessions: SessionStore) -> BuiltSite:
     """Return `site` as one of several. Raises SettingsError as `build_site` does."""
     settings, reactor = site.settings, shared.reactor
-    origin = LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync, shared.sorted_names)
+    origin = shared.open_origin(site) if shared.open_origin is not None else _local_origin(shared, site)
     background = SiteBackground(site.name, settings.background, shared.in_flight, reactor)
     broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor), background)
     runner: ThreadRunner | WorkerRunner
     uid = None
     if settings.isolation == "workers":
+        root = origin.local_path(Entry((), Kind.FOLDER))
+        if root is None:
+            raise SettingsError("", "isolation", "workers need a site that has its files on this disk")
         uid = shared.user_of(site)
         workers, readable = shared.workers(), tuple(map(os.path.abspath, settings.pythonpath))
-        runner = WorkerRunner(workers, site.name, origin.root, broker, settings.workers, uid, readable)
+        runner = WorkerRunner(workers, site.name, root, broker, settings.workers, uid, readable)
     else:
         runner = ThreadRunner(reactor, site.name, settings.threads, settings.pool, broker, shared.threads())
     context = SiteContext(site.name, settings, origin, runner, reactor, shared.services)
     tree = FolderTree(context)
     background.dispatch = Internal(tree, content_limits(settings), reactor).dispatch
     return BuiltSite(tree, context, runner, sessions, background, uid)
+
+
+def _local_origin(shared: ServerResources, site: SiteSettings) -> Origin:
+    settings = site.settings
+    return LocalOrigin(settings.root, settings.symlinks, settings.storage.fsync, shared.sorted_names)

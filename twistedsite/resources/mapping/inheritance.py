@@ -71,6 +71,8 @@ class Inheritance:
         versions: tuple[str, ...] = ()
         above: FolderSettings | _Fault = self._above
         for folder, entry in zip(folders, await lookups.many(files), strict=True):
+            if entry is not None and entry.kind is Kind.DELETED:
+                entry = None
             versions = (*versions, "" if entry is None else entry.version or entry.kind.value)
             if entry is not None:
                 above = await self._with_file(folder, entry, versions, above)

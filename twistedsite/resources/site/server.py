@@ -5,10 +5,12 @@ Made once, before the first site is built; stopped after the last one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from msgspec import UNSET
 
+from twistedsite.origins.interface import Origin
 from twistedsite.origins.sorted_names import SortedNamesCache
 from twistedsite.resources.content.background import Reactor
 from twistedsite.resources.site.services import Services
@@ -24,12 +26,21 @@ from twistedsite.settings.users import NoUserError, SiteUsers, uid_range
 
 
 class ServerResources:
-    """Each part is made when a site first needs it. `settings` are the server's."""
+    """Each part is made when a site first needs it. `settings` are the server's.
 
-    def __init__(self, settings: ServerSettings, reactor: IThreadReactor) -> None:
+    `open_origin` gives the origin of a site; None: the folder that the site's settings name, on this disk.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        reactor: IThreadReactor,
+        open_origin: Callable[[SiteSettings], Origin] | None = None,
+    ) -> None:
         # Before the reactor runs: to look for installed handlers takes a while, and happens once.
         installed_handlers()
         self.settings = settings
+        self.open_origin = open_origin
         self.reactor = reactor
         self.services = Services(settings, cast(Reactor, reactor))
         self.sorted_names = SortedNamesCache()

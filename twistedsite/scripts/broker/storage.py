@@ -14,7 +14,7 @@ from typing import IO, Any, Final, ParamSpec, TypeVar, cast
 
 from twisted.internet.threads import blockingCallFromThread
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, MaybeDeferred, OpenFile, Origin, occupied
+from twistedsite.origins.interface import Entry, GoneError, Kind, MaybeDeferred, OpenFile, Origin, Path, occupied
 from twistedsite.scripts.broker.quota import Quota
 from twistedsite.scripts.exchange.files import PathLock
 from twistedsite.scripts.messages.storage import MAX_DEPTH, Child
@@ -24,8 +24,6 @@ from twistedsite.settings.server import StorageSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-Path = tuple[str, ...]
 
 _MAX_NAME: Final = 255
 """Bytes of a name, as Linux has it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from dbpy_pages import serving_script
 from site_files import write
@@ -19,6 +20,7 @@ async def all_at_once(site: ServedSite, path: str, count: int) -> list[int]:
     return [answer.status for _, answer in await DeferredList(asked, consumeErrors=True)]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_scripts_that_append_and_update_at_once_lose_nothing(tmp_path: Path) -> None:
     script = (
@@ -77,6 +79,7 @@ async def test_a_lock_that_is_not_had_in_time_is_an_ioerror(tmp_path: Path) -> N
     assert not (tmp_path / "blog/a.txt").exists()
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_script_that_is_stopped_lets_its_files_go_unsaved(tmp_path: Path) -> None:
     script = "dbpy.io.file.write('a.txt', 'whole')"

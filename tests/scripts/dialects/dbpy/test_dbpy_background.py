@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from dbpy_pages import serving_script
 from site_files import logged, write
@@ -35,6 +36,7 @@ async def said(site: ServedSite) -> str:
     return answer.text
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_local_request_goes_to_a_page_of_this_site(tmp_path: Path) -> None:
     write(tmp_path, "blog/target.dbpy", TARGET)

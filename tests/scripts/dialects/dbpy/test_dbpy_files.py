@@ -25,6 +25,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_read_gives_the_text_of_a_file_beside_the_script_or_from_the_root(tmp_path: Path) -> None:
     write(tmp_path, "blog/a.txt", "Grüße\r\nzweite\n")
@@ -180,6 +181,7 @@ async def test_a_file_opened_to_read_is_a_text_file_that_cannot_be_written(tmp_p
     )
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_open_handles_are_saved_when_the_script_ends_well(tmp_path: Path) -> None:
     write(tmp_path, "blog/a.txt", "old a\n")
@@ -212,6 +214,7 @@ async def test_a_script_that_ends_itself_has_ended_well(tmp_path: Path) -> None:
             assert (tmp_path / "a.txt").read_text() == end
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_script_that_fails_saves_nothing_that_is_still_open_and_lets_it_go(tmp_path: Path) -> None:
     write(tmp_path, "blog/d.json", '{"n": 1}')
@@ -243,6 +246,7 @@ async def test_when_one_open_file_cannot_be_saved_at_the_end_none_is(tmp_path: P
     assert names(tmp_path / "blog") == ["x.dbpy"]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_close_saves_at_once_and_lets_others_write(tmp_path: Path) -> None:
     script = (
@@ -328,6 +332,7 @@ async def test_update_changes_a_json_file_in_one_step(tmp_path: Path) -> None:
     assert await shown(serving, tmp_path, script) == "{'n': 1}\n[{'n': 1}]\n[1]\n[{'n': 1}]"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_folders_are_listed_made_and_removed(tmp_path: Path) -> None:
     write(tmp_path, "blog/a.txt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from dbpy_pages import FORM, serving_script, shown
 from site_files import write
@@ -21,6 +22,7 @@ async def test_get_params_and_post_params_are_dicts_of_lists(tmp_path: Path) -> 
     assert await shown(serving, tmp_path, "print(dbpy.http.get_params, dbpy.http.post_params)") == "{} {}"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_request_tells_method_host_path_folder_query_headers_and_params(tmp_path: Path) -> None:
     script = (
@@ -63,6 +65,7 @@ async def test_get_request_header_gives_a_field_or_none(tmp_path: Path) -> None:
     assert await shown(serving, tmp_path, script, headers={"X-Dbpy-Test": "ok"}) == "ok None"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_set_response_header_sets_a_field_and_adds_cookies(tmp_path: Path) -> None:
     script = (
@@ -107,6 +110,7 @@ REDIRECTS = [
 ]
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_redirect_sends_elsewhere_and_ends_the_script(tmp_path: Path) -> None:
     async with serving(tmp_path) as site:
@@ -135,6 +139,7 @@ async def test_a_status_that_does_not_fit_is_the_script_s_error(tmp_path: Path) 
             assert (answer.status, "location" in answer.headers) == (500, False)
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_error_answers_with_status_and_message(tmp_path: Path) -> None:
     async with serving_script(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from dbpy_pages import serving_script, shown
 from site_files import logged, write
@@ -31,6 +32,7 @@ async def test_imported_files_see_the_same_dbpy_and_import_further_ones(tmp_path
     )
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_file_is_loaded_once_a_request_and_anew_for_the_next(tmp_path: Path) -> None:
     write(tmp_path, "blog/a.dbpy", "print('loaded')\ncount = []")

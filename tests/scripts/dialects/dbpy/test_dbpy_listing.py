@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from site_files import logged, write
 
@@ -21,6 +22,7 @@ def site_with_folders(root: Path) -> None:
     write(root, "notes/.secret")
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_the_sites_own_template_shows_folders_with_path_and_files(tmp_path: Path) -> None:
     site_with_folders(tmp_path)

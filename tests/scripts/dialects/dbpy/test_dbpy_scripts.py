@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from dbpy_pages import serving_script, shown
 from site_files import logged, write
@@ -12,6 +13,7 @@ from twistedsite.settings.server import ServerSettings
 from twistedsite.testing import serving
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_what_is_printed_is_the_page_html_with_status_200_by_default(tmp_path: Path) -> None:
     async with serving_script(serving, tmp_path, "print('<p>Grüße')") as site:
@@ -143,6 +145,7 @@ async def test_die_prints_its_message_and_ends_the_script(tmp_path: Path) -> Non
     assert await shown(serving, tmp_path, "import sys\nprint('a')\nsys.exit()\nprint('never')") == "a"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_script_past_its_time_is_stopped(tmp_path: Path) -> None:
     assert ServerSettings().timeout == 25
@@ -152,6 +155,7 @@ async def test_a_script_past_its_time_is_stopped(tmp_path: Path) -> None:
     assert "blog/x.dbpy" in log()
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_failing_script_is_told_with_its_file_and_line(tmp_path: Path) -> None:
     async with serving_script(serving, tmp_path, "print('half')\ndbpy.no_such_thing()") as site:

@@ -19,6 +19,7 @@ def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "memory" if request.param == "memory" else f"sqlite:{tmp_path / 'sessions'}"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_a_session_is_kept_for_each_visitor(tmp_path: Path, sessions: str) -> None:
     async with serving_script(serving, tmp_path / "site", COUNT, sessions=sessions) as site:
@@ -63,6 +64,7 @@ async def test_after_destroy_the_session_is_empty_and_stays_so(tmp_path: Path, s
         assert (await site.get("/blog/x", jar=stolen)).text == "{'n': 1}\n"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest.mark.parametrize(
     ("change", "kept"), [("dbpy.session.destroy()", "{'n': 1}\n"), ("dbpy.session['n'] = 100", "{'n': 2}\n")]
 )

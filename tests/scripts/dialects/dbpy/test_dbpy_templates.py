@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import pytest_twisted
 from dbpy_pages import serving_script, shown
 from site_files import logged, write
@@ -31,6 +32,7 @@ async def test_html_from_markdown_is_not_escaped_again(tmp_path: Path) -> None:
     assert await shown(serving, tmp_path, script) == "<p><em>x</em></p>\n&lt;i&gt;"
 
 
+@pytest.mark.isolation("threads", "workers")
 @pytest_twisted.ensureDeferred
 async def test_templates_are_looked_for_in_the_folder_then_its_templates_then_the_sites(tmp_path: Path) -> None:
     for part in ("t.html", "part.html"):

@@ -21,6 +21,8 @@ from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.workers.scheduling import priority
 from twistedsite.scripts.runners.workers.scheduling.cpu_monitor import LOOK, CpuMonitor
 
+pytestmark = pytest.mark.quiet
+
 NICE = os.getpriority(os.PRIO_PROCESS, 0)
 BEHIND = min(NICE + priority.BEHIND, 19) - NICE
 

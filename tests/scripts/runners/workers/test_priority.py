@@ -6,6 +6,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.process
+
 PROGRAM = """
 import os, struct, subprocess, sys
 from twistedsite.scripts.runners.workers.scheduling.priority import take_short_slices

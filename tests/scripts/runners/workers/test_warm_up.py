@@ -7,7 +7,10 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
 import pytest_twisted
+
+pytestmark = pytest.mark.process
 
 
 def printed_by(source: str) -> Any:

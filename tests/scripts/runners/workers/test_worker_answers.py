@@ -63,6 +63,7 @@ def test_an_end_of_every_length_stays_in_its_place(length: int) -> None:
         assert [answers.find(memory, number) for number in (0, 1, 2)] == [b"x" * length] * 3
 
 
+@pytest.mark.process
 @given(at=st.integers(0, 25), byte=st.integers(0, 255))
 def test_an_end_that_is_not_whole_is_not_there(at: int, byte: int) -> None:
     with shared() as memory:
@@ -121,6 +122,7 @@ def turn(runner: Any, root: Path, what: str) -> Deferred[str]:
     return later(answer(runner, root, "turn.py", query=what))
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("last", ["leave", "cheat"])
@@ -134,6 +136,7 @@ async def test_ends_outlive_their_worker(pools: Pools, last: str) -> None:
         assert await gatherResults(asked) == ["wait\n", "2\n", "3\n", "5\n"]
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 @pytest.mark.usefixtures("quiet")
 async def test_ends_of_every_kind_come_in_their_order(pools: Pools) -> None:
@@ -145,6 +148,7 @@ async def test_ends_of_every_kind_come_in_their_order(pools: Pools) -> None:
             assert [text.split()[-1] for text in texts] == [what if what != "long" else "long" for what in whats]
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 async def test_an_end_is_not_kept_by_a_script_that_takes_long_after_it(
     pools: Pools, monkeypatch: pytest.MonkeyPatch

@@ -14,6 +14,8 @@ from twisted.internet.defer import Deferred
 
 from twistedsite.scripts.runners.workers.server import job
 
+pytestmark = pytest.mark.process
+
 
 @pytest_twisted.ensureDeferred
 async def test_the_killed_process_is_gone(write: Any, serve: Any, hung: Any) -> None:

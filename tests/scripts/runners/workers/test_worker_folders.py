@@ -44,6 +44,7 @@ def soon(holds: Callable[[], bool]) -> bool:
     return any(holds() or pause.wait(0.01) for _ in range(1000))
 
 
+@pytest.mark.process
 def test_what_a_killed_server_has_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
     place, site = tmp_path / "tmp", tmp_path / "site"
     place.mkdir()

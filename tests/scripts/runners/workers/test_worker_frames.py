@@ -27,6 +27,8 @@ from twistedsite.scripts.runners.workers.wire.frames import (
     frame,
 )
 
+pytestmark = pytest.mark.process
+
 FRAMES = st.lists(
     st.tuples(st.sampled_from([FrameKind.BEGIN, FrameKind.DATA, FrameKind.LOG]), st.binary(max_size=200)), max_size=8
 )

@@ -12,6 +12,8 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from twistedsite.testing import ServedSite
 
+pytestmark = pytest.mark.process
+
 PID = "import os\nprint(os.getpid())"
 NAP = "import os, time\ntime.sleep(0.02)\nprint(os.getpid())"
 

@@ -18,6 +18,8 @@ import server_process
 from processes import children, is_zombie
 from server_process import ANY_PORT, PATIENCE, SERVE, Server, clean_environment, running
 
+pytestmark = pytest.mark.process
+
 TELL = """
 import os
 def here():

@@ -228,6 +228,7 @@ def test_what_cannot_be_read_back_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     assert flow.budget.files.used == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_client_that_goes_away_frees_the_file(busy: bool) -> None:
     before = open_descriptors()
@@ -243,6 +244,7 @@ def test_a_client_that_goes_away_frees_the_file(busy: bool) -> None:
     assert open_descriptors() == before
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 async def test_a_worker_is_free_again_while_its_long_answer_waits_in_a_file(write: Any, serve: Any) -> None:
     write("long.py", "import sys\nfor n in range(600): sys.stdout.write(chr(65 + n % 26) * 50_000)\nprint('end')")
@@ -261,6 +263,7 @@ async def test_a_worker_is_free_again_while_its_long_answer_waits_in_a_file(writ
     assert min(letters) >= 23 * 50_000
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 async def test_a_slow_client_makes_the_worker_wait_where_no_more_may_be_held_and_gets_it_all(
     write: Any, serve: Any, impatient: str
@@ -281,6 +284,7 @@ async def test_a_slow_client_makes_the_worker_wait_where_no_more_may_be_held_and
     assert answer.endswith(b"end\n\r\n0\r\n\r\n")
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 async def test_an_upload_of_32_megabytes_is_read_by_the_worker_from_the_servers_file(write: Any, serve: Any) -> None:
     write(
@@ -300,6 +304,7 @@ async def test_an_upload_of_32_megabytes_is_read_by_the_worker_from_the_servers_
     assert answer.text == f"big {32 * MIB} {hashlib.md5(content).hexdigest()}\n"
 
 
+@pytest.mark.process
 @pytest_twisted.ensureDeferred
 async def test_spooled_answers_of_clients_that_went_away_are_gone_from_the_disk(
     write: Any, serve: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch

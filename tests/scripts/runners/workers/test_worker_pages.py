@@ -13,6 +13,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
+pytestmark = pytest.mark.process
+
 
 @pytest_twisted.ensureDeferred
 async def test_a_script_runs_in_another_process_of_another_group(write: Any, serve: Any) -> None:

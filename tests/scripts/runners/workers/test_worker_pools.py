@@ -16,6 +16,8 @@ from twistedsite.scripts.runners.workers.server import pool
 from twistedsite.scripts.runners.workers.server import slots as slots_module
 from twistedsite.settings.units import Duration
 
+pytestmark = pytest.mark.process
+
 
 @pytest_twisted.ensureDeferred
 async def test_a_site_has_at_most_its_number_of_workers(pools: Pools) -> None:

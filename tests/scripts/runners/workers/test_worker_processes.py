@@ -20,6 +20,8 @@ from twisted.internet.threads import deferToThread
 
 from twistedsite.scripts.runners.workers.server.spawner import Spawner
 
+pytestmark = pytest.mark.process
+
 
 async def spinning(site: Any, tmp_path: Path) -> tuple[Deferred[Any], int, int]:
     """Ask for a script that spins; return its answer to come, its process and the zygote's."""

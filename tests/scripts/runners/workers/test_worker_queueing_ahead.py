@@ -21,6 +21,8 @@ from twistedsite.scripts.runners.workers.server import pool, process
 from twistedsite.scripts.runners.workers.server.link import WorkerLink
 from twistedsite.scripts.runners.workers.wire.job_queue import JobQueue
 
+pytestmark = pytest.mark.process
+
 FOREVER = 3600.0
 IN_A_WHILE = 2.0
 """Seconds in which a script has begun on a busy machine too."""
