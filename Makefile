@@ -18,16 +18,22 @@ FAST = $(PARALLEL) --hypothesis-profile fast -m "not browser and not process and
 TEST_PACKAGES := curl chromium fonts-dejavu-core nghttp2-client nginx-light haproxy openssl slowhttptest
 BENCH_PACKAGES := wrk nginx-light
 
+# python VERSION: the program, from PATH or from pyenv; nothing where the machine has none.
+python = $(firstword $(shell python$(1) -c 'import ensurepip, sys; print(sys.executable)' 2>/dev/null) \
+	$(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python$(1)))
+FOUND := $(foreach version,$(VERSIONS),$(if $(call python,$(version)),$(version)))
+NEWER := $(firstword $(filter-out 3.11,$(FOUND)))
+
 .PHONY: serve test test-fast matrix check docs bench clean
 
 serve: .venv/installed
 	$(BIN)/scriptsite serve --root examples/portal --listen tcp:$(PORT):interface=127.0.0.1 --debug
 
-test: .venv/installed-for-tests
+test: .venv/installed-for-tests $(NEWER:%=.venv-%/installed-for-tests)
 	@$(call need,$(TEST_PACKAGES))
 	@failed=; \
 	$(BIN)/pytest $(PARALLEL) -m "not quiet" || failed=1; \
-	$(if $(NEWER),$(MAKE) --no-print-directory newer-$(NEWER) || failed=1;) \
+	$(if $(NEWER),.venv-$(NEWER)/bin/pytest -m python312 || failed=1;) \
 	$(BIN)/pytest -m quiet || failed=1; \
 	test -z "$$failed"
 
@@ -39,9 +45,6 @@ matrix:
 
 fast-%: .venv-%/installed-for-tests
 	.venv-$*/bin/pytest $(FAST)
-
-newer-%: .venv-%/installed-for-tests
-	.venv-$*/bin/pytest -m python312
 
 check: .venv/installed-for-tests
 	$(BIN)/ruff check
@@ -79,12 +82,6 @@ clean:
 	$(call python,$*) -m venv .venv-$*
 	.venv-$*/bin/pip install --quiet --disable-pip-version-check --editable '.[test,docs]'
 	touch $@
-
-# python VERSION: the program, from PATH or from pyenv; nothing where the machine has none.
-python = $(firstword $(shell python$(1) -c 'import ensurepip, sys; print(sys.executable)' 2>/dev/null) \
-	$(wildcard $(HOME)/.pyenv/versions/$(1).*/bin/python$(1)))
-FOUND = $(foreach version,$(VERSIONS),$(if $(call python,$(version)),$(version)))
-NEWER = $(firstword $(filter-out 3.11,$(FOUND)))
 
 # need PACKAGES: see that Debian's packages are installed.
 define need
