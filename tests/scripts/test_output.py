@@ -149,7 +149,16 @@ async def test_exit_ends_a_script_quietly(tmp_path: Path, end: str) -> None:
         with logged() as log:
             answer = await site.get("/x.py")
     assert (answer.status, answer.text) == (200, "shown\n")
-    assert "x.py" not in log()
+    # As in CPython, a message goes to standard error.
+    assert ("x.py: a message" in log()) is ("message" in end)
+
+
+@pytest.mark.isolation("threads", "workers")
+@pytest_twisted.ensureDeferred
+async def test_the_message_of_an_exit_is_on_the_debug_page(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "import sys\nsys.exit('no <luck>')")
+    async with serving(tmp_path, debug=True) as site:
+        assert (await site.get("/x.py")).text == "<pre>no &lt;luck&gt;</pre>\n"
 
 
 @pytest.mark.isolation("threads", "workers")

@@ -43,6 +43,19 @@ class Outline(msgspec.Struct, frozen=True):
     prints: bool
     """The top-level code prints, or uses a name of `PRINTING_NAMES`: the file is to be run, not to be imported."""
 
+    imports: bool
+    """Something is imported, anywhere in it."""
+
+    @property
+    def may_make_cycles(self) -> bool:
+        """Its objects may refer to themselves: those of classes, its own or others' (a SQLite connection does)."""
+        return self.imports or bool(self.classes)
+
+    @property
+    def has_code(self) -> bool:
+        """It defines functions or classes."""
+        return bool(self.functions or self.classes)
+
 
 def outline(tree: ast.Module) -> Outline:
     """The outline of the module `tree`. Its `if`, `try`, `with` and loops count as top level."""
@@ -67,7 +80,13 @@ def outline(tree: ast.Module) -> Outline:
                 pass  # names of its own
             case _:
                 waiting.extend(ast.iter_child_nodes(node))
-    return Outline(functions, frozenset(classes), frozenset(bound), made_by_calls(tree), prints(tree, bound))
+    return Outline(
+        functions, frozenset(classes), frozenset(bound), made_by_calls(tree), prints(tree, bound), _imports(tree)
+    )
+
+
+def _imports(tree: ast.Module) -> bool:
+    return any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree))
 
 
 def prints(tree: ast.Module, bound: Iterable[str]) -> bool:

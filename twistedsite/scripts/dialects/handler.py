@@ -24,7 +24,7 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     )
     try:
         handler.Handle(request.debug)
-    except SystemExit:
-        return
+    except SystemExit as error:
+        exchange.exited(error)
     finally:
         handler.unhook_stdout()

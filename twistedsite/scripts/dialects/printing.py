@@ -14,6 +14,7 @@ from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.files import SiteFiles
 from twistedsite.scripts.exchange.headers import RequestHeaders, location
 from twistedsite.scripts.exchange.page import Page
+from twistedsite.scripts.exchange.program import Program
 from twistedsite.scripts.exchange.streams import printing_to
 from twistedsite.scripts.importing.interpreters import Interpreters
 
@@ -55,11 +56,13 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     request = exchange.request
     compiled = interpreters.code.get(request.filename, request.version)
     namespace = interpreters.for_request(request).main_namespace(compiled, _given(exchange, compiled.names))
+    program = Program(namespace, compiled.names, compiled.outline.may_make_cycles)
+    exchange.at_end(program.end)
     try:
-        with printing_to(Page(exchange)):
+        with printing_to(Page(exchange)), program:
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
-    except SystemExit:
-        return
+    except SystemExit as error:
+        exchange.exited(error)
     except HttpRedirection as redirection:
         exchange.check_not_begun("HTTP_REDIRECTION")
         exchange.redirect(location(str(redirection)), 302)

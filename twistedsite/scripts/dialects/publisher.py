@@ -26,5 +26,5 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     by_position, by_name = arguments(found, HandlerRequest(exchange))
     try:
         answer(exchange, found(*by_position, **by_name))
-    except SystemExit:
-        return
+    except SystemExit as error:
+        exchange.exited(error)

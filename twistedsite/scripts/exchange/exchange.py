@@ -5,6 +5,9 @@ A `ScriptRequest` and a file of the body come in; a `ResponseHead` and bytes go 
 
 from __future__ import annotations
 
+import html
+import os
+import sys
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -36,6 +39,9 @@ class Exchange:
     ) -> None:
         self.request = request
         self.body = body
+        self.process = os.getpid()
+        self.exit_status = 0
+        """Status with which a process that the script has forked ends."""
         self.status = 200
         self.headers = ResponseHeaders()
         self.length: int | None = None
@@ -51,6 +57,7 @@ class Exchange:
         self._session: SessionAccess | None = None
         self._storage: Storage | None = None
         self._storage_over = False
+        self._at_end: list[Callable[[], None]] = []
 
     @lazy
     def query(self) -> list[tuple[str, str]]:
@@ -190,10 +197,36 @@ class Exchange:
         self.headers["content-type"] = "text/plain; charset=utf-8"
         self.write(b"See the Location field.\n")
 
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Have `call` called at the end of the script, before the end of its answer is sent; it must not raise."""
+        self._at_end.append(call)
+
+    def exited(self, error: SystemExit) -> None:
+        """The script has called `sys.exit`. A message goes to standard error, as in CPython, and onto a debug page."""
+        code = error.code
+        self.exit_status = 0 if code is None else code & 0xFF if isinstance(code, int) else 1
+        if code is not None and not isinstance(code, int):
+            sys.stderr.write(f"{code}\n")
+            if self.request.debug:
+                self.write(f"<pre>{html.escape(str(code))}</pre>\n".encode("utf-8", "replace"))
+
+    def end_child(self) -> None:
+        """End this process, which the script has forked, with `exit_status`: it has no request to answer."""
+        try:
+            self._end()
+        finally:
+            os._exit(self.exit_status)
+
+    def _end(self) -> None:
+        while self._at_end:
+            self._at_end.pop()()
+
     def finish(self) -> None:
         """Save the session, send the rest of the answer, and close."""
         if self._session is not None:
             self._session.close()
+        # Whoever has the answer finds what the script has written.
+        self._end()
         head = None if self._begun else self._head()
         self._closed = True
         # Before the last write, which a slow client may delay.
@@ -210,6 +243,7 @@ class Exchange:
         """Release the session's lock, locks on files and temporary files, in any case."""
         self._closed = True
         self._buffered.clear()
+        self._end()
         self.close_storage()
         if self._session is not None:
             self._session.close(save=False)

@@ -99,7 +99,7 @@ class Interpreter:
             "__given__": frozenset(given),
             **given,
         }
-        if compiled.outline.classes or compiled.outline.functions:
+        if compiled.outline.has_code:
             be_main(namespace)
         return namespace
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from typing import Final
 
 from twistedsite.http.message.forms import FormError
@@ -19,8 +21,20 @@ _GONE: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 def run_script(exchange: Exchange, interpreters: Interpreters) -> Outcome:
     """Run the script of `exchange` in its dialect. An exception becomes an Outcome, except ScriptStop, which is raised.
 
-    It may be interrupted at any point. `finish_script` must follow in any case.
+    It may be interrupted at any point. `finish_script` must follow in any case. In a process that the script has forked
+    it does not return.
     """
+    try:
+        outcome = _run(exchange, interpreters)
+    except ScriptStop:
+        if os.getpid() == exchange.process:
+            raise
+    if os.getpid() != exchange.process:
+        exchange.end_child()
+    return outcome
+
+
+def _run(exchange: Exchange, interpreters: Interpreters) -> Outcome:
     try:
         dialect_of(exchange, interpreters).run(exchange, interpreters)
         return Outcome(ExitKind.DONE)
@@ -56,7 +70,10 @@ def finish_script(exchange: Exchange, outcome: Outcome) -> Outcome:
 
 
 def _failed(error: BaseException, exchange: Exchange) -> Outcome:
+    exchange.exit_status = 1
     report = getattr(error, "report", None)
     if not isinstance(report, FailureReport):
         report = report_exception(error, exchange.request.root)
+    # What the functions that have failed hold in their variables goes now, not when the cycle of frames is collected.
+    traceback.clear_frames(error.__traceback__)
     return Outcome(ExitKind.FAILED, 500, report.message, report=report)

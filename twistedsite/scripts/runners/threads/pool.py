@@ -38,6 +38,11 @@ class ScriptThread(threading.Thread):
         """Always held. The idle thread waits in `acquire` until another thread releases it."""
         self.wake_lock.acquire()
 
+    @property
+    def daemon(self) -> bool:  # type: ignore[override]  # a Thread's can be set
+        """False to scripts: a thread that they start is a daemon only where they say so, as in a program."""
+        return False
+
     def run(self) -> None:
         woken = True
         while not self.retired and (work := self._pool.next_work(self, woken)) is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 
+from twistedsite.scripts.exchange.program import restore_atexit
 from twistedsite.scripts.exchange.streams import restore_streams
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.runners.deadlines import Deadlines
@@ -42,4 +43,5 @@ class SharedThreads:
         self.deadlines.stop()
         self.call_queue.close()
         restore_main()
+        restore_atexit()
         restore_streams()

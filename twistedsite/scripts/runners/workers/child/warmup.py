@@ -15,6 +15,7 @@ from typing import Final
 from weakref import WeakSet
 
 from twistedsite.scripts.code.cache import CodeCache
+from twistedsite.scripts.exchange.program import restore_atexit
 from twistedsite.scripts.exchange.streams import restore_streams
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import restore_main
@@ -79,6 +80,7 @@ def _run() -> None:
             far.recv(256 * 1024)
         queue.close()
     restore_main()
+    restore_atexit()
     restore_streams()
     sys.path_importer_cache.pop(folder, None)
 
