@@ -171,7 +171,7 @@ async def test_modules_that_stay_keep_their_globals(tmp_path: Path) -> None:
 
 def test_the_end_is_that_of_cpython(tmp_path: Path) -> None:
     """What is finalized in which order, in a program of its own and here."""
-    from twistedsite.scripts.exchange.program import Program
+    from twistedsite.scripts.importing.program import Program
 
     source = """
 class Tells:

@@ -29,6 +29,9 @@ PRINTING_NAMES: Final = frozenset(
 )
 """Names that scripts that print are given; of the CGI variables those that they use often."""
 
+_IMPORTS: Final = (ast.Import, ast.ImportFrom)
+_NO_PLAIN: Final = (*_IMPORTS, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.GeneratorExp)
+
 
 class Outline(msgspec.Struct, frozen=True):
     """What a Python file defines at its top level. It is known before any of the file is executed."""
@@ -45,6 +48,8 @@ class Outline(msgspec.Struct, frozen=True):
 
     imports: bool
     """Something is imported, anywhere in it."""
+    is_plain: bool
+    """It imports nothing, and makes no function, class or generator: nothing of it can refer to its globals."""
 
     @property
     def may_make_cycles(self) -> bool:
@@ -81,12 +86,18 @@ def outline(tree: ast.Module) -> Outline:
             case _:
                 waiting.extend(ast.iter_child_nodes(node))
     return Outline(
-        functions, frozenset(classes), frozenset(bound), made_by_calls(tree), prints(tree, bound), _imports(tree)
+        functions,
+        frozenset(classes),
+        frozenset(bound),
+        made_by_calls(tree),
+        prints(tree, bound),
+        _has(tree, _IMPORTS),
+        not _has(tree, _NO_PLAIN),
     )
 
 
-def _imports(tree: ast.Module) -> bool:
-    return any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree))
+def _has(tree: ast.Module, kinds: tuple[type[ast.AST], ...]) -> bool:
+    return any(isinstance(node, kinds) for node in ast.walk(tree))
 
 
 def prints(tree: ast.Module, bound: Iterable[str]) -> bool:

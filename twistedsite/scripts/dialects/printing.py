@@ -14,9 +14,9 @@ from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.files import SiteFiles
 from twistedsite.scripts.exchange.headers import RequestHeaders, location
 from twistedsite.scripts.exchange.page import Page
-from twistedsite.scripts.exchange.program import Program
 from twistedsite.scripts.exchange.streams import printing_to
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.importing.program import as_program
 
 _CGI_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _REFLECTION: Final = frozenset({"globals", "locals", "vars", "dir", "eval", "exec"})
@@ -56,10 +56,8 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     request = exchange.request
     compiled = interpreters.code.get(request.filename, request.version)
     namespace = interpreters.for_request(request).main_namespace(compiled, _given(exchange, compiled.names))
-    program = Program(namespace, compiled.names, compiled.outline.may_make_cycles)
-    exchange.at_end(program.end)
     try:
-        with printing_to(Page(exchange)), program:
+        with printing_to(Page(exchange)), as_program(compiled, namespace, exchange.at_end):
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
     except SystemExit as error:
         exchange.exited(error)

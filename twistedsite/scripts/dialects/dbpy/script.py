@@ -6,9 +6,9 @@ from twistedsite.scripts.dialects.dbpy.current import answering
 from twistedsite.scripts.dialects.dbpy.namespace import Dbpy
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.page import Page
-from twistedsite.scripts.exchange.program import Program
 from twistedsite.scripts.exchange.streams import printing_to
 from twistedsite.scripts.importing.interpreters import Interpreters
+from twistedsite.scripts.importing.program import as_program
 
 
 def run(exchange: Exchange, interpreters: Interpreters) -> None:
@@ -18,11 +18,9 @@ def run(exchange: Exchange, interpreters: Interpreters) -> None:
     compiled = interpreters.code.get(request.filename, request.version)
     dbpy = Dbpy(exchange, interpreter)
     namespace = interpreter.main_namespace(compiled, {"dbpy": dbpy})
-    program = Program(namespace, compiled.names, compiled.outline.may_make_cycles)
-    exchange.at_end(program.end)
     well = False
     try:
-        with printing_to(Page(exchange)), answering(dbpy), program:
+        with printing_to(Page(exchange)), answering(dbpy), as_program(compiled, namespace, exchange.at_end):
             exec(compiled.code, namespace)  # noqa: S102  # to run the site's scripts is what this module is for
         well = True
     except SystemExit as error:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorFDSet, IReactorTime
 
-from twistedsite.scripts.exchange.program import restore_atexit
 from twistedsite.scripts.exchange.streams import restore_streams
 from twistedsite.scripts.importing.main_module import restore_main
+from twistedsite.scripts.importing.program import restore_atexit
 from twistedsite.scripts.runners.deadlines import Deadlines
 from twistedsite.scripts.runners.threads.call_queue import CallQueue
 from twistedsite.scripts.runners.threads.switch_interval import SwitchInterval

@@ -15,11 +15,11 @@ from typing import Final
 from weakref import WeakSet
 
 from twistedsite.scripts.code.cache import CodeCache
-from twistedsite.scripts.exchange.program import restore_atexit
 from twistedsite.scripts.exchange.streams import restore_streams
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.importing.main_module import restore_main
 from twistedsite.scripts.importing.own_builtins import make_spare
+from twistedsite.scripts.importing.program import restore_atexit
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.runners.workers.child.channel import WorkerChannel
 from twistedsite.scripts.runners.workers.child.worker import Worker

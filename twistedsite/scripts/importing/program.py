@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Final
 
+from twistedsite.scripts.code.cache import Compiled
 from twistedsite.scripts.messages.outcome import ScriptStop
 
 _FULL_SHARE: Final = 10
@@ -33,12 +34,27 @@ _THREAD_CODE: Final = ("_target", "function", "run")
 """Attributes of a thread that hold what it runs: those of Thread, of Timer, and of the script's own classes."""
 
 _BUFFERED: Final = frozenset({io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom})
+_NOTHING_TO_DO: Final = contextlib.nullcontext()
 _current: Final[ContextVar[Program | None]] = ContextVar("program", default=None)
 _register: Final = atexit.register
 _unregister: Final = atexit.unregister
 
 
-class Program:
+def as_program(
+    compiled: Compiled, namespace: dict[str, Any], at_end: Callable[[Callable[[], None]], None]
+) -> contextlib.AbstractContextManager[None]:
+    """A block in which `compiled` runs with the globals `namespace`; `at_end` takes what empties these.
+
+    A script of plain statements needs none of that: its globals end with the last reference to them.
+    """
+    if compiled.outline.is_plain:
+        return _NOTHING_TO_DO
+    program = Program(namespace, compiled.names, compiled.outline.may_make_cycles)
+    at_end(program.end)
+    return program
+
+
+class Program(contextlib.AbstractContextManager[None]):
     """A run of a script as a program with the globals `namespace`. `mentioned`: the global names in its source.
 
     In a `with` block the script runs; `end` follows in any case. `has_cycles`: its objects may refer to each
