@@ -64,7 +64,7 @@ class Interpreters:
 
     def for_request(self, request: ScriptRequest) -> Interpreter:
         """The interpreter for the script of `request`, without modules whose files have changed (see `refresh`)."""
-        interpreter = self.get(request.filename.rpartition(os.sep)[0], request.imports)
+        interpreter = self.get(request.folder, request.imports)
         if request.autoreload:
             interpreter.refresh(request.filename, request.version)
         return interpreter

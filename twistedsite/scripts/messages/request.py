@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 import msgspec
@@ -76,6 +77,11 @@ class ScriptRequest(msgspec.Struct, kw_only=True, array_like=True):
     """Paths of the site below which it may write. The server checks against its own copy."""
     depth: int = 0
     """How many background requests, each sent by the one before, have led to this one."""
+
+    @property
+    def folder(self) -> str:
+        """Absolute path of the script's folder on this machine."""
+        return self.filename.rpartition(os.sep)[0]
 
     def header(self, name: str, default: str = "") -> str:
         """The value of the field `name` (lower case), joined as by `joined`; `default` where absent."""

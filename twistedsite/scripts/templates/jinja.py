@@ -42,7 +42,7 @@ def render(exchange: Exchange, names: list[str], values: dict[str, Any] | None =
     FileNotFoundError where the page itself does not.
     """
     request = exchange.request
-    environment = _environment(request.root, os.path.dirname(request.filename), request.autoreload)
+    environment = _environment(request.root, request.folder, request.autoreload)
     try:
         template = environment.select_template(names)
         return template.render({**(values or {}), _EXCHANGE: exchange})

@@ -18,6 +18,8 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
+from twistedsite.scripts.runners.working_directory import WorkingDirectory, own_working_directory
+
 Work = tuple[Callable[[bool, Any], None], Callable[..., Any], tuple[Any, ...]]
 """Work for a thread: the callback for the result, a function, its arguments."""
 
@@ -37,6 +39,8 @@ class ScriptThread(threading.Thread):
         self.wake_lock = threading.Lock()
         """Always held. The idle thread waits in `acquire` until another thread releases it."""
         self.wake_lock.acquire()
+        self.directory: WorkingDirectory | None = None
+        """Its own; None where it must share that of the process."""
 
     @property
     def daemon(self) -> bool:  # type: ignore[override]  # a Thread's can be set
@@ -44,6 +48,7 @@ class ScriptThread(threading.Thread):
         return False
 
     def run(self) -> None:
+        self.directory = own_working_directory()
         woken = True
         while not self.retired and (work := self._pool.next_work(self, woken)) is not None:
             _do(*work)

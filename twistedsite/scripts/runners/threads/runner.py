@@ -84,6 +84,8 @@ class ThreadRunner:
         self._stopping: dict[_Job, float] = {}
         """Job that is being interrupted -> reactor time at which it counts as lost."""
         self._interrupting: IDelayedCall | None = None
+        self.shares_directory = False
+        """A thread had to share the working directory of the process, which has been logged."""
 
     def run(self, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> Deferred[None]:
         """See `Runner.run`."""
@@ -144,6 +146,14 @@ class ThreadRunner:
         self._jobs.discard(job)
         self.shared.job_ends(job)
         self._stopping.pop(job, None)
+
+    def warn_of_shared_directory(self) -> None:
+        """Log that scripts do not run in their own folders."""
+        self._log.warn(
+            "{site}: this system forbids a working directory for each thread (unshare): relative paths of scripts "
+            "begin in the server's",
+            site=self.site,
+        )
 
     def log_text(self, script: str, text: str) -> None:
         """Log what a script has written to standard error."""
@@ -224,6 +234,11 @@ class _Job:
             if self._writer.stopped:
                 self._in_script = False
                 return Outcome(ExitKind.STOPPED)
+        if thread.directory is not None:
+            thread.directory.enter(self.request.folder)
+        elif not self.runner.shares_directory:
+            self.runner.shares_directory = True
+            self.runner.call_queue.callFromThread(self.runner.warn_of_shared_directory)
         exchange = self._exchange = Exchange(
             self.request, self._body, self._writer, self.runner.broker, self.runner.settings.output_buffer
         )

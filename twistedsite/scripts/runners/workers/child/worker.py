@@ -45,6 +45,7 @@ from twistedsite.scripts.runners.workers.wire.frames import (
     encode,
 )
 from twistedsite.scripts.runners.workers.wire.job_queue import JobReceiver
+from twistedsite.scripts.runners.working_directory import WorkingDirectory
 
 _MOST_FILES: Final = 128
 """Files that may stay open from one script to the next; half of what a worker can have."""
@@ -77,6 +78,7 @@ class Worker:
         self._jobs = jobs
         self._interpreters = interpreters
         self._request: ScriptRequest | None = None
+        self._directory = WorkingDirectory()
 
     def serve_one(self) -> bool:
         """Wait for a job and do it; False when the server has gone."""
@@ -100,6 +102,7 @@ class Worker:
         sent, begun = channel.sent, time.perf_counter()
         broker = RemoteBroker(channel)
         self._request = job.request
+        self._directory.enter(job.request.folder)
         exchange = Exchange(job.request, body, writer, broker, job.buffer)
         try:
             outcome = run_script(exchange, self._interpreters)
