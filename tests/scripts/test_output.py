@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -171,8 +172,69 @@ async def test_a_failure_after_a_flush_does_not_look_like_a_whole_page(tmp_path:
             connection.send(GET % b"x.py")
             answer = await connection.everything()
     assert b"begun" in answer
+    assert b"The rest of this page is missing" in answer
+    assert b"ZeroDivisionError" not in answer
+    reference = re.search(rb"Reference: (\w+)", answer)
+    assert reference is not None
+    assert reference[1].decode() in log()
     assert not answer.endswith(b"0\r\n\r\n")
     assert "ZeroDivisionError" in log()
+
+
+@pytest.mark.isolation("threads", "workers")
+@pytest.mark.parametrize("accept", ["identity", "gzip"])
+@pytest_twisted.ensureDeferred
+async def test_in_debug_a_failure_after_a_flush_is_told_at_the_end_of_the_page(tmp_path: Path, accept: str) -> None:
+    write(tmp_path, "x.py", "print('<textarea>begun', flush=True)\nname = '<b>'\nraise ValueError(name)")
+    async with serving(tmp_path, debug=True) as site:
+        page = (await site.get("/x.py", headers={"Accept-Encoding": accept})).text
+    assert page.startswith("<textarea>begun\n")
+    assert "</textarea>" in page
+    assert "line 3" in page
+    assert "ValueError: &lt;b&gt;" in page
+
+
+@pytest.mark.isolation("threads", "workers")
+@pytest_twisted.ensureDeferred
+async def test_a_file_that_breaks_off_has_no_words_added(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "resp_headers['Content-Type'] = 'image/png'\nprint('begun', flush=True)\n1 / 0")
+    async with serving(tmp_path, debug=True) as site:
+        connection = await site.connect()
+        connection.send(GET % b"x.py")
+        answer = await connection.everything()
+    assert answer.partition(b"\r\n\r\n")[2].startswith(b"6\r\nbegun\n\r\n")
+    assert b"ZeroDivisionError" not in answer
+
+
+@pytest.mark.isolation("threads", "workers")
+@pytest_twisted.ensureDeferred
+async def test_a_header_field_that_is_set_too_late_is_logged_with_its_line(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "print('begun', flush=True)\nresp_headers['X-A'] = 1\nresp_headers.add('X-B', 1)")
+    async with serving(tmp_path) as site:
+        with logged() as log:
+            assert (await site.get("/x.py")).text == "begun\n"
+    assert "x.py: line 2: too late for the header field X-A" in log()
+    assert "line 3: too late for the header field X-B" in log()
+
+
+@pytest.mark.parametrize("value", ["None", "b'x'", "['a', None]"])
+@pytest_twisted.ensureDeferred
+async def test_a_header_value_that_is_no_text_is_an_error_at_its_line(tmp_path: Path, value: str) -> None:
+    write(tmp_path, "x.py", f"resp_headers['X-A'] = {value}")
+    async with serving(tmp_path, debug=True) as site:
+        text = (await site.get("/x.py")).text
+    assert "the header field X-A takes text or a number, not" in text
+    assert "line 1" in text
+
+
+@pytest_twisted.ensureDeferred
+async def test_a_location_alone_redirects(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "resp_headers['Location'] = '/y'")
+    write(tmp_path, "z.py", "resp_headers['Location'] = '/y'\nresp_headers['Status'] = 201")
+    async with serving(tmp_path) as site:
+        answer = await site.get("/x.py")
+        assert (answer.status, answer.headers["location"]) == (302, "/y")
+        assert (await site.get("/z.py")).status == 201
 
 
 @pytest_twisted.ensureDeferred

@@ -104,6 +104,7 @@ MARKDOWN_CSP = _policy(
 """A Markdown file may hold the HTML of its author: pictures come from anywhere, scripts from files of the site."""
 
 _error = _environment.get_template("error.html")
+_broken_off = _environment.get_template("broken_off.html")
 _traceback = _environment.get_template("traceback.html")
 _listing = _environment.get_template("listing.html")
 _markdown = _environment.get_template("markdown.html")
@@ -142,6 +143,18 @@ def traceback_page(report: Report, request: RequestSummary, status: int) -> str:
         status=status,
         hung=status == 504,
     )
+
+
+def broken_off(status: int, reference: str, report: Report | None, media_type: bytes) -> bytes:
+    """What is added to a page of `media_type` whose script has failed after a part of it was sent; nothing to a file.
+
+    `report` is shown where there is one.
+    """
+    text = report.text() if report is not None else "The rest of this page is missing: it could not be made."
+    text = f"{status}: {text}" + (f"\nReference: {reference}" if reference else "")
+    if media_type.startswith(b"text/html"):
+        return _broken_off.render(text=text).encode("utf-8", "replace")
+    return f"\n\n{text}\n".encode("utf-8", "replace") if media_type.startswith(b"text/") else b""
 
 
 def listing_page(listing: ListingPage) -> str:

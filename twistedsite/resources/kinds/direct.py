@@ -20,6 +20,7 @@ from twistedsite.http.message.response import PreparedResponse
 from twistedsite.http.request import EngineRequest
 from twistedsite.resources.kinds.sink import RequestSink, all_fields
 from twistedsite.resources.site.context import SiteContext
+from twistedsite.resources.site.error import HttpProblem
 from twistedsite.scripts.messages.request import ScriptRequest
 from twistedsite.scripts.messages.response import ResponseHead
 
@@ -45,6 +46,10 @@ class Script(Protocol):
 
     def explain(self, failure: Failure) -> NoReturn:
         """Raise the HttpProblem that a runner's failure is."""
+        ...
+
+    def break_off(self, sink: RequestSink, problem: HttpProblem) -> None:
+        """End the answer that `sink` has begun with what `problem` is."""
         ...
 
     def failed(self, request: EngineRequest, failure: Failure) -> None:
@@ -104,6 +109,11 @@ class PendingSink:
             return
         try:
             self._script.explain(failure)
+        except HttpProblem as problem:
+            if self._sink is not None and request.startedWriting:
+                self._script.break_off(self._sink, problem)
+            else:
+                self._script.failed(request, Failure())
         except Exception:
             self._script.failed(request, Failure())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import BinaryIO, ClassVar, Final, NoReturn, cast
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from twistedsite.http.connection.pending import PendingResponse
 from twistedsite.http.message.head import HeadText, RequestHead
 from twistedsite.http.request import EngineRequest
 from twistedsite.origins.interface import Entry, Kind, Origin, Path
+from twistedsite.pages.render import broken_off
 from twistedsite.resources.kinds.direct import PendingSink, PreparedHeads
 from twistedsite.resources.kinds.internal import InternalRequest
 from twistedsite.resources.kinds.sink import RequestSink
@@ -99,9 +101,23 @@ class ScriptResource(SiteResource):
 
     def _run(self, request: Request) -> Deferred[None]:
         body = cast(BinaryIO, request.content)
-        running = self.site.runner.run(self.script_request(request), body, self.sink(request))
-        running.addErrback(self.explain)
+        sink = self.sink(request)
+        running = self.site.runner.run(self.script_request(request), body, sink)
+        running.addErrback(self._explain_to, request, sink)
         return running
+
+    def _explain_to(self, failure: Failure, request: Request, sink: RequestSink) -> None:
+        try:
+            self.explain(failure)
+        except HttpProblem as problem:
+            if not request.startedWriting:
+                raise
+            self.break_off(sink, problem)
+
+    def break_off(self, sink: RequestSink, problem: HttpProblem) -> None:
+        """End the answer that `sink` has begun with what `problem` is."""
+        report = problem.report if self.folder.debug else None
+        sink.break_off(partial(broken_off, problem.status, problem.reference, report), complete=report is not None)
 
     def sink(self, request: Request) -> RequestSink:
         """What takes the script's answer to `request`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -15,6 +16,7 @@ from twistedsite.http.request import EngineRequest
 from twistedsite.resources.content.background import BackgroundThreads
 from twistedsite.resources.content.compression import AT_ONCE, StreamEncoder, choose_coding, encode
 from twistedsite.resources.content.privacy import private_fields
+from twistedsite.resources.content.sending import abort
 from twistedsite.scripts.messages.response import ResponseHead
 from twistedsite.settings.reserved_fields import RESERVED
 from twistedsite.settings.server import CompressionSettings
@@ -94,6 +96,26 @@ class RequestSink:
         else:
             self._send_head(head)
             self._answer(body)
+
+    def break_off(self, told: Callable[[bytes], bytes], complete: bool) -> None:
+        """The script has failed after its answer has begun: end that with what `told` gives for its media type.
+
+        Unless `complete`, the client sees that something is missing. Where it could not be told so, nothing is added.
+        """
+        request = self._request
+        if request._disconnected or request.finished:
+            return
+        media_type = (request.responseHeaders.getRawHeaders(b"content-type") or [b""])[0]
+        chunked = isinstance(request, EngineRequest) and request.clientproto == b"HTTP/1.1"
+        if self._stated_length is not None or self._unencoded or not (complete or chunked):
+            abort(request)
+            return
+        self.write(told(media_type))
+        if complete:
+            self._finish()
+        else:
+            # Without the last chunk (RFC 9112, 8).
+            request.channel.loseConnection()
 
     def when_writable(self) -> Deferred[None] | None:
         """See `ResponseSink.when_writable`."""

@@ -156,7 +156,7 @@ class Exchange:
         data, self._buffered = bytes(self._buffered), bytearray()
         if not self._begun:
             head = self._head()
-            self._begun = True
+            self._begun = self.headers.sent = True
             self._writer.begin(head)
         if data:
             self._writer.write(data)
@@ -258,6 +258,9 @@ class Exchange:
         # A field `Status` names the status, as in CGI (RFC 3875, 6.3.3).
         if "status" in self.headers:
             self.status = checked_status(self.headers.pop("status"))
+        elif self.status == 200 and "location" in self.headers:
+            # RFC 3875, 6.2.4.
+            self.status = 302
         headers = self.headers.encoded()
         has_content = self.status not in BODILESS
         if has_content and self.default_type is not None and "content-type" not in self.headers:

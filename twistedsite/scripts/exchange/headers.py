@@ -6,6 +6,7 @@ Those of the answer are checked when they are set, so that the traceback shows t
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Final
 from urllib.parse import quote
@@ -38,16 +39,20 @@ class RequestHeaders(Mapping[str, str]):
 class ResponseHeaders(MutableMapping[str, str]):
     """Field name (in any letter case) -> value. A list or tuple of values sends the field several times.
 
-    Raises ValueError for names that are no token and for control characters in values (RFC 9110, 5.1 and 5.5).
+    Raises ValueError for names that are no token and for control characters in values (RFC 9110, 5.1 and 5.5), and
+    TypeError for None and bytes, which would be sent as Python writes them.
     """
 
     def __init__(self) -> None:
         self._fields: dict[str, tuple[str, list[str]]] = {}
+        self.sent = False
+        """The fields have been sent. What is set later is lost, which is logged."""
 
     def __getitem__(self, name: str) -> str:
         return ", ".join(self._fields[name.lower()][1])
 
     def __setitem__(self, name: str, value: object) -> None:
+        self._warn_if_sent(name)
         values = value if isinstance(value, list | tuple) else [value]
         self._fields[_checked_name(name).lower()] = (name, [_checked_value(name, item) for item in values])
 
@@ -65,9 +70,15 @@ class ResponseHeaders(MutableMapping[str, str]):
 
     def add(self, name: str, value: object) -> None:
         """Add one more field of this name, as `Set-Cookie` needs it."""
+        self._warn_if_sent(name)
         key = _checked_name(name).lower()
         _, values = self._fields.setdefault(key, (name, []))
         values.append(_checked_value(name, value))
+
+    def _warn_if_sent(self, name: str) -> None:
+        if self.sent:
+            line = sys._getframe(2).f_lineno
+            sys.stderr.write(f"line {line}: too late for the header field {name}: a part of the page has been sent\n")
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
         """The fields as bytes. Values are UTF-8; other bytes are surrogate escapes in them (PEP 383)."""
@@ -90,6 +101,8 @@ def _checked_name(name: str) -> str:
 
 
 def _checked_value(name: str, value: object) -> str:
+    if value is None or isinstance(value, bytes | bytearray | memoryview):
+        raise TypeError(f"the header field {name} takes text or a number, not {type(value).__name__}")
     text = str(value).strip(" \t")
     if _BAD_VALUE.search(text):
         raise ValueError(f"line breaks and control characters cannot stand in the header field {name}")

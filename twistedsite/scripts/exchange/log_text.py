@@ -6,7 +6,10 @@ import io
 import re
 import threading
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 MAX_BUFFERED: Final = 8 * 1024
 """Most characters of an unfinished line that are buffered."""
@@ -42,11 +45,37 @@ class LogText(io.TextIOBase):
             if text:
                 self._send(text)
 
+    @property
+    def buffer(self) -> io.RawIOBase:
+        """Takes bytes, as UTF-8."""
+        return _LogBytes(self)
+
     def writable(self) -> bool:
         return True
 
     def close(self) -> None:
         """Does nothing: the exceptions of a script that closes its standard error are logged all the same."""
+
+
+class _LogBytes(io.RawIOBase):
+    """The `sys.stderr.buffer` of a script."""
+
+    def __init__(self, text: LogText) -> None:
+        self._text = text
+
+    def write(self, data: ReadableBuffer) -> int:
+        view = memoryview(data).cast("B")
+        self._text.write(str(view, "utf-8", "replace"))
+        return len(view)
+
+    def flush(self) -> None:
+        self._text.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Does nothing, as that of the text."""
 
 
 class LogQuota:

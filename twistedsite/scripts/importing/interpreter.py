@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from twistedsite.scripts.code.cache import CodeCache, Compiled
+from twistedsite.scripts.exchange.own_sys import running
 from twistedsite.scripts.importing.hook import load_module
 from twistedsite.scripts.importing.main_module import be_main
 from twistedsite.scripts.importing.modules import ModuleTable, is_loading
@@ -196,7 +197,10 @@ class Interpreter:
         """The synthetic package in which code of this folder finds the module `top`."""
         if self._rootpkg and top == self._rootpkg.partition(".")[0]:
             return self._root
-        return next((self._home(folder) for folder in self.path if self.table.has_module(folder, top)), None)
+        script = running.get()
+        added = [] if script is None else script.added_path()
+        path = [*added, *self.path] if added else self.path
+        return next((self._home(folder) for folder in path if self.table.has_module(folder, top)), None)
 
     def _namespace_of(self, top: str) -> str | None:
         """The same for a folder `top` without `__init__.py`, used only where nothing else is found (PEP 420)."""

@@ -26,7 +26,7 @@ from twistedsite.scripts.code.failures import report_stack
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.interface import Broker
 from twistedsite.scripts.exchange.log_text import LogQuota, LogText
-from twistedsite.scripts.exchange.streams import log_to
+from twistedsite.scripts.exchange.streams import begin_script
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.messages.outcome import ExitKind, Outcome, ScriptStop
 from twistedsite.scripts.messages.request import ScriptRequest
@@ -214,7 +214,7 @@ class _Job:
     def work(self) -> Outcome:
         """Run the script, unless it has been stopped while it was queued."""
         log = LogText(self._log_text)
-        log_to(log)
+        begin_script(log, self._body, self.request.filename)
         try:
             return self._work()
         finally:

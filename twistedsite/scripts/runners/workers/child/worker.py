@@ -24,6 +24,7 @@ import msgspec
 from twistedsite.scripts.code.failures import report_stack
 from twistedsite.scripts.exchange.exchange import Exchange
 from twistedsite.scripts.exchange.log_text import LogText
+from twistedsite.scripts.exchange.streams import begin_script
 from twistedsite.scripts.importing.interpreters import Interpreters
 from twistedsite.scripts.messages.failure import FailureReport
 from twistedsite.scripts.messages.outcome import ExitKind, Outcome, ScriptStop
@@ -103,6 +104,7 @@ class Worker:
         broker = RemoteBroker(channel)
         self._request = job.request
         self._directory.enter(job.request.folder)
+        begin_script(None, body, job.request.filename)
         exchange = Exchange(job.request, body, writer, broker, job.buffer)
         try:
             outcome = run_script(exchange, self._interpreters)
