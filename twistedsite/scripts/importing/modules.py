@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from twistedsite.origins.version import is_settled
 from twistedsite.scripts.code.cache import CodeCache, file_version, source_digest
+from twistedsite.scripts.importing.process_state import importing
 from twistedsite.scripts.messages.imports import ImportSettings
 
 _MOST_ABSENT: Final = 1024
@@ -84,7 +85,8 @@ class SiteLoader(importlib.machinery.SourceFileLoader):
         module.__dict__["__builtins__"] = self._builtins
         code = self.get_code(module.__name__)
         try:
-            exec(code, module.__dict__)  # noqa: S102  # as the import system does it
+            with importing():
+                exec(code, module.__dict__)  # noqa: S102  # as the import system does it
         finally:
             _raise_pending_interrupt()
 

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from twistedsite.scripts.code.cache import Compiled
+from twistedsite.scripts.importing.process_state import State, may_change
 from twistedsite.scripts.messages.outcome import ScriptStop
 
 _FULL_SHARE: Final = 10
@@ -61,11 +62,12 @@ class Program(contextlib.AbstractContextManager[None]):
     other, which the counts of their references do not end.
     """
 
-    __slots__ = ("_exit_functions", "_has_cycles", "_namespace", "_promotions", "_starts_threads")
+    __slots__ = ("_exit_functions", "_has_cycles", "_mentioned", "_namespace", "_promotions", "_states")
 
     def __init__(self, namespace: dict[str, Any], mentioned: frozenset[str], has_cycles: bool) -> None:
         self._namespace = namespace
-        self._starts_threads = "start" in mentioned
+        self._mentioned = mentioned
+        self._states: list[State] = []
         self._has_cycles = has_cycles
         self._promotions = _promotions() if has_cycles else 0
         self._exit_functions: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = []
@@ -74,6 +76,9 @@ class Program(contextlib.AbstractContextManager[None]):
         if atexit.register is not _register_in_program:
             atexit.register, atexit.unregister = _register_in_program, _unregister_in_program
         _current.set(self)
+        for state in may_change(self._mentioned):
+            state.begin()
+            self._states.append(state)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
         """Wait for its threads, and call its exit functions, unless it was stopped."""
@@ -88,9 +93,14 @@ class Program(contextlib.AbstractContextManager[None]):
             self._call(*self._exit_functions.pop())
 
     def end(self) -> None:
-        """Empty its globals in the order of CPython's `_PyModule_ClearDict`, unless threads of it still run."""
-        if self._threads():
-            return
+        """Put back what it has changed of the process, and empty its globals, unless threads of it still run."""
+        while self._states:
+            self._states.pop().end()
+        if not self._threads():
+            self._empty()
+
+    def _empty(self) -> None:
+        # The order is that of CPython's `_PyModule_ClearDict`.
         namespace = self._namespace
         for name in [name for name in namespace if name[:1] == "_" and name[1:2] != "_"]:
             namespace[name] = None
@@ -105,7 +115,7 @@ class Program(contextlib.AbstractContextManager[None]):
 
     def _threads(self) -> list[threading.Thread]:
         """The threads that run code of this script."""
-        if not self._starts_threads:
+        if "start" not in self._mentioned:
             return []
         own = threading.current_thread()
         found = [thread for thread in threading.enumerate() if thread is not own]
