@@ -264,3 +264,10 @@ def test_a_query_with_nothing_to_decode_means_what_the_standard_library_says(que
     except FormError as error:
         found = error.status
     assert found == expected
+
+
+def test_percent_signs_are_decoded_as_they_should_and_alone_cost_little() -> None:
+    cases = ["a=%41%C3%A9%zz%", "a+b=c%2Bd", "%=%&&=", "a=%C3x%A9", "é=%e2%82%ac+"]
+    for case in cases:
+        assert parse_query(case, 10) == parse_qsl(case, keep_blank_values=True)
+    assert parse_query("a=" + 1_000_000 * "%", 10) == [("a", 1_000_000 * "%")]

@@ -10,7 +10,7 @@ import pytest
 from descriptors import open_descriptors
 from site_files import write
 
-from twistedsite.origins.interface import Entry, GoneError, Kind, OriginError, PageView
+from twistedsite.origins.interface import Entry, GoneError, Kind, OriginError, PageView, UnreadableError
 from twistedsite.origins.local import LocalOrigin
 
 
@@ -236,3 +236,25 @@ def test_no_descriptor_is_left_open(origin: LocalOrigin, root: Path) -> None:
             origin.read(entry, 100)
     origin.children(entry_at(origin))
     assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("name", ["a.txt", "folder"])
+def test_what_may_not_be_read_is_told_from_what_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "folder").mkdir()
+    origin = LocalOrigin(str(tmp_path))
+    (entry,) = origin.lookup_many([(name,)])
+    assert entry is not None
+    opened = os.open
+
+    def refused(path: str, flags: int) -> int:
+        # Root may read everything, so no mode of a file shows it.
+        if path.startswith("/proc/self/fd/"):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, flags)
+
+    monkeypatch.setattr("twistedsite.origins.local.os.open", refused)
+    with pytest.raises(UnreadableError):
+        origin.open(entry) if name == "a.txt" else origin.children(entry)

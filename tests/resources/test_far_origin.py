@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import pytest_twisted
-from site_files import write
+from site_files import logged, write
 from twisted.internet import reactor
 
-from twistedsite.origins.interface import OriginError
+from twistedsite.origins.interface import OriginError, UnreadableError
 from twistedsite.testing import MemoryOrigin, serving
 
 BIG = bytes(range(256)) * 4096
@@ -103,3 +103,17 @@ async def test_what_a_script_writes_goes_to_the_origin(tmp_path: Path) -> None:
             assert (answer.status, answer.text) == (200, "done\n")
     assert (tmp_path / "data.txt").read_bytes() == b"xxx"
     assert origin.calls["write"] == 3
+
+
+@pytest.mark.parametrize(("path", "method"), [("/page.html", "open"), ("/", "list_page")])
+@pytest_twisted.ensureDeferred
+async def test_what_may_not_be_read_is_forbidden_and_logged(
+    tmp_path: Path, origin: MemoryOrigin, path: str, method: str
+) -> None:
+    async with serving(tmp_path, origin=origin) as site:
+        origin.fail(method, UnreadableError("page.html"))
+        with logged() as log:
+            assert (await site.get(path)).status == 403
+        assert f"{path}: 403, the server may not read it" in log()
+        origin.fail(method, None)
+        assert (await site.get(path)).status == 200

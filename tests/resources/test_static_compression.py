@@ -10,7 +10,8 @@ import attrs
 import msgspec
 import pytest
 import pytest_twisted
-from file_site import TWO_DAYS_AGO, Answer, FileSite, serving
+from file_site import TWO_DAYS_AGO, Answer, FileSite
+from file_site import serving as serving_file
 from test_compression import decode
 from twisted.internet import defer, reactor
 
@@ -21,13 +22,14 @@ from twistedsite.resources.content import encoded
 from twistedsite.resources.content.compression import CODINGS, SUFFIXES, encode
 from twistedsite.resources.content.encoded import EncodedBodies, FileVersion
 from twistedsite.settings.server import Coding
+from twistedsite.testing import serving
 
 TEXT = b"".join(b"line %d of a text that gets smaller\n" % number for number in range(3000))
 
 
 @pytest.fixture(params=[False, True], ids=["stock", "engine"])
 def files(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[FileSite]:
-    with serving(tmp_path, reactor, engine=request.param) as site:
+    with serving_file(tmp_path, reactor, engine=request.param) as site:
         yield site
 
 
@@ -266,3 +268,18 @@ async def test_a_file_that_shrank_is_not_compressed(files: FileSite) -> None:
             await bodies.get(source("a"), file, keep=True)
         files.write("a.txt", TEXT)
         assert await bodies.get(source("a"), file, keep=True)
+
+
+@pytest.mark.parametrize(
+    "without_effect", [{"range": "bytes=0-3", "if_range": '"z"'}, {"range": "items=0-3"}, {"range": "bytes=5-2"}]
+)
+@pytest_twisted.ensureDeferred
+async def test_a_range_without_effect_takes_compression_from_no_one_else(
+    tmp_path: Path, without_effect: dict[str, str]
+) -> None:
+    (tmp_path / "a.txt").write_bytes(TEXT)
+    fields = {name.replace("_", "-"): value for name, value in without_effect.items()}
+    async with serving(tmp_path) as site:
+        for _ in range(3):
+            await site.get("/a.txt", headers={"Accept-Encoding": "br", **fields})
+            assert (await site.get("/a.txt", headers={"Accept-Encoding": "br"})).headers["content-encoding"] == "br"

@@ -157,7 +157,11 @@ class FolderPage(msgspec.Struct, frozen=True):
 
 
 class GoneError(Exception):
-    """What was looked up is not there any more, is not a plain file any more, or may not be read."""
+    """What was looked up is not there any more, or is not a plain file any more."""
+
+
+class UnreadableError(GoneError):
+    """It is there, but the server may not read it."""
 
 
 class OriginError(OSError):

@@ -20,6 +20,7 @@ from twistedsite.origins.interface import (
     OriginError,
     PageView,
     Path,
+    UnreadableError,
     Validity,
 )
 from twistedsite.origins.listing import is_listed, page_of, part_of
@@ -52,17 +53,30 @@ class LocalOrigin:
 
         `sorted_names` may be shared by the origins of a server.
         """
-        self.root: Final = os.path.realpath(root)
-        self._inside: Final = self.root.rstrip("/") + "/"
+        self._given: Final = os.path.abspath(root)
         self._symlinks = symlinks
-        self._writer = LocalWriter(self.root, fsync)
+        self._fsync = fsync
+        self._follow_root()
         self._sorted_names = sorted_names or SortedNamesCache()
+
+    def _follow_root(self) -> bool:
+        """Find out what the root is, which may be a symbolic link to a release; False where it is as before."""
+        root = os.path.realpath(self._given)
+        if root == getattr(self, "root", None):
+            return False
+        self.root = root
+        """Without links."""
+        self._inside = self.root.rstrip("/") + "/"
+        self._writer = LocalWriter(self.root, self._fsync)
+        # Below the link: whoever moves it has changed all that it leads to. The dot has the link itself followed.
+        self._named = self._inside if root == self._given else self._given + "/./"
+        return True
 
     def lookup_many(self, paths: Sequence[Path]) -> list[Entry | None]:
         return [self._lookup(path) for path in paths]
 
     def validity(self, found: Mapping[Path, Entry | None]) -> Validity | None:
-        return local_validity(self.root, found)
+        return local_validity(self._named.removesuffix("/"), found)
 
     def children(self, entry: Entry) -> list[Entry]:
         with self._folder(entry) as folder:
@@ -129,7 +143,7 @@ class LocalOrigin:
         None where nothing is. Raises OriginError.
         """
         try:
-            return os.open(self._inside + "/".join(path), os.O_PATH | os.O_CLOEXEC)
+            return os.open(self._named + "/".join(path), os.O_PATH | os.O_CLOEXEC)
         except ValueError:
             return None
         except OSError as error:
@@ -141,12 +155,16 @@ class LocalOrigin:
         """What `descriptor`, which names what is at `path`, stands for. Raises OSError."""
         status = os.fstat(descriptor)
         real = os.readlink(f"/proc/self/fd/{descriptor}")
-        named = self._inside + "/".join(path)
-        if real != named and real.removesuffix(_DELETED) != named.rstrip("/"):
+        if not self._is_named(real, path) and not (self._follow_root() and self._is_named(real, path)):
             followed = self._symlinks == "inside" and (real == self.root or real.startswith(self._inside))
             if not followed:
                 return Kind.OUTSIDE, status
         return kind_of(status.st_mode), status
+
+    def _is_named(self, real: str, path: Path) -> bool:
+        """Whether `real` is what `path` names, with no link on the way."""
+        named = self._inside + "/".join(path)
+        return real == named or real.removesuffix(_DELETED) == named.rstrip("/")
 
     def _reopen(self, entry: Entry, kind: Kind, flags: int) -> int:
         """Open for reading what is at the path of `entry`, if it is of `kind`; else raises GoneError."""
@@ -158,6 +176,8 @@ class LocalOrigin:
                 raise GoneError(entry.name)
             # The very file that was judged, by its descriptor: a name could mean another one by now.
             return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC | flags)
+        except PermissionError as error:
+            raise UnreadableError(entry.name) from error
         except OSError as error:
             if error.errno in _NOTHING:
                 raise GoneError(entry.name) from error

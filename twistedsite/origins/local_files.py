@@ -90,8 +90,10 @@ class LocalFolder:
             path = (*self._path, name)
             try:
                 status = os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
-            except OSError:
+            except FileNotFoundError:
                 continue
+            except OSError as error:
+                raise OriginError(error.errno, error.strerror) from error
             if stat.S_ISLNK(status.st_mode):
                 entry = self._follow(path)
                 if entry is not None:

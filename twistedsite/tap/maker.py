@@ -10,11 +10,13 @@ import threading
 from functools import partial
 from typing import IO, Any
 
+import msgspec
 from twisted.application.service import IService, MultiService
 from twisted.logger import ILogObserver
 from twisted.python.components import Componentized
 
 from twistedsite.settings.load import SettingsError
+from twistedsite.tap.descriptors import fit_descriptors
 from twistedsite.tap.logs import ServerLogFile, log_observer
 from twistedsite.tap.options import Options
 from twistedsite.tap.service import make_service
@@ -33,8 +35,10 @@ def makeService(options: Options) -> IService:
     """Return the service for `options`. Settings that cannot be used end the program with one line and status 1."""
     from twisted.internet import reactor
 
+    settings = options.settings
+    settings = msgspec.structs.replace(settings, http=fit_descriptors(settings.http))
     try:
-        service = make_service(options.settings, reactor)
+        service = make_service(settings, reactor)
     except SettingsError as error:
         raise SystemExit(f"scriptsite: {options.loaded.blame(error)}") from None
     seconds = options.settings.drain + LAST_RESORT

@@ -77,7 +77,7 @@ class MemoryOrigin:
         self._now = now
         self._nodes: dict[Path, _Node] = {}
         self._deleted: set[Path] = set()
-        self._failures: dict[str, OSError] = {}
+        self._failures: dict[str, OSError | GoneError] = {}
         self._before: dict[str, Callable[[], object]] = {}
         self._subscribers: list[Callable[[Iterable[Path]], None]] = []
         self._changes = 0
@@ -119,7 +119,7 @@ class MemoryOrigin:
         """Have something of another kind at `name`."""
         self._put(tuple(name.split("/")), kind)
 
-    def fail(self, method: str, error: OSError | None) -> None:
+    def fail(self, method: str, error: OSError | GoneError | None) -> None:
         """Every call of `method` raises `error` from now on; None: no more. `read_part` is `OpenFile.read`."""
         if error is None:
             del self._failures[method]

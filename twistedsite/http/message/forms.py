@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO, Protocol
-from urllib.parse import parse_qsl
 
 from multipart import (
     MultipartError,
@@ -40,6 +39,8 @@ BLOCK = 16 * 1024
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 """RFC 2046, 5.1.1."""
+
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 _CHARSETS = frozenset(
     ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "latin-1", "iso-8859-15", "windows-1252")
@@ -110,14 +111,21 @@ def parse_query(query: str, limit: int) -> list[tuple[str, str]]:
     """
     if not query:
         return []
-    if "%" not in query and "+" not in query and query.count("&") < limit:
-        # Nothing to decode, as in most queries: a fifth of the time.
-        pairs = (part.partition("=") for part in query.split("&") if part)
-        return [(name, value) for name, _, value in pairs]
-    try:
-        return parse_qsl(query, keep_blank_values=True, max_num_fields=limit)
-    except ValueError:
-        raise _too_many(limit) from None
+    if query.count("&") >= limit:
+        raise _too_many(limit)
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    if "%" in query or "+" in query:
+        return [(_decoded(name), _decoded(value)) for name, _, value in pairs]
+    return [(name, value) for name, _, value in pairs]
+
+
+def _decoded(text: str) -> str:
+    # Not by urllib's `unquote`: that cuts at each percent sign, which takes seconds where there are nothing else.
+    return _ESCAPES.sub(_unescaped, text.replace("+", " "))
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace")
 
 
 def body_check(content_type: str, limits: Limits) -> MultipartCheck | UrlencodedCheck | None:

@@ -21,9 +21,11 @@ def is_health(settings: ServerSettings, path: tuple[str, ...], request: Request)
 def is_local(request: Request) -> bool:
     """Whether `request` comes from this machine itself."""
     try:
-        return ipaddress.ip_address(getattr(request.getClientAddress(), "host", "")).is_loopback
+        address = ipaddress.ip_address(getattr(request.getClientAddress(), "host", ""))
     except ValueError:
         return False
+    # A listener for both families tells IPv4 addresses as IPv6 ones (RFC 4291, 2.5.5.2).
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def send_health(runner: Runner, request: Request) -> None:

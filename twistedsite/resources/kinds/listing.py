@@ -12,7 +12,15 @@ from urllib.parse import parse_qsl
 import msgspec
 from twisted.web.server import Request
 
-from twistedsite.origins.interface import FolderPage, GoneError, Kind, PageView, Path, await_if_deferred
+from twistedsite.origins.interface import (
+    FolderPage,
+    GoneError,
+    Kind,
+    PageView,
+    Path,
+    UnreadableError,
+    await_if_deferred,
+)
 from twistedsite.origins.lookups import Lookups
 from twistedsite.pages import listing as pages
 from twistedsite.pages.accept import PageForm, choose
@@ -53,6 +61,8 @@ class Listing(SiteResource):
             else:
                 found = origin.list_page(self.entry, asked)
             page = await await_if_deferred(found)
+        except UnreadableError:
+            raise self.unreadable() from None
         except GoneError:
             raise HttpProblem(404) from None
         listing, body = await background.call(_rendered, self.entry.path, page, view, form)

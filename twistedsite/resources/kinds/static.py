@@ -12,7 +12,7 @@ from twistedsite.http.connection.sendfile import ShortFileError
 from twistedsite.http.message import media_types
 from twistedsite.http.message.response import PreparedResponse, prepared_head
 from twistedsite.http.request import EngineRequest
-from twistedsite.origins.interface import Entry, GoneError
+from twistedsite.origins.interface import Entry, GoneError, UnreadableError
 from twistedsite.origins.lookups import Lookups
 from twistedsite.resources.cache.answers import FileAnswer
 from twistedsite.resources.content import conditional
@@ -64,6 +64,8 @@ class StaticFile(SiteResource):
         codings = () if ranged or not self._codings else preferred(field(b"accept-encoding"), self._codings)
         try:
             representation = await select(self.site, self.entry, codings, self._lookups)
+        except UnreadableError:
+            raise self.unreadable() from None
         except (GoneError, ShortFileError):
             raise HttpProblem(404) from None
         try:
@@ -165,6 +167,8 @@ class StaticFile(SiteResource):
         """Let the next requests for the same get this answer, or a 304, without a Request."""
         site, services = self.site, self.site.services
         accepted = field(b"accept-encoding")
+        if field(b"range") is not None:
+            return  # It was not compressed, though the key of what is kept says that it may be.
         # Everybody gets what is kept, so nothing of a guarded folder is.
         if not isinstance(request, EngineRequest) or not request.asked_before or self.folder.auth is not None:
             return

@@ -68,6 +68,11 @@ class SiteResource(resource.Resource):
             raise HttpProblem(405, headers={b"allow": allow})
         raise HttpProblem(501)
 
+    def unreadable(self) -> HttpProblem:
+        """The answer where the server may not read the entry. The log says so, as its owner can change that."""
+        self._log.warn("/{path}: 403, the server may not read it", path="/".join(self.entry.path))
+        return HttpProblem(403)
+
     def failed(self, request: Request, failure: Failure) -> None:
         """Answer `request` with the error that `failure` is; nothing where the client has gone."""
         if failure.check(CancelledError) or request._disconnected:

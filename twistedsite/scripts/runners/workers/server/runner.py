@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import BinaryIO, Final
 
+import msgspec
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
@@ -65,10 +67,25 @@ class WorkerRunner:
                 folder=closed,
             )
         self._services = services
-        self._pool = SitePool(services, name, policy, broker, settings)
+        self._make_pool = functools.partial(SitePool, services, name, broker=broker, settings=settings)
+        self._policy = policy
+        self._pool = self._make_pool(policy=policy)
+        self._former: list[SitePool] = []
+        """Pools of workers that may read what the root was before."""
+
+    def _move_to(self, root: str) -> None:
+        """Have new workers, which may read `root`: the link that is the site's root leads there now.
+
+        What runs goes on; the former workers end when they are idle.
+        """
+        self._former = [pool for pool in (*self._former, self._pool) if pool.members or pool.queue]
+        self._policy = msgspec.structs.replace(self._policy, root=root)
+        self._pool = self._make_pool(policy=self._policy)
 
     def run(self, request: ScriptRequest, body: BinaryIO, sink: ResponseSink) -> Deferred[None]:
         """See `Runner.run`."""
+        if request.root != self._policy.root.rstrip("/"):
+            self._move_to(request.root)
         job = ScriptJob(self._pool, self._services, request, body, sink)
         try:
             self._pool.submit(job)
@@ -79,11 +96,12 @@ class WorkerRunner:
 
     def health(self) -> dict[str, int]:
         """See `Runner.health`."""
-        pool = self._pool
+        pools = (self._pool, *self._former)
+        members = [process for pool in pools for process in pool.members]
         return {
-            "workers": len(pool.members),
-            "running": sum(bool(process.jobs) for process in pool.members),
-            "queued": len(pool.queue) + sum(max(0, len(process.jobs) - 1) for process in pool.members),
+            "workers": len(members),
+            "running": sum(bool(process.jobs) for process in members),
+            "queued": sum(len(pool.queue) for pool in pools) + sum(max(0, len(p.jobs) - 1) for p in members),
             "restarts": self._services.spawner.restarts,
         }
 
@@ -93,4 +111,5 @@ class WorkerRunner:
 
     def stop(self) -> None:
         """Stop every script, and end the site's workers."""
-        self._pool.stop()
+        for pool in (self._pool, *self._former):
+            pool.stop()
