@@ -96,6 +96,7 @@ ASSAULTS: dict[str, Assault] = {
     "the connections of the machine": _caught("open('/proc/SERVER/net/tcp')", "EACCES"),
     "killing the server": _caught("os.kill(SERVER, 9)", "EPERM"),
     "killing the zygote": _caught("os.kill(os.getppid(), 9)", "EPERM"),
+    "leaving descriptors in a socket": _caught("a, b = socket.socketpair()\nsocket.send_fds(a, [b'x'], [0])", "EPERM"),
     "asking another site over the network": _caught("socket.create_connection(('127.0.0.1', PORT))", "EPERM"),
     "the temporary folders of others": _caught("os.listdir(tempfile.gettempdir() + '/..')", "EACCES"),
     "a name in the environment": Assault(
@@ -180,7 +181,8 @@ raise refused
         "rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0] * 50))]\n"
         "for _ in range(4): own.sendmsg([frame(FrameKind.LOG, b'x\\n')], rights)\n"
         "own.close()\nprint('sent')\n",
-        "sent",
+        "500",
+        "PermissionError",
     ),
     "closing its socket": Assault("import os\nos.close(3)\nwhile True: pass", "502"),
     # The log.

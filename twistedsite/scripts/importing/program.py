@@ -107,7 +107,9 @@ class Program(contextlib.AbstractContextManager[None]):
         for name in [name for name in namespace if name != "__builtins__"]:
             namespace[name] = None
         if self._has_cycles:
-            _collect(full=_promotions() != self._promotions)
+            # A script that has used up its memory gets its answer all the same.
+            with contextlib.suppress(MemoryError):
+                _collect(full=_promotions() != self._promotions)
 
     def owns(self, function: object) -> bool:
         """Whether `function` is code of this script."""

@@ -124,7 +124,6 @@ SOCKETS: Final[Table] = {
     "socketpair": (53, 199),
     "sendto": (44, 206),
     "recvfrom": (45, 207),
-    "sendmsg": (46, 211),
     "recvmsg": (47, 212),
     "shutdown": (48, 210),
     "getsockname": (51, 204),
@@ -207,6 +206,9 @@ PROCESS: Final[Table] = {
 }
 
 NETWORK: Final[Table] = {
+    # It can also leave descriptors in a socket, which count for the user: enough of them, and the zygote, which may
+    # have the same user, can send none any more. Without network a script has no use for it.
+    "sendmsg": (46, 211),
     "socket": (41, 198),
     "connect": (42, 203),
     "setsockopt": (54, 208),

@@ -8,6 +8,7 @@ left behind, and ends. When it is killed itself, its workers end with it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -121,9 +122,7 @@ class Zygote:
             if pid == 0:
                 self._become_worker(spawn, *descriptors)
             self._serials[pid] = spawn.serial
-            pidfd = os.pidfd_open(pid)
-            self._tell(Spawned(spawn.serial, pid), pidfd)
-            os.close(pidfd)
+            self._tell_spawned(Spawned(spawn.serial, pid))
         for descriptor in descriptors:
             os.close(descriptor)
         return True
@@ -177,6 +176,22 @@ class Zygote:
             for child in map(int, file.read().split()):
                 if child not in but:
                     os.kill(child, signal.SIGKILL)
+
+    def _tell_spawned(self, spawned: Spawned) -> None:
+        try:
+            pidfd = os.pidfd_open(spawned.pid)
+        except OSError:
+            self._tell(spawned)
+            return
+        try:
+            self._tell(spawned, pidfd)
+        except OSError as error:
+            if error.errno != errno.ETOOMANYREFS:
+                raise
+            # Scripts of this user have left too many descriptors in sockets. The server gets one by the number.
+            self._tell(spawned)
+        finally:
+            os.close(pidfd)
 
     def _tell(self, message: FromZygote, *descriptors: int) -> None:
         socket.send_fds(self._control, [encode(message)], descriptors)

@@ -69,8 +69,12 @@ class TemporaryFolders:
     def _in_thread(self, remove: Callable[[str], None], folder: str) -> None:
         if self._threads is None:
             remove(folder)
-        else:
+            return
+        try:
             self._threads.callInThread(remove, folder)
+        except RuntimeError:
+            # No thread can be started: scripts of this user have used up all that there may be.
+            remove(folder)
 
 
 def _make_base() -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import socket
@@ -40,6 +41,8 @@ _PASSED: Final = ("LANG", "LC_ALL", "LC_CTYPE", "TZ")
 _STEADY: Final = 5.0
 """Seconds after which a zygote counts as healthy: if it dies then, the next one is started at once."""
 _LONGEST_PAUSE: Final = 5.0
+_SEND_AGAIN: Final = 0.1
+"""Seconds until a message is sent again that the system could not take."""
 _ENDING: Final = 1.0
 """Seconds for a zygote to end its workers and itself."""
 
@@ -111,8 +114,12 @@ class Spawner:
             except BlockingIOError:
                 self._reactor.addWriter(self)
                 return
-            except OSError:
-                return  # it has died: found out by reading, and what waits is for the next one
+            except OSError as error:
+                if error.errno == errno.ETOOMANYREFS:
+                    # Somebody of this user has left too many descriptors in sockets: they end with their process.
+                    self._reactor.callLater(_SEND_AGAIN, self.doWrite)
+                # Else it has died: found out by reading, and what waits is for the next one.
+                return
             self._unsent.popleft()
             self._discard(descriptors)
         if self._control is not None:
@@ -130,7 +137,11 @@ class Spawner:
             if not message:
                 self._died()
                 return
-            self._heard(decode(message, FromZygote), descriptors)
+            try:
+                self._heard(decode(message, FromZygote), descriptors)
+            except Exception:
+                # Whatever it was: the reactor must not drop this reader, or no worker would ever be started again.
+                self._log.failure("a message of the zygote was not understood")
 
     def fileno(self) -> int:
         return self._control.fileno() if self._control is not None else -1
@@ -173,7 +184,8 @@ class Spawner:
 
     def _heard(self, message: FromZygote, descriptors: list[int]) -> None:
         if isinstance(message, Spawned):
-            self._processes[message.serial].started(message.pid, *descriptors)
+            pidfd = descriptors[0] if descriptors else os.pidfd_open(message.pid)
+            self._processes[message.serial].started(message.pid, pidfd)
             return
         if isinstance(message, SpawnFailed):
             self._log.error("no process for a worker: {problem}", problem=message.message)
