@@ -26,15 +26,28 @@ async def text_of(site: ServedSite, path: str = "/x.py") -> str:
 
 
 @pytest.mark.isolation("threads", "workers")
+@pytest.mark.parametrize("shadowing", [False, True])
 @pytest_twisted.ensureDeferred
-async def test_a_neighbour_is_found_before_the_standard_library(tmp_path: Path) -> None:
+async def test_a_page_with_the_name_of_a_module_of_python_hides_it_only_where_settings_say_so(
+    tmp_path: Path, shadowing: bool
+) -> None:
     write(tmp_path, "string.py", "digits = 'mine'")
-    write(tmp_path, "x.py", "import string, textwrap\nfrom string import digits\nprint(string.digits, digits)")
+    write(tmp_path, "x.py", "import string\nfrom string import digits\nprint(string.digits == digits, digits)")
+    write(tmp_path, "_folder.toml", f"shadow_stdlib = {str(shadowing).lower()}")
     async with serving(tmp_path) as site:
-        assert await text_of(site) == "mine mine"
+        assert await text_of(site) == ("True mine" if shadowing else "True 0123456789")
     import string
 
     assert string.digits == "0123456789"
+
+
+@pytest.mark.isolation("threads", "workers")
+@pytest_twisted.ensureDeferred
+async def test_a_neighbour_is_found_before_what_is_installed(tmp_path: Path) -> None:
+    write(tmp_path, "jinja2.py", "name = 'mine'")
+    write(tmp_path, "x.py", "import jinja2\nprint(jinja2.name)")
+    async with serving(tmp_path) as site:
+        assert await text_of(site) == "mine"
 
 
 @pytest_twisted.ensureDeferred
@@ -183,6 +196,7 @@ async def test_a_neighbour_that_is_deleted_is_gone_and_a_new_one_is_found(tmp_pa
 @pytest.mark.parametrize("place", ["textwrap.py", "textwrap/__init__.py"])
 @pytest_twisted.ensureDeferred
 async def test_a_module_of_the_library_gives_way_to_a_neighbour_that_comes(tmp_path: Path, place: str) -> None:
+    write(tmp_path, "_folder.toml", "shadow_stdlib = true")
     write(tmp_path, "x.py", "import textwrap\nprint(textwrap.__file__)")
     (tmp_path / place).parent.mkdir(exist_ok=True)
     async with serving(tmp_path) as site:

@@ -56,6 +56,7 @@ async def test_every_way_to_import_finds_a_neighbour(tmp_path: Path, script: str
 async def test_a_library_that_imports_by_name_finds_a_neighbour_after_its_own(tmp_path: Path) -> None:
     # As Django does with its settings: `logging.config` and `pkgutil` call importlib for names that they are told.
     write(tmp_path, "json.py", "name = 'mine'")
+    write(tmp_path, "_folder.toml", "shadow_stdlib = true")
     write(tmp_path, "mysettings/__init__.py", "name = 'settings'")
     write(tmp_path, "mysettings/deep.py", "name = 'deep'")
     write(

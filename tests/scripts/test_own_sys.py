@@ -112,5 +112,14 @@ async def test_a_script_adds_to_its_own_search_path_only(tmp_path: Path) -> None
     assert sys.path == before
 
 
+@BOTH
+@pytest_twisted.ensureDeferred
+async def test_modules_that_scripts_import_are_plain_ones(tmp_path: Path) -> None:
+    write(tmp_path, "neighbour.py", "path = argv = 'mine'")
+    write(tmp_path, "x.py", "import types, neighbour\nprint(type(neighbour) is types.ModuleType, neighbour.path)")
+    async with serving(tmp_path) as site:
+        assert (await site.get("/x.py")).text == "True mine\n"
+
+
 def test_nothing_is_left_in_the_process_after_the_last_site() -> None:
     assert type(sys).__name__ == "module"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,17 @@ def test_the_command_prints_each_fault_and_fails(tmp_path: Path) -> None:
     ended = run(str(BIN / "scriptsite"), "check", ".", cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (1, "./a.py:1: '(' was never closed\n")
     assert ended.stderr == "2 files checked: 1 fault\n"
+
+
+def test_an_import_that_finds_no_neighbour_because_of_its_name_is_told(tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("print('page')")
+    (tmp_path / "helper.py").write_text("")
+    (tmp_path / "x.py").write_text("import os, helper\nif os:\n    from random import choice\n")
+    (fault,) = check(str(tmp_path)).faults
+    assert (os.path.basename(fault.file), fault.line) == ("x.py", 3)
+    assert "random.py has the name of a module of Python" in fault.problem
+    (tmp_path / "_folder.toml").write_text("shadow_stdlib = true")
+    assert check(str(tmp_path)).faults == []
 
 
 @pytest.mark.process

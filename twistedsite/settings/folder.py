@@ -79,6 +79,9 @@ class FolderFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Scripts of all folders with one interpreter share their modules; `""`: each folder has its own."""
     pythonpath: tuple[str, ...] | UnsetType = UNSET
     """Folders searched for modules in place of the script's own: relative to this one, or from the site's root."""
+    shadow_stdlib: bool | UnsetType = UNSET
+    """A module of the site wins over one of Python's with its name, for the scripts of this folder: then a page
+    `random.py` is what `import random` finds. Libraries find Python's own in any case."""
     rootpkg: str | UnsetType = UNSET
     """The package that this folder is: its `NAME.py` is the module `ROOTPKG.NAME`."""
     handler: str | UnsetType = UNSET
@@ -136,6 +139,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Paths from the site's root, without a slash at the start. Absolute paths are outside of the site."""
     pythonpath_allowed: tuple[str, ...] = ()
     """The folders outside of the site that the server allows."""
+    shadow_stdlib: bool = False
     rootpkg: str = ""
     rootpkg_folder: tuple[str, ...] = ()
     handler: tuple[str, ...] = ()
@@ -191,6 +195,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True):
             if isinstance(file.pythonpath, UnsetType)
             else tuple(self._module_folder(folder, path) for path in file.pythonpath),
             pythonpath_allowed=self.pythonpath_allowed,
+            shadow_stdlib=_given(file.shadow_stdlib, self.shadow_stdlib),
             rootpkg=_given(file.rootpkg, self.rootpkg),
             rootpkg_folder=folder if file.rootpkg is not UNSET else self.rootpkg_folder,
             handler=self.handler

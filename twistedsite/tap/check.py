@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
 import re
 import string
+import sys
 from collections.abc import Callable, Iterator, Mapping
 
 import jinja2
@@ -174,6 +176,32 @@ def line_of_key(text: str, key: str) -> int:
 def _script(file: str, text: bytes) -> Iterator[Fault]:
     for line, problem in script_faults(text, file):
         yield Fault(file, line, problem)
+    with contextlib.suppress(SyntaxError, ValueError):
+        yield from _hidden_neighbours(file, ast.parse(text))
+
+
+def _hidden_neighbours(file: str, tree: ast.Module) -> Iterator[Fault]:
+    """The imports that find a module of Python's and not the file of that name beside `file`."""
+    folder = os.path.dirname(file)
+    settings = os.path.join(folder, FOLDER_FILE)
+    with contextlib.suppress(OSError, SettingsError), open(settings, "rb") as opened:
+        if convert(parse_toml(opened.read(), settings), FolderFile, settings).shadow_stdlib is True:
+            return
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=aliases):
+                names = [alias.name for alias in aliases]
+            case ast.ImportFrom(module=str(name), level=0):
+                names = [name]
+            case _:
+                continue
+        for top in {name.partition(".")[0] for name in names} & sys.stdlib_module_names:
+            if os.path.isfile(os.path.join(folder, f"{top}.py")):
+                problem = (
+                    f"{top}.py has the name of a module of Python, which `import {top}` finds: give the file another "
+                    "name, or set shadow_stdlib = true in _folder.toml"
+                )
+                yield Fault(file, node.lineno, problem)
 
 
 def _jinja_template(file: str, text: bytes) -> Iterator[Fault]:

@@ -213,6 +213,7 @@ def _imports(folder: FolderSettings, root: str) -> ImportSettings:
         else tuple(path if path.startswith("/") else local(*filter(None, [path])) for path in pythonpath),
         rootpkg=folder.rootpkg,
         rootpkg_folder=local(*folder.rootpkg_folder) if folder.rootpkg else "",
+        shadow_stdlib=folder.shadow_stdlib,
     )
 
 

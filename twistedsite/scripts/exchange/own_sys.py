@@ -113,6 +113,10 @@ def _path(script: ScriptSys) -> list[str]:
 class OwnSys(ModuleType):
     """The class of `sys` while scripts run."""
 
+    def __new__(cls, *arguments: Any) -> Any:
+        """A plain module: the import system makes new ones by `type(sys)(name)`."""
+        return ModuleType(*arguments)
+
     stdin = _property("stdin", ScriptSys.stdin)
     stdout = _property("stdout", _replaceable("stdout"))
     stderr = _property("stderr", _replaceable("stderr"))

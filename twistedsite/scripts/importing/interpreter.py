@@ -59,6 +59,7 @@ class Interpreter:
         self._home = home
         self._rootpkg = imports.rootpkg
         self._rootpkg_folder = imports.rootpkg_folder
+        self._shadow_stdlib = imports.shadow_stdlib
         self._root = root
         self._names: dict[str, str] = {}
         if self._rootpkg:
@@ -197,6 +198,8 @@ class Interpreter:
         """The synthetic package in which code of this folder finds the module `top`."""
         if self._rootpkg and top == self._rootpkg.partition(".")[0]:
             return self._root
+        if top in sys.stdlib_module_names and not self._shadow_stdlib:
+            return None
         script = running.get()
         added = [] if script is None else script.added_path()
         path = [*added, *self.path] if added else self.path

@@ -203,7 +203,9 @@ class ModuleTable:
             return self._spec(name, script[0], None, script[1])
         if (package := self.folders.get(name)) is not None:
             init = os.path.join(package, "__init__.py")
-            return self._spec(name, init, [package], builtins) if os.path.isfile(init) else self._bare(name, package)
+            # Those above `rootpkg` are no folders: a relative path would begin in the folder of the running script.
+            has_init = bool(package) and os.path.isfile(init)
+            return self._spec(name, init, [package], builtins) if has_init else self._bare(name, package)
         stem = name.rpartition(".")[2]
         for folder in path or ():
             base = os.path.join(folder, stem)

@@ -8,7 +8,6 @@ mention one of its names, so others pay nothing. What a module does while it is 
 from __future__ import annotations
 
 import builtins
-import contextlib
 import functools
 import gc
 import locale
@@ -21,7 +20,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 
@@ -29,46 +28,37 @@ class State:
     """One thing of the process: `save` tells it, `put` makes it what `save` has told.
 
     It is saved when the first script begins that mentions one of `names`, and put back at the end of each: several may
-    run at once.
+    run at once. There is no lock, as a script that is stopped might leave it held.
     """
 
     def __init__(self, names: set[str], save: Callable[[], Any], put: Callable[[Any], object]) -> None:
         self.names: Final = frozenset(names)
-        self._save = save
+        self.save: Final = save
         self._put = put
-        self._users = 0
+        self._scripts: list[object] = []
         self._saved: Any = None
 
-    def begin(self) -> None:
-        """A script begins that may change it."""
-        with _lock:
-            if not self._users:
-                self._saved = self._save()
-            self._users += 1
+    @property
+    def is_watched(self) -> bool:
+        """A script runs that may change it."""
+        return bool(self._scripts)
 
-    def end(self) -> None:
-        """A script has ended that may have changed it."""
-        with _lock:
-            self._users -= 1
-            if self._save() != self._saved:
-                self._put(self._saved)
+    def begin(self, script: object) -> None:
+        """`script` begins, which may change it."""
+        self._scripts.append(script)
+        if self._scripts[0] is script:
+            self._saved = self.save()
 
-    @contextlib.contextmanager
-    def importing(self) -> Iterator[None]:
-        """What is changed in this block stays."""
-        if not self._users:
-            yield
-            return
-        before = self._save()
-        try:
-            yield
-        finally:
-            with _lock:
-                if (after := self._save()) != before:
-                    self._saved = after
+    def end(self, script: object) -> None:
+        """`script` has ended."""
+        self._scripts.remove(script)
+        if self.save() != self._saved:
+            self._put(self._saved)
 
-
-_lock: Final = threading.RLock()
+    def keep(self, before: Any) -> None:
+        """What it is now is to stay, if that is not `before`."""
+        if (now := self.save()) != before:
+            self._saved = now
 
 
 Logger = tuple[int, list[logging.Handler], list[Any], bool, bool]
@@ -186,10 +176,15 @@ def may_change(mentioned: frozenset[str]) -> tuple[State, ...]:
     return tuple(state for state in KEPT if not state.names.isdisjoint(mentioned))
 
 
-@contextlib.contextmanager
-def importing() -> Iterator[None]:
-    """What a module changes in this block, while it is imported, stays."""
-    with contextlib.ExitStack() as stack:
-        for state in KEPT:
-            stack.enter_context(state.importing())
-        yield
+class importing:  # noqa: N801  # used as a function, like contextlib's own
+    """A block in which a module is imported: what it changes stays.
+
+    No generator: a script that is stopped in the block would be stopped again in the code of contextlib.
+    """
+
+    def __enter__(self) -> None:
+        self._before = [(state, state.save()) for state in KEPT if state.is_watched]
+
+    def __exit__(self, *raised: object) -> None:
+        for state, before in self._before:
+            state.keep(before)

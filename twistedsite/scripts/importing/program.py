@@ -77,8 +77,8 @@ class Program(contextlib.AbstractContextManager[None]):
             atexit.register, atexit.unregister = _register_in_program, _unregister_in_program
         _current.set(self)
         for state in may_change(self._mentioned):
-            state.begin()
             self._states.append(state)
+            state.begin(self)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> None:
         """Wait for its threads, and call its exit functions, unless it was stopped."""
@@ -95,7 +95,7 @@ class Program(contextlib.AbstractContextManager[None]):
     def end(self) -> None:
         """Put back what it has changed of the process, and empty its globals, unless threads of it still run."""
         while self._states:
-            self._states.pop().end()
+            self._states.pop().end(self)
         if not self._threads():
             self._empty()
 

@@ -19,6 +19,8 @@ class ImportSettings(msgspec.Struct, frozen=True, array_like=True):
     rootpkg: str = ""
     """The dotted name of the package that `rootpkg_folder` is; empty: none."""
     rootpkg_folder: str = ""
+    shadow_stdlib: bool = False
+    """A module of the site wins over one of Python's with its name."""
 
 
 PLAIN = ImportSettings()

@@ -59,6 +59,7 @@ def settle() -> None:
 
 
 def _run() -> None:
+    place = os.getcwd()
     far, near = socket.socketpair()
     queue = JobQueue()
     jobs = socket.socket(fileno=queue.duplicate())
@@ -79,6 +80,7 @@ def _run() -> None:
             worker.close()
             far.recv(256 * 1024)
         queue.close()
+        os.chdir(place)
     restore_main()
     restore_atexit()
     restore_streams()
