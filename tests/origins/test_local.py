@@ -258,3 +258,24 @@ def test_what_may_not_be_read_is_told_from_what_is_not_there(
     monkeypatch.setattr("twistedsite.origins.local.os.open", refused)
     with pytest.raises(UnreadableError):
         origin.open(entry) if name == "a.txt" else origin.children(entry)
+
+
+def test_a_file_that_is_just_being_replaced_is_never_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    origin = LocalOrigin(str(tmp_path))
+    opened = os.open
+    replaced = []
+
+    def replace_behind(path: str, flags: int) -> int:
+        descriptor = opened(path, flags)
+        if len(replaced) < 3:
+            replaced.append(path)
+            (tmp_path / "new").write_text(f"new {len(replaced)}")
+            os.replace(tmp_path / "new", tmp_path / "a.txt")
+        return descriptor
+
+    monkeypatch.setattr("twistedsite.origins.local.os.open", replace_behind)
+    (entry,) = origin.lookup_many([("a.txt",)])
+    assert entry is not None
+    assert len(replaced) == 3
+    assert origin.read(entry, 100) == b"new 3"

@@ -311,3 +311,25 @@ async def test_a_cancelled_script_saves_no_session(tmp_path: Path, isolation: st
         cookie = head.split(b"sessionId=")[1].split(b";")[0].decode()
         await connection.close()
         assert (await site.get("/y.py", jar={"sessionId": cookie})).text == "False\n"
+
+
+@pytest.mark.isolation("threads", "workers")
+@pytest.mark.parametrize("fields", ["{f'X-{n}': n for n in range(1001)}", "{'X-A': 121 * 1024 * 'a'}"])
+@pytest_twisted.ensureDeferred
+async def test_more_header_fields_than_a_client_could_take_are_an_error(tmp_path: Path, fields: str) -> None:
+    write(tmp_path, "x.py", f"resp_headers.update({fields})")
+    async with serving(tmp_path, debug=True) as site:
+        answer = await site.get("/x.py")
+    assert answer.status == 500
+    assert "too many or too long header fields" in answer.text
+
+
+@pytest.mark.isolation("threads", "workers")
+@pytest_twisted.ensureDeferred
+async def test_names_without_end_are_cut_in_the_log(tmp_path: Path) -> None:
+    write(tmp_path, "x.py", "raise type(100_000 * 'E', (Exception,), {})")
+    async with serving(tmp_path) as site:
+        with logged() as log:
+            assert (await site.get("/x.py")).status == 500
+    assert 200 * "E" in log()
+    assert 201 * "E" not in log()

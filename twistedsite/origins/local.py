@@ -32,6 +32,8 @@ from twistedsite.origins.version import is_settled
 
 _DELETED: Final = " (deleted)"
 """What Linux adds to the link in /proc of a descriptor whose file has no name any more."""
+_ATTEMPTS: Final = 100
+"""Looks at a path whose file is replaced each time just then."""
 _NOTHING: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES})
 """Errors that tell of a path that nothing can be reached at. All others tell of the machine."""
 
@@ -123,19 +125,21 @@ class LocalOrigin:
         return self._writer.usage()
 
     def _lookup(self, path: Path) -> Entry | None:
-        descriptor = self._name(path)
-        if descriptor is None:
-            return None
-        try:
-            now = time.time_ns()
-            kind, status = self._judge(descriptor, path)
-        except OSError as error:
-            raise _failing(error, path) from error
-        finally:
-            os.close(descriptor)
-        if status.st_nlink == 0 and kind in (Kind.FILE, Kind.FOLDER):
-            return None
-        return local_entry(path, kind, status, now)
+        for _ in range(_ATTEMPTS):
+            descriptor = self._name(path)
+            if descriptor is None:
+                return None
+            try:
+                now = time.time_ns()
+                kind, status = self._judge(descriptor, path)
+            except OSError as error:
+                raise _failing(error, path) from error
+            finally:
+                os.close(descriptor)
+            if status.st_nlink or kind not in (Kind.FILE, Kind.FOLDER):
+                return local_entry(path, kind, status, now)
+            # It has just lost its name. Where another file has taken that, nothing was missing at any moment.
+        return None
 
     def _name(self, path: Path) -> int | None:
         """A descriptor that names what is at `path` without opening it: a FIFO does not block, no device is touched.

@@ -33,6 +33,12 @@ from twistedsite.settings.server import BackgroundSettings
 
 _TRIES: Final = 3
 """Most addresses of one name that are tried."""
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.IPv6Network(network)
+    for network in ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "3fff::/20", "5f00::/16")
+)
+"""What Python takes for global. IPv4-compatible and IPv4-translated addresses (RFC 4291, 2.5.5.1; RFC 7915), local-use
+translation (RFC 8215), documentation (RFC 9637), segment routing (RFC 9602)."""
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 """An address in it means the IPv4 address in its last 32 bits (RFC 6052, 2.1)."""
 
@@ -173,6 +179,6 @@ def is_public(text: str) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-        if address.is_site_local:
+        if address.is_site_local or any(address in network for network in _NOT_PUBLIC):
             return False
     return address.is_global and not address.is_multicast

@@ -16,8 +16,11 @@ from twistedsite.scripts.messages.failure import REDACTED, TIMEOUT, FailureRepor
 
 CONTEXT_LINES = 5
 """Source lines shown before and after the one that failed."""
+MAX_PATH = 1000
 MAX_FRAMES = 60
 MAX_LOCALS = 60
+MAX_NAME = 200
+"""Most characters of the name of an exception, a function or a variable: a script may make them up."""
 MAX_REPR = 400
 """Most characters of one value."""
 
@@ -27,7 +30,7 @@ _PLAIN = frozenset({bool, bytes, float, int, str})
 def report_exception(error: BaseException, root: str) -> FailureReport:
     """Report `error`, raised in a script of the site at `root`. Exceptions of the script's own objects are caught."""
     steps = list(traceback.walk_tb(error.__traceback__))
-    report = FailureReport(type(error).__name__, _message(error), _frames(steps, root, _repr), _notes(error))
+    report = FailureReport(type(error).__name__[:MAX_NAME], _message(error), _frames(steps, root, _repr), _notes(error))
     if isinstance(error, SyntaxError) and error.filename:
         filename, in_site = _within(error.filename, root)
         line = error.lineno or 0
@@ -56,7 +59,7 @@ def _frames(
     for frame, line in steps[own:][-MAX_FRAMES:]:
         code = frame.f_code
         filename, in_site = _within(code.co_filename, root)
-        report = FrameReport(filename, line, code.co_name, in_site)
+        report = FrameReport(filename[-MAX_PATH:], line, code.co_name[:MAX_NAME], in_site)
         if in_site:
             report.source = _source(code.co_filename, line) if source else []
             report.locals = _locals(frame, shown)
@@ -81,7 +84,7 @@ def _locals(frame: FrameType, shown: Callable[[object], str]) -> list[tuple[str,
     # A copy, because a frame that runs in another thread may change them meanwhile.
     held = dict(frame.f_locals)
     names = [name for name in held if not name.startswith("__") and name not in hidden]
-    return [(name, redact(name, shown(held[name]))) for name in names[:MAX_LOCALS]]
+    return [(name[:MAX_NAME], redact(name, shown(held[name]))) for name in names[:MAX_LOCALS]]
 
 
 class _Repr(reprlib.Repr):
@@ -106,7 +109,7 @@ def _repr(value: object) -> str:
 
 
 def _plain_repr(value: object) -> str:
-    return _repr(value) if value is None or type(value) in _PLAIN else f"<{type(value).__name__}>"
+    return _repr(value) if value is None or type(value) in _PLAIN else f"<{type(value).__name__[:MAX_NAME]}>"
 
 
 def _message(error: BaseException) -> str:
@@ -117,13 +120,13 @@ def _message(error: BaseException) -> str:
 
 
 def _notes(error: BaseException) -> list[str]:
-    notes = [str(note) for note in getattr(error, "__notes__", [])][:10]
+    notes = [str(note)[:2000] for note in getattr(error, "__notes__", [])][:10]
     seen = {id(error)}
     while (cause := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) and id(
         cause
     ) not in seen:
         word = "caused by" if error.__cause__ else "while handling"
-        notes.append(f"{word} {type(cause).__name__}: {_message(cause)}")
+        notes.append(f"{word} {type(cause).__name__[:MAX_NAME]}: {_message(cause)}")
         seen.add(id(cause))
         error = cause
     return notes[:20]

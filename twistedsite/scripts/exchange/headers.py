@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from twistedsite.scripts.messages.request import joined
+from twistedsite.scripts.messages.response import MAX_FIELD_BYTES, MAX_FIELDS
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _BAD_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -81,12 +82,18 @@ class ResponseHeaders(MutableMapping[str, str]):
             sys.stderr.write(f"line {line}: too late for the header field {name}: a part of the page has been sent\n")
 
     def encoded(self) -> list[tuple[bytes, bytes]]:
-        """The fields as bytes. Values are UTF-8; other bytes are surrogate escapes in them (PEP 383)."""
-        return [
+        """The fields as bytes. Values are UTF-8; other bytes are surrogate escapes in them (PEP 383).
+
+        Raises ValueError where they are too many or too long.
+        """
+        fields = [
             (name.encode("ascii"), value.encode("utf-8", "surrogateescape"))
             for name, values in self._fields.values()
             for value in values
         ]
+        if len(fields) > MAX_FIELDS or sum(len(name) + len(value) for name, value in fields) > MAX_FIELD_BYTES:
+            raise ValueError(f"the response has too many or too long header fields: {len(fields)}")
+        return fields
 
 
 def location(url: str) -> str:

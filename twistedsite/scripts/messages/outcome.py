@@ -41,7 +41,7 @@ class ExitKind:
     STOPPED: Final = "stopped"
 
 
-Method = Annotated[str, msgspec.Meta(pattern="^[A-Z]+$", max_length=20)]
+Method = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z]+\Z", max_length=20)]
 
 
 class Outcome(msgspec.Struct, array_like=True):

@@ -8,6 +8,10 @@ import msgspec
 
 BODILESS: Final = frozenset({204, 304})
 """Statuses of responses without content (RFC 9110, 6.4.1)."""
+MAX_FIELDS: Final = 1000
+"""Header fields of one answer."""
+MAX_FIELD_BYTES: Final = 120 * 1024
+"""Their names and values together, in bytes."""
 
 
 class ResponseHead(msgspec.Struct, array_like=True):

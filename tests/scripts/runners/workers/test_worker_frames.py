@@ -82,6 +82,8 @@ def test_a_frame_that_is_too_long_is_refused_before_it_has_come() -> None:
         ResponseHead(200, [(b"", b"")]),
         ResponseHead(200, [(b"x", b"a\r\nset-cookie: b")]),
         ResponseHead(200, [(b"x", b"\0")]),
+        ResponseHead(200, [(b"x", b"")] * 1001),
+        ResponseHead(200, [(b"x", b"a" * 1024)] * 128),
     ],
 )
 def test_a_head_that_would_split_the_response_is_refused(head: ResponseHead) -> None:

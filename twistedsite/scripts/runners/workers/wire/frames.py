@@ -21,7 +21,7 @@ from twistedsite.scripts.messages.background import BackgroundCall
 from twistedsite.scripts.messages.failure import FailureReport
 from twistedsite.scripts.messages.outcome import Outcome
 from twistedsite.scripts.messages.request import ScriptRequest
-from twistedsite.scripts.messages.response import ResponseHead
+from twistedsite.scripts.messages.response import MAX_FIELD_BYTES, MAX_FIELDS, ResponseHead
 from twistedsite.scripts.messages.storage import Child
 from twistedsite.scripts.sandbox.policy import SandboxPolicy
 from twistedsite.settings.server import SandboxLevel
@@ -342,9 +342,14 @@ _BAD_VALUE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def checked_head(head: ResponseHead) -> ResponseHead:
-    """`head`; raises FrameError where it could not be sent as it is (RFC 9110, 5.1, 5.5 and 15)."""
+    """`head`; raises FrameError where it could not be sent as it is (RFC 9110, 5.1, 5.5 and 15), or is too long.
+
+    The end of an answer may hold a head too, and is itself longer than one may be.
+    """
     if head == _PLAIN:
         return head
+    if len(head.headers) > MAX_FIELDS or sum(len(n) + len(v) for n, v in head.headers) > MAX_FIELD_BYTES:
+        raise FrameError(f"a head of {len(head.headers)} fields")
     if not 200 <= head.status <= 599:
         raise FrameError(f"status {head.status}")
     for name, value in head.headers:
