@@ -162,6 +162,8 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Sessions kept; beyond it the one unused for longest goes first."""
     size: Size = Size(64 * 1024)
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
+    waiting: Count = 64
+    """Requests of one visitor that may wait for each other, as a session is one request's at a time; more: 503."""
 
 
 class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

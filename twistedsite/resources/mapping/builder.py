@@ -16,6 +16,7 @@ from twistedsite.resources.site.server import ServerResources
 from twistedsite.scripts.broker.background import SiteBackground
 from twistedsite.scripts.broker.direct import DirectBroker
 from twistedsite.scripts.broker.storage import SiteStorage
+from twistedsite.scripts.runners.session_turns import SessionTurns, SiteRunner
 from twistedsite.scripts.runners.threads.runner import ThreadRunner
 from twistedsite.scripts.runners.threads.shared import IThreadReactor
 from twistedsite.scripts.runners.workers.server.runner import WorkerRunner
@@ -31,7 +32,7 @@ class BuiltSite:
 
     resource: FolderTree
     context: SiteContext
-    runner: ThreadRunner | WorkerRunner
+    runner: SessionTurns
     sessions: SessionStore
     background: SiteBackground
     uid: int | None = None
@@ -66,7 +67,7 @@ def build_on(shared: ServerResources, site: SiteSettings, sessions: SessionStore
     origin = shared.open_origin(site) if shared.open_origin is not None else _local_origin(shared, site)
     background = SiteBackground(site.name, settings.background, shared.in_flight, reactor)
     broker = DirectBroker(sessions, SiteStorage(origin, settings.storage, reactor), background)
-    runner: ThreadRunner | WorkerRunner
+    scripts: SiteRunner
     uid = None
     if settings.isolation == "workers":
         root = origin.local_path(Entry((), Kind.FOLDER))
@@ -74,9 +75,10 @@ def build_on(shared: ServerResources, site: SiteSettings, sessions: SessionStore
             raise SettingsError("", "isolation", "workers need a site that has its files on this disk")
         uid = shared.user_of(site)
         workers, readable = shared.workers(), tuple(map(os.path.abspath, settings.pythonpath))
-        runner = WorkerRunner(workers, site.name, root, broker, settings.workers, uid, readable)
+        scripts = WorkerRunner(workers, site.name, root, broker, settings.workers, uid, readable)
     else:
-        runner = ThreadRunner(reactor, site.name, settings.threads, settings.pool, broker, shared.threads())
+        scripts = ThreadRunner(reactor, site.name, settings.threads, settings.pool, broker, shared.threads())
+    runner = SessionTurns(scripts, broker.session_scripts, settings.session.waiting, reactor)
     context = SiteContext(site.name, settings, origin, runner, reactor, shared.services)
     tree = FolderTree(context)
     background.dispatch = Internal(tree, content_limits(settings), reactor).dispatch

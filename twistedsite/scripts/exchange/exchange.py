@@ -106,6 +106,7 @@ class Exchange:
     def session_access(self) -> SessionAccess:
         """The object that opens, renews and ends the visitor's session."""
         if self._session is None:
+            self._broker.asks_for_session(self.request)
             self._session = SessionAccess(
                 self._broker.sessions,
                 self.cookies.get(SESSION_COOKIE, ""),

@@ -112,6 +112,10 @@ class Broker(Protocol):
         """The sessions of the script's own site."""
         ...
 
+    def asks_for_session(self, request: ScriptRequest) -> None:
+        """The script of `request` is about to ask for its visitor's session."""
+        ...
+
     def storage(self, request: ScriptRequest) -> Storage:
         """The files of the script's own site, as far as `request` may use them. The caller closes it."""
         ...

@@ -37,6 +37,9 @@ class RemoteBroker:
         """See `Broker.sessions`. Made when it is asked for: together they would be a ring of garbage."""
         return RemoteSessions(self)
 
+    def asks_for_session(self, request: ScriptRequest) -> None:
+        """See `Broker.asks_for_session`: the server sees the first call about it."""
+
     def storage(self, request: ScriptRequest) -> RemoteStorage:
         """See `Broker.storage`."""
         return RemoteStorage(self)

@@ -103,6 +103,7 @@ class JobBroker:
             raise FrameError("a call before the last one was answered")
         if isinstance(call, SessionCall):
             self._sessions.check(call)
+            self._broker.asks_for_session(self._request)
             perform = functools.partial(self._sessions.perform, call)
         elif isinstance(call, SendRequest):
             self._background = self._background or self._broker.background(self._request)
