@@ -20,7 +20,7 @@ from twistedsite.testing.site import Response, ServedSite, serving
 # What holds
 
 SAID: dict[str, dict[str, Any]] = {
-    "session": {"idle": "1m", "absolute": "2m", "limit": 3, "size": "4K"},
+    "session": {"idle": "1m", "absolute": "2m", "limit": 3, "size": "4K", "waiting": 5},
     "storage": {"writable": ["/data"], "quota": "1K", "file_size": "2K"},
     "forms": {"fields": 1, "field_size": "2", "memory": "3", "part_headers": 4},
     "background": {

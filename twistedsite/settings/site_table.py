@@ -45,6 +45,8 @@ class SiteSessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """Sessions kept of this site; beyond it the one unused for longest goes first."""
     size: Size | UnsetType = UNSET
     """Largest session, in bytes of its JSON form; larger: the script gets an error."""
+    waiting: Count | UnsetType = UNSET
+    """Requests of one visitor that may wait for each other, as a session is one request's at a time; more: 503."""
 
 
 class SiteStorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

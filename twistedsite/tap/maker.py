@@ -36,7 +36,7 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor
 
     settings = options.settings
-    settings = msgspec.structs.replace(settings, http=fit_descriptors(settings.http))
+    settings = msgspec.structs.replace(settings, http=fit_descriptors(settings.http, reactor.callWhenRunning))
     try:
         service = make_service(settings, reactor)
     except SettingsError as error:
