@@ -29,8 +29,8 @@ PRINTING_NAMES: Final = frozenset(
 )
 """Names that scripts that print are given; of the CGI variables those that they use often."""
 
-_IMPORTS: Final = (ast.Import, ast.ImportFrom)
-_NO_PLAIN: Final = (*_IMPORTS, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.GeneratorExp)
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.GeneratorExp)
+_NO_PLAIN: Final = (ast.Import, ast.ImportFrom, *_FUNCTIONS)
 
 
 class Outline(msgspec.Struct, frozen=True):
@@ -46,15 +46,8 @@ class Outline(msgspec.Struct, frozen=True):
     prints: bool
     """The top-level code prints, or uses a name of `PRINTING_NAMES`: the file is to be run, not to be imported."""
 
-    imports: bool
-    """Something is imported, anywhere in it."""
     is_plain: bool
     """It imports nothing, and makes no function, class or generator: nothing of it can refer to its globals."""
-
-    @property
-    def may_make_cycles(self) -> bool:
-        """Its objects may refer to themselves: those of classes, its own or others' (a SQLite connection does)."""
-        return self.imports or bool(self.classes)
 
     @property
     def has_code(self) -> bool:
@@ -91,7 +84,6 @@ def outline(tree: ast.Module) -> Outline:
         frozenset(bound),
         made_by_calls(tree),
         prints(tree, bound),
-        _has(tree, _IMPORTS),
         not _has(tree, _NO_PLAIN),
     )
 

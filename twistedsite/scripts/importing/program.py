@@ -27,6 +27,15 @@ from twistedsite.scripts.messages.outcome import ScriptStop
 _FULL_SHARE: Final = 10
 """After a full collection, the next one waits this many times as long as it took."""
 _next_full = 0.0
+_OPENING: Final = frozenset(
+    {"open", "fdopen", "connect", "socket", "sqlite3", "flock", "lockf", "mmap", "urlopen", "Popen", "makefile"}
+    | {"Path", "TemporaryFile", "NamedTemporaryFile", "ZipFile", "create_engine", "FileHandler", "dbm", "shelve"}
+)
+"""Names that a script mentions where it opens something. Its objects may refer to each other, as those of a SQLite
+connection always do. Each of these scripts is followed by a collection."""
+_COLLECT_EVERY: Final = 1.0
+"""Seconds after which another script is followed by one too. It takes as long as a short script."""
+_last = 0.0
 THREAD_WAIT: Final = 5.0
 """Seconds for which the end of a script waits for its threads that are no daemons. Then they are left to themselves."""
 _LOOK_EVERY: Final = 0.05
@@ -50,7 +59,8 @@ def as_program(
     """
     if compiled.outline.is_plain:
         return _NOTHING_TO_DO
-    program = Program(namespace, compiled.names, compiled.outline.may_make_cycles)
+    opens = bool(compiled.outline.classes) or not compiled.names.isdisjoint(_OPENING)
+    program = Program(namespace, compiled.names, opens)
     at_end(program.end)
     return program
 
@@ -106,10 +116,10 @@ class Program(contextlib.AbstractContextManager[None]):
             namespace[name] = None
         for name in [name for name in namespace if name != "__builtins__"]:
             namespace[name] = None
-        if self._has_cycles:
+        if self._has_cycles or time.monotonic() >= _last + _COLLECT_EVERY:
             # A script that has used up its memory gets its answer all the same.
             with contextlib.suppress(MemoryError):
-                _collect(full=_promotions() != self._promotions)
+                _collect(full=self._has_cycles and _promotions() != self._promotions)
 
     def owns(self, function: object) -> bool:
         """Whether `function` is code of this script."""
@@ -146,8 +156,8 @@ def _collect(full: bool) -> None:
 
     Python collects rarely, and a server makes that rarer still. What scripts have written must not depend on it.
     """
-    global _next_full
-    now = time.monotonic()
+    global _last, _next_full
+    now = _last = time.monotonic()
     full = full and now >= _next_full
     for generation in range(3 if full else 2):
         for found in gc.get_objects(generation):
